@@ -1,0 +1,1 @@
+"""Bands and units, dataset readers, the packed store, generated data, and loading."""

@@ -1,0 +1,124 @@
+"""The recipe: the complete, resolved description of one training run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SerializeAsAny
+
+from iterate.core import components
+from iterate.core.identity import fingerprint
+from iterate.core.objective import Objective
+from iterate.core.parsing import Chosen, parse
+from iterate.core.section import Component, Section
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class DataSection(Component):
+    """What every dataset reader takes; a reader's own options are added by its subclass.
+
+    Attributes:
+        bands: The bands to use, by name and in this order; None takes all.
+        batch_size: Samples in a training step.
+        eval_batch_size: Samples in an evaluation step; None takes `batch_size`.
+        image_size: Height and width in pixels to which samples are resized (bilinear for images,
+            nearest for masks); None keeps their own.
+        normalisation: ``dataset`` (z-score with the training split's statistics), ``backbone``
+            (what the backbone's weights were trained with), or ``none``.
+        workers: Processes that prepare batches; 0 prepares them in the training process.
+    """
+
+    bands: tuple[str, ...] | None = None
+    batch_size: Positive = 32
+    eval_batch_size: Positive | None = None
+    image_size: Positive | None = None
+    normalisation: Literal["dataset", "backbone", "none"] = "dataset"
+    workers: Annotated[int, Field(ge=0)] = 0
+
+
+class ModelSection(Section):
+    """A backbone, and the decoder (head) that turns its features into predictions.
+
+    Attributes:
+        freeze: Train the decoder alone; the backbone stays in evaluation mode.
+    """
+
+    backbone: Annotated[SerializeAsAny[Component], Chosen(components.backbones)]
+    decoder: Annotated[SerializeAsAny[Component], Chosen(components.decoders)]
+    freeze: bool = False
+
+
+class AugmentationSection(Section):
+    """Random changes of training samples that keep their meaning.
+
+    Attributes:
+        flip: Horizontal and vertical flips, each with probability one half.
+        rotate: Rotations by a random multiple of 90 degrees.
+    """
+
+    flip: bool = True
+    rotate: bool = True
+
+
+class TrainerSection(Section):
+    """How long and with what arithmetic a recipe trains.
+
+    Attributes:
+        epochs: Passes over the training split, at most.
+        patience: Epochs without a better objective after which training stops; None never stops.
+        min_delta: What counts as better, in units of the objective.
+        precision: As PyTorch Lightning names it.
+        gradient_clip: Largest norm of the gradient; None does not clip.
+        accelerator: ``auto`` takes a GPU where there is one.
+        deterministic: Refuse algorithms that give other results under the same seed.
+    """
+
+    epochs: Positive = 20
+    patience: Positive | None = None
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    gradient_clip: Annotated[float, Field(gt=0)] | None = None
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    deterministic: bool = True
+
+
+class Recipe(Section):
+    """Everything that decides a training run's result.
+
+    A recipe read from a file is complete once `iterate.core.check.complete` has filled in what
+    the dataset's task decides (the objective's metric and direction).
+    """
+
+    data: Annotated[SerializeAsAny[DataSection], Chosen(components.datasets)]
+    model: ModelSection
+    optimiser: Annotated[SerializeAsAny[Component], Chosen(components.optimisers)]
+    scheduler: Annotated[SerializeAsAny[Component], Chosen(components.schedulers)]
+    augmentation: AugmentationSection = AugmentationSection()
+    trainer: TrainerSection = TrainerSection()
+    objective: Objective = Objective()
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+    @classmethod
+    def parse(cls, mapping: Mapping[str, Any]) -> Self:
+        """Type and check a plain mapping, such as a YAML file gives.
+
+        Raises:
+            RequestError: With every mistake found, each under its YAML path.
+        """
+        return parse(cls, mapping)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The recipe as plain JSON types; `parse` gives the same recipe back."""
+        return self.model_dump(mode="json")
+
+    def fingerprint(self, data: str) -> str:
+        """Names this run, its checkpoints and its cache entries.
+
+        Args:
+            data: The fingerprint of the dataset's content.
+        """
+        from iterate import __version__
+
+        return fingerprint({"recipe": self.to_mapping(), "data": data, "code": __version__})

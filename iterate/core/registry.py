@@ -1,0 +1,119 @@
+"""Lazy registries of everything a recipe chooses by name.
+
+A registry maps a name to an `Entry`: the options the component takes, and where the code that
+builds it lives (``"module:attribute"``, imported only when it is built). Other packages add
+theirs through entry points or the ``iterate.register_…`` decorators.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any
+
+from iterate.core.errors import Problem, RequestError, nearest
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One named component.
+
+    Attributes:
+        name: The name users write.
+        options: A `Component` subclass (or ``"module:Class"``) that types and checks its options.
+        target: ``"module:attribute"`` of the callable that builds it, or the callable itself.
+        tasks: Names of the tasks it serves; empty means all.
+        facts: Whatever else its registry declares (metrics, licence, …).
+    """
+
+    name: str
+    options: Any
+    target: str | Callable[..., Any]
+    tasks: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def load_options(self) -> Any:
+        """The class that types this component's options."""
+        return resolve(self.options)
+
+    def load(self) -> Any:
+        """The callable that builds the component; imports its module."""
+        return resolve(self.target)
+
+
+def resolve(reference: Any) -> Any:
+    """Import ``"module:attribute"``; anything that is not text is returned as it is."""
+    if not isinstance(reference, str):
+        return reference
+    module, _, attribute = reference.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+class Registry:
+    """Names of one kind of component.
+
+    Args:
+        kind: What the names name, for messages: ``"decoder"``.
+        group: Entry-point group through which other packages add to it.
+        fallback: Tried for a name that is not registered; returns an `Entry` or None.
+        more_names: Further legal names for hints and listings (the fallback's).
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        group: str,
+        fallback: Callable[[str], Entry | None] | None = None,
+        more_names: Callable[[], list[str]] | None = None,
+    ) -> None:
+        self.kind = kind
+        self._group = group
+        self._entries: dict[str, Entry] = {}
+        self._fallback = fallback
+        self._more_names = more_names
+        self._discovered = False
+
+    def register(self, entry: Entry) -> None:
+        """Add an entry.
+
+        Raises:
+            ValueError: The name is taken.
+        """
+        if entry.name in self._entries:
+            raise ValueError(f"{self.kind} {entry.name!r} is registered already")
+        self._entries[entry.name] = entry
+
+    def get(self, name: str, where: str = "") -> Entry:
+        """The entry of a name.
+
+        Raises:
+            RequestError: No such name; the nearest legal ones are named.
+        """
+        self._discover()
+        found = self._entries.get(name)
+        if found is None and self._fallback is not None:
+            found = self._fallback(name)
+        if found is None:
+            what = f"there is no {self.kind} {name!r}."
+            raise RequestError(Problem(where, what, nearest(name, self.names())))
+        return found
+
+    def names(self) -> list[str]:
+        """Every legal name, sorted."""
+        self._discover()
+        more = self._more_names() if self._more_names is not None else []
+        return sorted({*self._entries, *more})
+
+    def __iter__(self) -> Iterator[Entry]:
+        self._discover()
+        return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
+
+    def _discover(self) -> None:
+        """Let installed packages register theirs, once: their entry point is called with us."""
+        if self._discovered:
+            return
+        self._discovered = True
+        for point in entry_points(group=self._group):
+            point.load()(self)

@@ -1,0 +1,27 @@
+"""What a training run tells whoever drives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One finished epoch.
+
+    Attributes:
+        epoch: Counted from 1.
+        metrics: ``"split/metric"`` → value, such as ``"val/accuracy"``, ``"train/loss"``; and
+            ``"lr"``.
+        value: The objective's value at this epoch, finite.
+        best: The objective's best value so far; the checkpoint kept is that epoch's.
+        seconds: Wall time of training and validating this epoch.
+        done: No epoch follows (all trained, or early stopping).
+    """
+
+    epoch: int
+    metrics: dict[str, float] = field(hash=False)
+    value: float
+    best: float
+    seconds: float
+    done: bool
