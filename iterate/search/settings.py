@@ -1,0 +1,188 @@
+"""What a study asks of its search: sampler, scheduler, budget and resources. Light to import."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, SerializeAsAny, field_validator
+
+from iterate.core.parsing import Chosen, parse
+from iterate.core.registry import Entry, Registry
+from iterate.core.section import Component, Section
+
+Positive = Annotated[int, Field(gt=0)]
+Counted = Annotated[int, Field(ge=0)]
+
+
+class TPE(Component):
+    """Tree-structured Parzen estimator, multivariate, with constant liar: the all-round choice.
+
+    Attributes:
+        startup_trials: Trials drawn at random before the model is asked.
+    """
+
+    name: str = "tpe"
+    startup_trials: Counted = 10
+
+
+class Random(Component):
+    """Independent uniform draws: the honest baseline, and parallel without limit."""
+
+    name: str = "random"
+
+
+class Grid(Component):
+    """Every point of a finite space, each once."""
+
+    name: str = "grid"
+
+
+class QMC(Component):
+    """A scrambled Sobol sequence: covers the space more evenly than random draws."""
+
+    name: str = "qmc"
+
+
+class CMAES(Component):
+    """Covariance matrix adaptation: for continuous spaces and some hundred trials."""
+
+    name: str = "cmaes"
+
+
+class GP(Component):
+    """A Gaussian process: few, dear trials over a few dimensions.
+
+    Attributes:
+        startup_trials: Trials drawn at random before the model is asked.
+    """
+
+    name: str = "gp"
+    startup_trials: Counted = 10
+
+
+class NSGAII(Component):
+    """A genetic algorithm: many cheap trials over many choices.
+
+    Attributes:
+        population: Trials of a generation.
+    """
+
+    name: str = "nsgaii"
+    population: Annotated[int, Field(ge=2)] = 50
+
+
+class NoScheduler(Component):
+    """Every trial trains to its end."""
+
+    name: str = "none"
+
+
+class ASHA(Component):
+    """Asynchronous successive halving: at each rung the best share goes on.
+
+    Attributes:
+        min_epochs: The first rung; no trial is judged before.
+        reduction_factor: One trial in so many passes a rung; rungs lie this factor apart.
+    """
+
+    name: str = "asha"
+    min_epochs: Positive = 1
+    reduction_factor: Annotated[int, Field(ge=2)] = 3
+
+
+class Hyperband(Component):
+    """Several ASHA brackets that begin to judge earlier or later.
+
+    Attributes:
+        min_epochs: The first rung of the earliest bracket.
+        reduction_factor: One trial in so many passes a rung.
+    """
+
+    name: str = "hyperband"
+    min_epochs: Positive = 1
+    reduction_factor: Annotated[int, Field(ge=2)] = 3
+
+
+class Median(Component):
+    """Stops a trial whose best value is worse than the median of the others at that epoch.
+
+    Attributes:
+        startup_trials: Trials that must have finished before any is judged.
+        warmup_epochs: Epochs in which no trial is judged.
+    """
+
+    name: str = "median"
+    startup_trials: Counted = 5
+    warmup_epochs: Counted = 1
+
+
+samplers = Registry("sampler", "iterate.samplers")
+for _sampler in (TPE, Random, Grid, QMC, CMAES, GP, NSGAII):
+    samplers.register(Entry(_sampler.model_fields["name"].default, _sampler, _sampler))
+schedulers = Registry("trial scheduler", "iterate.trial_schedulers")
+for _scheduler in (NoScheduler, ASHA, Hyperband, Median):
+    schedulers.register(Entry(_scheduler.model_fields["name"].default, _scheduler, _scheduler))
+
+
+class SearchSettings(Section):
+    """How a study searches, and when it has searched enough.
+
+    Attributes:
+        sampler: Draws the points; ``tpe`` is short for ``{name: tpe}``.
+        scheduler: Stops poor trials early; ``asha`` is short for ``{name: asha}``.
+        trials: Trials in all, interrupted and continued runs together.
+        hours: Wall time after which no trial is started; None sets no limit.
+        patience: Ends the search once so many finished trials in a row did not improve the best;
+            None searches on.
+        repeats: Trainings of the best point with further seeds, each tested; 0 tests nothing.
+        seed: Fixes, with the study's name, every point and every training.
+        max_failures: Failed trials in a row, from the first on, after which the study ends with
+            their reason.
+        storage: Database URL of the Optuna storage (PostgreSQL, MySQL); None keeps a SQLite file
+            in the run's folder.
+    """
+
+    sampler: Annotated[SerializeAsAny[Component], Chosen(samplers)] = TPE()
+    scheduler: Annotated[SerializeAsAny[Component], Chosen(schedulers)] = NoScheduler()
+    trials: Positive = 16
+    hours: Annotated[float, Field(gt=0)] | None = None
+    patience: Positive | None = None
+    repeats: Counted = 3
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    max_failures: Positive = 3
+    storage: str | None = None
+
+    @field_validator("sampler", "scheduler", mode="before")
+    @classmethod
+    def _by_name(cls, value: Any, info: Any) -> Any:
+        registry = samplers if info.field_name == "sampler" else schedulers
+        if isinstance(value, str):
+            value = {"name": value}
+        if isinstance(value, dict) and isinstance(value.get("name"), str):
+            options: type[Component] = registry.get(value["name"]).load_options()
+            return parse(options, value)
+        return value
+
+
+class ResourceSettings(Section):
+    """What one trial takes, and how many may run at a time.
+
+    Attributes:
+        cpu: Cores of a trial; fractions let trials share one.
+        gpu: GPUs of a trial; fractions let trials share one.
+        concurrent: Most trials at a time; None takes as many as the cluster holds.
+    """
+
+    cpu: Annotated[float, Field(gt=0)] = 1
+    gpu: Annotated[float, Field(ge=0)] = 0
+    concurrent: Positive | None = None
+
+
+class RaySettings(Section):
+    """Where the pool runs.
+
+    Attributes:
+        address: Of a running Ray cluster (``auto``, ``ray://host:10001``); None starts Ray here.
+    """
+
+    address: str | None = None
