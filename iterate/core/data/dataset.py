@@ -46,6 +46,8 @@ class DatasetInfo:
         width: Columns of a sample in pixels.
         ignore_index: The mask value that no metric or loss counts.
         notes: What the reader corrected, for people and for the record.
+        licence: The dataset's licence, where its files say.
+        source: Where the data come from, where its files say.
     """
 
     name: str
@@ -57,6 +59,8 @@ class DatasetInfo:
     width: int
     ignore_index: int = 255
     notes: tuple[str, ...] = ()
+    licence: str | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Sample:
     Attributes:
         name: Its identifier in the dataset.
         image: (bands, height, width) in the files' own type and units.
-        target: A class index, or a (height, width) integer mask.
+        target: A class index, a (height, width) integer mask, or a (classes,) array of 0 and 1.
     """
 
     name: str
