@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import yaml
 from pydantic import Field, SerializeAsAny
 
 from iterate.core import components
+from iterate.core.files import replacing
 from iterate.core.identity import fingerprint
 from iterate.core.objective import Objective
 from iterate.core.parsing import Chosen, parse
@@ -113,12 +116,23 @@ class Recipe(Section):
         """The recipe as plain JSON types; `parse` gives the same recipe back."""
         return self.model_dump(mode="json")
 
+    def write(self, path: Path) -> None:
+        """Write the recipe as YAML that ``iterate fit`` runs."""
+        opening = f"# iterate fit {path.name}\n# iterate test {path.name}\n"
+        with replacing(path) as part:
+            text = yaml.safe_dump(self.to_mapping(), sort_keys=False, allow_unicode=True)
+            part.write_text(opening + text, encoding="utf-8")
+
     def fingerprint(self, data: str) -> str:
         """Names this run, its checkpoints and its cache entries.
+
+        Where the data lie is no part of it; what they hold is.
 
         Args:
             data: The fingerprint of the dataset's content.
         """
         from iterate import __version__
 
-        return fingerprint({"recipe": self.to_mapping(), "data": data, "code": __version__})
+        recipe = self.to_mapping()
+        recipe["data"].pop("root", None)
+        return fingerprint({"recipe": recipe, "data": data, "code": __version__})

@@ -1,0 +1,1 @@
+"""One command's run: studies into the pool, results into its folder, everything into MLflow."""

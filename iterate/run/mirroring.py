@@ -1,0 +1,185 @@
+"""From the ledgers to MLflow: what changed in the truth is told to the mirror."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from iterate.core.identity import canonical
+from iterate.search.jobs import KINDS, Job, Kind
+from iterate.search.ledger import Ledger
+from iterate.search.results import epochs_of, failure_of, test_intervals
+from iterate.tracking.mirror import Backlog, Mirror
+from iterate.tracking.records import EpochRecord, RunRecord, State, StudyRecord
+from iterate.tracking.settings import TrackingSettings
+
+# How long the end of a command waits for MLflow; what is unwritten then, the next one writes.
+_PATIENCE_SECONDS = 60.0
+_STATES: dict[TrialState, State] = {
+    TrialState.WAITING: "WAITING",
+    TrialState.RUNNING: "RUNNING",
+    TrialState.COMPLETE: "COMPLETE",
+    TrialState.PRUNED: "PRUNED",
+    TrialState.FAIL: "FAIL",
+}
+
+
+class Tracker:
+    """Passes every change of the ledgers on to MLflow. Calls return at once.
+
+    Args:
+        settings: Where MLflow is, if anywhere.
+        folder: Where its default store lies.
+    """
+
+    def __init__(self, settings: TrackingSettings, folder: Path) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._experiment = ""
+        self._mirror: Mirror | None = None
+
+    def begin(self, name: str, ledgers: Sequence[Ledger]) -> None:
+        """Send the studies and all that their storage holds; what MLflow has changes nothing.
+
+        Args:
+            name: Names the experiment, unless the settings do.
+            ledgers: The studies of the run; the ids of MLflow's runs are kept with the first.
+        """
+        if not self._settings.enabled:
+            return
+        self._experiment = self._settings.experiment or name
+        keeper = ledgers[0]
+        self._mirror = Mirror(self._settings, self._folder, keeper.remember, keeper.recall)
+        for ledger in ledgers:
+            self._mirror.study(study_record(ledger, self._experiment, ended=False))
+            for kind in KINDS:
+                for trial in ledger.history(kind):
+                    if trial.state != TrialState.WAITING:
+                        self._mirror.run(run_record(ledger, kind, trial))
+
+    def changed(self, ledger: Ledger, job: Job) -> None:
+        """Send the newest state of the job's run."""
+        if self._mirror is not None:
+            trial = ledger.history(job.kind)[job.number]
+            self._mirror.run(run_record(ledger, job.kind, trial))
+
+    def end(self, ledgers: Sequence[Ledger], artifacts: Mapping[str, Sequence[Path]]) -> None:
+        """Send the finished studies with their files, by study name."""
+        if self._mirror is not None:
+            for ledger in ledgers:
+                files = artifacts[ledger.study.name]
+                record = study_record(ledger, self._experiment, ended=True, artifacts=files)
+                self._mirror.study(record)
+
+    def close(self) -> Backlog | None:
+        """Write what can be written; returns what could not. None where tracking is off."""
+        return None if self._mirror is None else self._mirror.close(_PATIENCE_SECONDS)
+
+
+def study_record(
+    ledger: Ledger, experiment: str, *, ended: bool, artifacts: Sequence[Path] = ()
+) -> StudyRecord:
+    """A study as MLflow shows it."""
+    study, best = ledger.study, ledger.best()
+    trials = ledger.history("trial")
+    metrics: dict[str, float] = {}
+    if best is not None and best.value is not None:
+        metrics[f"best/{study.objective.key}"] = best.value
+    for name, value in test_intervals(ledger).items():
+        ends = {"mean": value.mean, "low": value.low, "high": value.high}
+        metrics |= {f"test/{name}/{end}": x for end, x in ends.items() if x is not None}
+    starts = [t.datetime_start for t in trials if t.datetime_start is not None]
+    ends_at = [t.datetime_complete for t in trials if t.datetime_complete is not None]
+    return StudyRecord(
+        name=study.name,
+        experiment=experiment,
+        tags={
+            "iterate.dataset": study.dataset,
+            "iterate.backbone": study.backbone,
+            "iterate.objective": f"{study.objective.key} ({study.objective.mode})",
+        },
+        params=_study_params(ledger),
+        artifacts=tuple(artifacts),
+        state=_study_state(ledger, ended),
+        start_ms=_ms(min(starts, default=datetime.now())),
+        end_ms=_ms(max(ends_at, default=datetime.now())) if ended else None,
+        metrics=metrics,
+    )
+
+
+def run_record(ledger: Ledger, kind: Kind, trial: FrozenTrial) -> RunRecord:
+    """A trial or a repeat as MLflow shows it: its active parameters, seed, curves and end."""
+    point = ledger.point(trial if kind == "trial" else _repeated(ledger, trial))
+    epochs = epochs_of(trial)
+    metrics = dict(trial.user_attrs.get("test", {}))
+    if epochs:
+        metrics["train_seconds"] = sum(epoch["seconds"] for epoch in epochs.values())
+    if trial.state == TrialState.COMPLETE and trial.value is not None:
+        metrics[f"best/{ledger.study.objective.key}"] = trial.value
+    if trial.duration is not None:
+        metrics["duration_seconds"] = trial.duration.total_seconds()
+    return RunRecord(
+        study=ledger.study.name,
+        kind=kind,
+        number=trial.number,
+        params={key: _text(value) for key, value in point.items()},
+        seed=trial.user_attrs.get("seed", -1),
+        state=_STATES[trial.state],
+        epochs=tuple(
+            EpochRecord(number, epoch["metrics"], epoch["time_ms"])
+            for number, epoch in epochs.items()
+        ),
+        metrics=metrics,
+        tags={},
+        start_ms=_ms(trial.datetime_start or datetime.now()),
+        end_ms=None if trial.datetime_complete is None else _ms(trial.datetime_complete),
+        failure=trial.user_attrs.get("failure"),
+        artifacts=_artifacts(ledger, kind, trial),
+    )
+
+
+def _repeated(ledger: Ledger, repeat: FrozenTrial) -> FrozenTrial:
+    of: int = repeat.user_attrs["of"]
+    return ledger.history("trial")[of]
+
+
+def _artifacts(ledger: Ledger, kind: Kind, trial: FrozenTrial) -> tuple[Path, ...]:
+    """A repeat's checkpoint: the models worth keeping are those that were tested."""
+    if kind == "trial" or trial.state != TrialState.COMPLETE:
+        return ()
+    of, index = trial.user_attrs["of"], trial.user_attrs["index"]
+    checkpoint = ledger.folder / "repeats" / f"{of:04d}-{index}" / "best.safetensors"
+    return (checkpoint,) if checkpoint.exists() else ()
+
+
+def _study_params(ledger: Ledger) -> dict[str, str]:
+    settings = ledger.study.settings
+    return {
+        "sampler": settings.sampler.name,
+        "scheduler": settings.scheduler.name,
+        "trials": str(settings.trials),
+        "repeats": str(settings.repeats),
+        "search.seed": str(settings.seed),
+    } | {f"space.{key}": _text(value) for key, value in _dimensions(ledger).items()}
+
+
+def _dimensions(ledger: Ledger) -> Mapping[str, Any]:
+    return ledger.study.space.to_mapping()
+
+
+def _study_state(ledger: Ledger, ended: bool) -> State:
+    if not ended:
+        return "RUNNING"
+    return "FAIL" if failure_of(ledger) is not None else "COMPLETE"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else canonical(value)
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

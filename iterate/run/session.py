@@ -1,0 +1,165 @@
+"""The run of a command: its folder, its studies in the pool, and what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from iterate.core.errors import Problem, RequestError
+from iterate.core.files import Locked, lock
+from iterate.run.mirroring import Tracker
+from iterate.run.outcome import write_results
+from iterate.run.storage import open_storage
+from iterate.search.cluster import check_local, cluster
+from iterate.search.jobs import Job, Train
+from iterate.search.ledger import Ledger
+from iterate.search.pool import run_pool
+from iterate.search.results import failure_of
+from iterate.search.settings import RaySettings
+from iterate.search.study import Study
+from iterate.search.training import train as train_job
+from iterate.tracking.mirror import Backlog
+from iterate.tracking.settings import TrackingSettings
+
+
+class Display(Protocol):
+    """Shows a run to a person while it lasts; called in the driver, so it must return quickly."""
+
+    def begin(self, ledgers: Sequence[Ledger]) -> None:
+        """The studies are open; workers are about to start."""
+
+    def changed(self, ledger: Ledger, job: Job) -> None:
+        """A job began, reported or ended."""
+
+    def end(self) -> None:
+        """No further change comes."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def begin(self, ledgers: Sequence[Ledger]) -> None:
+        """Nothing."""
+
+    def changed(self, ledger: Ledger, job: Job) -> None:
+        """Nothing."""
+
+    def end(self) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What all studies of a run share.
+
+    Attributes:
+        name: Names the run and its MLflow experiment.
+        folder: Where everything it writes goes.
+        tracking_folder: Where MLflow's default store lies; None is the run's folder.
+        storage: URL of the Optuna storage; None is a SQLite file in the run's folder.
+        began: When the command began, on the monotonic clock.
+    """
+
+    name: str
+    folder: Path
+    tracking_folder: Path | None = None
+    storage: str | None = None
+    ray: RaySettings = field(default_factory=RaySettings)
+    tracking: TrackingSettings = field(default_factory=TrackingSettings)
+    began: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run found.
+
+    Attributes:
+        summary: The content of ``summary.json``.
+        folder: The run's folder.
+        failures: Study name → why it found nothing.
+        backlog: What MLflow has not been told yet.
+    """
+
+    summary: dict[str, Any]
+    folder: Path
+    failures: dict[str, str]
+    backlog: Backlog | None
+
+
+def run_studies(
+    studies: Sequence[Study],
+    settings: RunSettings,
+    display: Display | None = None,
+    train: Train = train_job,
+) -> RunResult:
+    """Run all studies in one pool until each is finished; the same call continues a stopped run.
+
+    Raises:
+        RequestError: The folder cannot be written or is in use, a study asks another question
+            than its finished trials answer, or the resources are not there.
+        WorkError: Ray ended before the studies did.
+        KeyboardInterrupt: The user stopped it; nothing that was reported is lost.
+    """
+    display = display or Silent()
+    wanted = [study.resources for study in studies]
+    with own_folder(settings.folder):
+        storage = open_storage(settings.storage, settings.folder)
+        ledgers = [
+            Ledger(study, storage, study_folder(settings, study), settings.began)
+            for study in studies
+        ]
+        check_local(settings.ray, wanted)
+        tracker = Tracker(settings.tracking, settings.tracking_folder or settings.folder)
+        try:
+            tracker.begin(settings.name, ledgers)
+            if not all(ledger.finished for ledger in ledgers):
+                with cluster(settings.ray, wanted), shown(display, ledgers):
+                    run_pool(ledgers, train, [display, tracker])
+            summary, artifacts = write_results(ledgers, settings.folder)
+            tracker.end(ledgers, artifacts)
+        finally:
+            backlog = tracker.close()
+    failures = {ledger.study.name: failure_of(ledger) for ledger in ledgers}
+    reasons = {name: reason for name, reason in failures.items() if reason is not None}
+    return RunResult(summary, settings.folder, reasons, backlog)
+
+
+def study_folder(settings: RunSettings, study: Study) -> Path:
+    """A run that is one study keeps it in its own folder; each of several has one below."""
+    return settings.folder if study.name == settings.name else settings.folder / study.name
+
+
+@contextmanager
+def shown(display: Display, ledgers: Sequence[Ledger]) -> Iterator[None]:
+    """Show the run for as long as workers are at it."""
+    display.begin(ledgers)
+    try:
+        yield
+    finally:
+        display.end()
+
+
+@contextmanager
+def own_folder(folder: Path) -> Iterator[None]:
+    """Make the run's folder, and keep other processes out of it.
+
+    Raises:
+        RequestError: It cannot be written, or another process is at work in it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(f"no permission to write in {folder}")
+        with lock(folder / ".lock"):
+            yield
+    except Locked as holder:
+        what = f"another {holder} is at work in this run."
+        raise RequestError(Problem(str(folder), what, "Wait for it, or use --out.")) from holder
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        what = f"the output folder cannot be written ({error.strerror or error})."
+        raise RequestError(Problem(str(folder), what, "Choose another with --out.")) from error

@@ -1,0 +1,1 @@
+"""Spaces, samplers, schedulers, studies, and the pool that runs them all."""

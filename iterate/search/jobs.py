@@ -1,0 +1,72 @@
+"""The unit of work that the pool hands to a worker, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from iterate.core.reports import EpochReport
+
+Kind = Literal["trial", "repeat"]
+KINDS: tuple[Kind, ...] = ("trial", "repeat")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training run of a study, as plain data that travels to any machine.
+
+    Attributes:
+        study: Name of the study.
+        kind: A trial of the search, or a repeat of its best point.
+        number: Counted from 0 within its kind.
+        recipe: The complete recipe as plain JSON types.
+        folder: Where it keeps its checkpoints; seen by driver and workers alike.
+        directory: The driver's working directory, from which relative paths are meant.
+    """
+
+    study: str
+    kind: Kind
+    number: int
+    recipe: dict[str, Any]
+    folder: Path
+    directory: Path
+
+    @property
+    def key(self) -> str:
+        """Names the job within its pool."""
+        return f"{self.study}/{self.kind}/{self.number}"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a worker tells the driver.
+
+    Attributes:
+        reports: Epochs finished since the last time; after an interruption all that went before
+            come again, which changes nothing.
+        test: Metrics on the test split, once a repeat has trained.
+        done: The job is finished.
+        failure: Why it failed, in one sentence; it is then finished too.
+    """
+
+    reports: tuple[EpochReport, ...] = ()
+    test: dict[str, float] = field(default_factory=dict, hash=False)
+    done: bool = False
+    failure: str | None = None
+
+    def to_mapping(self) -> dict[str, Any]:
+        """As plain types, for the way through Ray."""
+        return asdict(self)
+
+    @classmethod
+    def from_mapping(cls, mapping: dict[str, Any]) -> Progress:
+        """From what `to_mapping` gave."""
+        reports = tuple(EpochReport(**report) for report in mapping["reports"])
+        return cls(reports, mapping["test"], mapping["done"], mapping["failure"])
+
+
+Train = Callable[[Job], Iterator[Progress]]
+"""The seam between pool and engine: yields progress, and is closed early when a trial is pruned.
+`iterate.search.training.train` is the real one, `iterate.search.recorded.Recorded` its stand-in."""

@@ -1,0 +1,211 @@
+"""One Ray Tune run that serves every study of a command.
+
+Tune asks the searcher for the next job whenever there is room, and the scheduler what to do
+after each report. Both only pass the question on to the `Coordinator`, which owns the ledgers,
+lives in the driver and is called from Tune's one control loop.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from iterate.core.errors import WorkError
+from iterate.search.jobs import Job, Progress, Train
+from iterate.search.ledger import Ledger
+from iterate.search.worker import Worker
+
+# A process that dies is replaced this often before its job counts as failed.
+DEATHS = 2
+_DIED = "the worker process died {} times, perhaps for want of memory; see the Ray logs"
+
+
+class Observer(Protocol):
+    """Sees every change of a ledger; called in the driver, so it must return quickly."""
+
+    def changed(self, ledger: Ledger, job: Job) -> None:
+        """A job of this study began, reported, or ended."""
+
+
+class Coordinator:
+    """Hands out jobs of many studies and writes down what becomes of them."""
+
+    def __init__(self, ledgers: Sequence[Ledger], observers: Sequence[Observer]) -> None:
+        self._ledgers = ledgers
+        self._observers = observers
+        self._jobs: dict[str, tuple[Ledger, Job]] = {}
+
+    @property
+    def finished(self) -> bool:
+        """Whether every study is."""
+        return all(ledger.finished for ledger in self._ledgers)
+
+    def next_job(self, trial_id: str) -> Job | None:
+        """The next job of whichever study has most left to do, so that none forms a tail."""
+        for ledger in sorted(self._ledgers, key=_work_left, reverse=True):
+            job = ledger.next_job()
+            if job is not None:
+                self._jobs[trial_id] = (ledger, job)
+                self._tell(ledger, job)
+                return job
+        return None
+
+    def record(self, trial_id: str, progress: Progress) -> bool:
+        """Write down a report; whether the job must stop. A job that has ended changes nothing."""
+        if trial_id not in self._jobs:
+            return True
+        ledger, job = self._jobs[trial_id]
+        stop = ledger.record(job.key, progress)
+        if job.key not in ledger.running:
+            del self._jobs[trial_id]
+        self._tell(ledger, job)
+        return stop
+
+    def died(self, trial_id: str) -> None:
+        """The job's process died more often than it is replaced."""
+        self.record(trial_id, Progress(failure=_DIED.format(DEATHS + 1)))
+
+    def _tell(self, ledger: Ledger, job: Job) -> None:
+        for observer in self._observers:
+            observer.changed(ledger, job)
+
+
+def _work_left(ledger: Ledger) -> float:
+    """Seconds of training a study still needs by its trials so far; unknown counts as most."""
+    ended = [t for t in ledger.history("trial") if t.state.is_finished() and t.duration]
+    if not ended:
+        return float("inf")
+    mean = sum(t.duration.total_seconds() for t in ended if t.duration) / len(ended)
+    settings = ledger.study.settings
+    return mean * (settings.trials - len(ended) + settings.repeats)
+
+
+class _Searcher(Searcher):
+    """Tune's way to ask for jobs."""
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        super().__init__()
+        self._coordinator = coordinator
+
+    # Ray's annotation forgets its own FINISHED.
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
+        """A job; None while all studies wait; FINISHED when they are."""
+        job = self._coordinator.next_job(trial_id)
+        if job is not None:
+            return {"job": job}
+        return Searcher.FINISHED if self._coordinator.finished else None
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """A job ended: by its last report, by our own stop, or by the death of its process."""
+        if error:
+            self._coordinator.died(trial_id)
+        elif result is not None:
+            self._coordinator.record(trial_id, _progress(result))
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the ledgers are the state, and they are on disk."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing, as `save`."""
+
+
+class _Scheduler(FIFOScheduler):
+    """Tune's way to ask whether a job goes on."""
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._coordinator = coordinator
+
+    def on_trial_result(
+        self,
+        tune_controller: Any,  # noqa: ARG002 - Ray passes it
+        trial: Any,
+        result: dict[str, Any],
+    ) -> str:
+        """Stop or go, as the job's own study decides."""
+        stop = self._coordinator.record(trial.trial_id, _progress(result))
+        return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
+
+
+def _progress(result: Mapping[str, Any]) -> Progress:
+    return Progress.from_mapping(result["progress"][0])
+
+
+def run_pool(ledgers: Sequence[Ledger], train: Train, observers: Sequence[Observer] = ()) -> None:
+    """Work on all studies until each is finished. Ray must be initialised.
+
+    Args:
+        ledgers: The studies.
+        train: What trains a job, in a worker; it is pickled.
+        observers: Told of every change.
+
+    Raises:
+        WorkError: Ray ended before the studies did.
+        KeyboardInterrupt: The user stopped it; the ledgers hold all that was reported.
+    """
+    coordinator = Coordinator(ledgers, observers)
+    if coordinator.finished:
+        return
+    with _tune_settings(), tempfile.TemporaryDirectory(prefix="iterate-tune-") as scratch:
+        tuner = tune.Tuner(
+            tune.with_resources(tune.with_parameters(Worker, train=train), _resources_of(ledgers)),
+            tune_config=tune.TuneConfig(
+                search_alg=_Searcher(coordinator),
+                scheduler=_Scheduler(coordinator),
+                num_samples=-1,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="pool",
+                storage_path=scratch,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=DEATHS),
+            ),
+        )
+        tuner.fit()
+    if not coordinator.finished:
+        raise WorkError("Ray ended before the studies did; the same command continues them")
+
+
+def _resources_of(ledgers: Sequence[Ledger]) -> Callable[[Mapping[str, Any]], Any]:
+    """What a job holds while it runs, by its study."""
+    wanted = {ledger.study.name: ledger.study.resources for ledger in ledgers}
+
+    def resources(config: Mapping[str, Any]) -> Any:
+        own = wanted[config["job"].study] if "job" in config else next(iter(wanted.values()))
+        bundle = {"CPU": own.cpu} | ({"GPU": own.gpu} if own.gpu else {})
+        return tune.PlacementGroupFactory([bundle])
+
+    return resources
+
+
+@contextmanager
+def _tune_settings() -> Iterator[None]:
+    """Tune takes these from the environment only; it is as before afterwards."""
+    settings = {
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledgers and MLflow keep the results
+        "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours to explain
+        "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+        "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # the ledgers are the checkpoint
+        "RAY_CHDIR_TO_TRIAL_DIR": "0",
+        "RAY_AIR_NEW_OUTPUT": "0",
+    }
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

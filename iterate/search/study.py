@@ -1,0 +1,88 @@
+"""A study: one recipe, one space, one objective, one budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from iterate.core.errors import Problem, RequestError
+from iterate.core.objective import Objective
+from iterate.core.recipe import Recipe
+from iterate.search.settings import ResourceSettings, SearchSettings
+from iterate.search.space import Point, Space
+
+
+@dataclass(frozen=True)
+class Study:
+    """How well can this backbone do on this dataset?
+
+    Attributes:
+        name: Names the study in its run, in MLflow and in every seed.
+        recipe: The complete recipe that the space varies.
+        space: What varies.
+        recipe_at: The recipe at a point of the space, under a seed.
+        data: Fingerprint of the dataset's content.
+        dataset: The dataset's name, for tables.
+        settings: Sampler, scheduler, budget and repeats.
+        resources: What each trial holds while it trains.
+    """
+
+    name: str
+    recipe: Recipe
+    space: Space
+    recipe_at: Callable[[Point, int], Recipe]
+    data: str
+    dataset: str
+    settings: SearchSettings
+    resources: ResourceSettings = field(default_factory=ResourceSettings)
+
+    @property
+    def objective(self) -> Objective:
+        """What the study optimises."""
+        return self.recipe.objective
+
+    @property
+    def backbone(self) -> str:
+        """Name of the backbone of the base recipe."""
+        return self.recipe.model.backbone.name
+
+    def question(self) -> dict[str, Any]:
+        """What makes this study itself: two runs continue each other only if it is the same.
+
+        The budget is no part of it, and neither is where the data lie: their content is.
+        """
+        recipe = self.recipe.to_mapping()
+        recipe["data"].pop("root", None)
+        recipe.pop("seed")
+        return {"recipe": recipe, "space": self.space.to_mapping(), "data": self.data}
+
+
+def same_question(name: str, asked: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Refuse a changed question under a name that holds another one's trials.
+
+    Raises:
+        RequestError: One problem for each difference, and what to do.
+    """
+    now, then = _flat(asked), _flat(before)
+    changed = [key for key in sorted({*now, *then}) if now.get(key) != then.get(key)]
+    if not changed:
+        return
+    problems = [Problem(key, f"was {_said(then, key)}, now {_said(now, key)}.") for key in changed]
+    advice = "Run it with --fresh as a new study, or give it another name; nothing is deleted."
+    header = Problem("", f"study {name!r} asks another question than its finished trials answer.")
+    raise RequestError([header, *problems, Problem("", advice)])
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        return {path: value}
+    return {
+        where: leaf
+        for key, child in value.items()
+        for where, leaf in _flat(child, f"{path}.{key}" if path else str(key)).items()
+    }
+
+
+def _said(values: Mapping[str, Any], key: str) -> str:
+    return repr(values[key]) if key in values else "absent"

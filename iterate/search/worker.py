@@ -1,0 +1,89 @@
+"""The warm worker: a Ray Tune trainable that takes one job after another in one process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from ray import tune
+
+from iterate.core.errors import IterateError
+from iterate.search.jobs import Job, Progress, Train
+
+
+class Worker(tune.Trainable):
+    """One step is one report to the driver; a new job reuses the process and all it has loaded.
+
+    A job that raises is reported as failed, in words; what reaches Ray as an error is a process
+    that died.
+    """
+
+    # Ray passes what `tune.with_parameters` was given as further arguments.
+    def setup(self, config: dict[str, Any], train: Train) -> None:  # type: ignore[override]
+        """Begin the first job of this process."""
+        self._train = train
+        self._progress: Iterator[Progress] | None = None
+        self._begin(config["job"])
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Begin the next job in the same process."""
+        self._begin(new_config["job"])
+        return True
+
+    def _begin(self, job: Job) -> None:
+        self._stop()
+        os.chdir(job.directory)
+        self._job = job
+        self._progress = self._train(job)
+
+    def _stop(self) -> None:
+        """Close a job that was stopped between two epochs, so that it lets go of its folder."""
+        if self._progress is not None:
+            self._progress.close()  # type: ignore[attr-defined] # trains are generators
+            self._progress = None
+
+    def step(self) -> dict[str, Any]:
+        """Train until there is something to report."""
+        progress = self._advance()
+        if progress.done or progress.failure is not None:
+            self._stop()
+        # One opaque value, because Ray flattens nested results.
+        return {
+            "progress": [progress.to_mapping()],
+            "done": progress.done or bool(progress.failure),
+        }
+
+    def _advance(self) -> Progress:
+        if self._progress is None:
+            return Progress(failure="the worker was asked to go on without a job")
+        try:
+            return next(self._progress)
+        except StopIteration:
+            return Progress(failure="training ended without saying that it was done")
+        except IterateError as error:
+            return Progress(failure=str(error))
+        except Exception as error:  # noqa: BLE001 - any other failure is this trial's, not the pool's
+            return Progress(failure=_described(error))
+
+    def cleanup(self) -> None:
+        """Let go of the job's folder."""
+        self._stop()
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing: the engine keeps every epoch in the job's own folder."""
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Nothing: the engine goes on from the job's own folder."""
+
+
+def _described(error: Exception) -> str:
+    """An unexpected error in one line, with the place in our own code that it came through."""
+    place = ""
+    frame = error.__traceback__
+    while frame is not None:
+        code = frame.tb_frame.f_code
+        if f"{os.sep}iterate{os.sep}" in code.co_filename:
+            place = f" ({os.path.basename(code.co_filename)}:{frame.tb_lineno} {code.co_name})"
+        frame = frame.tb_next
+    return f"{type(error).__name__}: {error}{place}"
