@@ -1,0 +1,1 @@
+"""MLflow, the view: what people look at; the Optuna storage stays the truth."""
