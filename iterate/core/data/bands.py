@@ -228,8 +228,8 @@ def _mismatch(
     where: str, name: str, matches: tuple[Band, ...], available: tuple[Band, ...]
 ) -> Problem:
     if matches:
-        names = " and ".join(repr(band.name) for band in matches)
-        return Problem(where, f"band {name!r} is ambiguous: {names} answer to it.")
+        fitting = " and ".join(repr(band.name) for band in matches)
+        return Problem(where, f"band {name!r} is ambiguous: {fitting} answer to it.")
     meanings: dict[str, Any] = {known.common: known.sensor for known in candidates(name)}
     what = f"there is no band {name!r}."
     if len(meanings) > 1:

@@ -119,7 +119,7 @@ def attributes(file: h5py.File, path: Path) -> dict[str, Any]:
         return {}
     text = file.attrs["pickle"]
     if isinstance(text, np.void):
-        text = bytes(text)
+        text = text.tobytes()
     if not isinstance(text, str | bytes):
         what = f"has a 'pickle' attribute of type {type(text).__name__}, which must be text."
         raise DataError(Problem(str(path), what))

@@ -15,7 +15,7 @@ import pickletools
 import re
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -58,11 +58,11 @@ class _DType:
 
     def __init__(self, code: Any = None, *_: Any) -> None:
         self.code = code
-        self.order = "<"
+        self.order: Literal["<", ">"] = "<"
 
     def __setstate__(self, state: Any) -> None:
-        if isinstance(state, tuple) and len(state) > 1 and state[1] in ("<", ">", "|", "="):
-            self.order = state[1]
+        if isinstance(state, tuple) and len(state) > 1 and state[1] == ">":
+            self.order = ">"
 
     def dtype(self) -> np.dtype[Any]:
         if not isinstance(self.code, str) or not re.fullmatch(r"[biuf]\d{1,2}", self.code):
@@ -194,7 +194,7 @@ def _check_opcodes(raw: bytes) -> None:
     """Refuse what makes an unpickler allocate more than the pickle's own size."""
     end = 0
     for opcode, argument, position in pickletools.genops(raw):
-        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > len(raw):
+        if opcode.name.endswith("PUT") and not 0 <= int(argument or 0) <= len(raw):
             raise pickle.UnpicklingError(f"memo index {argument} at byte {position}")
         if opcode.name in ("EXT1", "EXT2", "EXT4", "NEXT_BUFFER", "READONLY_BUFFER"):
             raise pickle.UnpicklingError(f"opcode {opcode.name} at byte {position}")
