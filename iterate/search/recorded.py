@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from iterate.core.errors import WorkError
-from iterate.core.recipe import Recipe
+from iterate.core.objective import Objective
 from iterate.core.reports import EpochReport
 from iterate.search.jobs import Job, Progress
 
@@ -30,7 +30,7 @@ class Recorded:
 
     def __call__(self, job: Job) -> Iterator[Progress]:
         """The same protocol as `iterate.search.training.train`."""
-        objective = Recipe.parse(job.recipe).objective
+        objective = Objective.model_validate(job.recipe["objective"])
         values = self.curve(job)
         if not values:
             raise WorkError("the recorded curve is empty")
@@ -39,9 +39,9 @@ class Recorded:
             time.sleep(self.seconds)
             metrics = {objective.key: value}
             objective.read(metrics)
-            best = value if objective.better(value, best) or best is None else best
+            best = value if best is None or objective.better(value, best) else best
             done = epoch == len(values)
             report = EpochReport(epoch, metrics, value, best, self.seconds, done)
             yield Progress((report,), done=done and job.kind == "trial")
         if job.kind == "repeat":
-            yield Progress(test={f"test/{objective.metric}": float(best or 0.0)}, done=True)
+            yield Progress(test={f"test/{objective.metric}": values[-1]}, done=True)
