@@ -1,0 +1,155 @@
+"""Tries the schema on every branch of a space, and on the values of every dimension in it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from iterate.config.resolve import Resolver
+from iterate.config.schema import collect_config, takes
+from iterate.config.words import PLACE
+from iterate.core.errors import Problem, RequestError
+from iterate.search.space import Condition, Parameter, Point, Space, Value
+from iterate.search.space.dimension import same
+from iterate.search.space.text import at, condition_text, value_text
+
+_MOST_VALUES = 64
+
+
+def check(resolver: Resolver, space: Space) -> list[Problem]:
+    """Every mistake of the recipe in any branch, and every value that its field refuses."""
+    checker = _Checker(resolver, space)
+    checker.branch(space, ())
+    checker.never_taken()
+    return checker.problems
+
+
+def branches(space: Space, condition: Condition = ()) -> Iterator[Condition]:
+    """The condition of every branch of a tree, its root's () first."""
+    yield condition
+    for parameter in space.parameters:
+        for value, inner in parameter.options():
+            yield from branches(inner, (*condition, (parameter.key, value)))
+
+
+@dataclass(frozen=True)
+class _Branch:
+    """A branch that is being checked.
+
+    Attributes:
+        point: Its base point.
+        mapping: The recipe there, resolved.
+        live: Whether something in it refers to something else.
+        known: The problems it has whatever the values.
+    """
+
+    condition: Condition
+    point: Point
+    mapping: dict[str, Any]
+    live: bool
+    known: set[str]
+
+
+class _Checker:
+    def __init__(self, resolver: Resolver, space: Space) -> None:
+        self.resolver = resolver
+        self.space = space
+        self.problems: list[Problem] = []
+        self._seen: set[tuple[str, str]] = set()
+        self._taken: set[str] = set()
+
+    def branch(self, space: Space, condition: Condition) -> None:
+        """Check one branch, the values of its dimensions, and the branches below."""
+        point = self.resolver.base(self.space, dict(condition))
+        try:
+            mapping = self.resolver.mapping(point)
+        except RequestError as error:
+            self._add(error.problems)
+            return
+        self._taken |= {key for key in self.resolver.expansion.conditional if takes(mapping, key)}
+        found = self._problems(mapping, point, condition)
+        self._add(found)
+        live = self.resolver.interpolates(point)
+        here = _Branch(condition, point, mapping, live, {problem.what for problem in found})
+        for parameter in space.parameters:
+            if parameter.branches or self._is_group(parameter):
+                for value in parameter.dimension.values():
+                    inner = (*condition, (parameter.key, value))
+                    self.branch(parameter.branch(value), inner)
+            else:
+                self._values(parameter, here)
+
+    def never_taken(self) -> None:
+        """Constants that no branch takes."""
+        for key in sorted(self.resolver.expansion.conditional - self._taken):
+            self._add([Problem(f"{PLACE}: {key}", "unknown key under every option.")])
+
+    def _values(self, parameter: Parameter, here: _Branch) -> None:
+        """Try a dimension's values, each in the branch's base recipe."""
+        for value in list(parameter.dimension.probes())[:_MOST_VALUES]:
+            if same(value, here.point[parameter.key]):
+                continue
+            point = {**here.point, parameter.key: value}
+            problems = self._problems(self._with(here, point, parameter.key), point, here.condition)
+            self._add([problem for problem in problems if problem.what not in here.known])
+
+    def _with(self, here: _Branch, point: Point, key: str) -> dict[str, Any]:
+        """The branch's mapping with another value; composed anew only if others refer to it."""
+        changed = copy.deepcopy(here.mapping)
+        inner: Any = changed
+        *sections, last = key.split(".")
+        for section in sections:
+            inner = inner.get(section) if isinstance(inner, dict) else None
+        if here.live or not isinstance(inner, dict):
+            return self.resolver.mapping(point)
+        inner[last] = point[key]
+        return changed
+
+    def _problems(
+        self, mapping: dict[str, Any], point: Mapping[str, Value], condition: Condition
+    ) -> list[Problem]:
+        _, found = collect_config(mapping)
+        return [self._placed(problem, point, condition) for problem in found]
+
+    def _placed(
+        self, problem: Problem, point: Mapping[str, Value], condition: Condition
+    ) -> Problem:
+        """The problem, with the line of the file or of the command line that it comes from."""
+        for key, value in point.items():
+            if self.resolver.composer.is_group(key) or not _under(problem.where, key):
+                continue
+            names = [at(key, condition[:depth]) for depth in range(len(condition), -1, -1)]
+            places = self.resolver.expansion.places
+            where = next((places[name] for name in names if name in places), f"space.{key}")
+            what = problem.what
+            if "but got" not in what:
+                what = f"{what} (searched over, {value_text(value)} here)"
+            return Problem(where, what + _branch(condition), problem.hint)
+        words = self.resolver.composer.words
+        for key in words.constants:
+            if _under(problem.where, key) or _under(key, problem.where):
+                where = f"{PLACE}: {problem.where}"
+                return Problem(where, problem.what + _branch(condition), problem.hint)
+        where = self.resolver.composition(point).locate(problem.where)
+        return Problem(where, problem.what, problem.hint)
+
+    def _is_group(self, parameter: Parameter) -> bool:
+        return self.resolver.composer.is_group(parameter.key)
+
+    def _add(self, problems: list[Problem] | tuple[Problem, ...]) -> None:
+        for problem in problems:
+            # The same mistake in several branches is one mistake.
+            key = (problem.where, problem.what.split(" [")[0])
+            if key not in self._seen:
+                self._seen.add(key)
+                self.problems.append(problem)
+
+
+def _under(path: str, key: str) -> bool:
+    return f"{path}.".startswith(f"{key}.")
+
+
+def _branch(condition: Condition) -> str:
+    return f" [with {condition_text(condition)}]" if condition else ""

@@ -1,0 +1,254 @@
+"""Merges a user's file with what it builds on. Hides Hydra from everything that follows."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.defaults_list import DefaultsList, create_defaults_list
+from hydra.core.default_element import DefaultsTreeNode, GroupDefault, InputDefault
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from iterate.config.mistakes import first_line, shown, uncomposed
+from iterate.config.repository import Repository
+from iterate.config.words import Words, read_words
+from iterate.core.errors import Problem, RequestError, nearest
+from iterate.resources import shipped
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One file of a composition.
+
+    Attributes:
+        file: Where it lies.
+        section: Dotted path of the section it fills; empty for the root.
+        groups: The config groups, outermost first, as whose options it came in.
+        rank: Its place in the order of merging, counted from the last (-1): a higher one wins.
+        primary: Whether it is the file the user named.
+        content: What it says, interpolations unresolved, relative to `section`.
+    """
+
+    file: Path
+    section: str
+    groups: tuple[str, ...]
+    rank: int
+    primary: bool
+    content: dict[Any, Any]
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Files merged for one choice of config groups.
+
+    Attributes:
+        config: The merged content without ``space:`` sections, interpolations unresolved. Copy
+            it before changing it.
+        layers: The files, in the order of merging.
+        choices: Every config group that was chosen, and its option.
+    """
+
+    config: DictConfig
+    layers: tuple[Layer, ...]
+    choices: dict[str, str]
+
+    def locate(self, path: str) -> str:
+        """Names the file that set a path last, and the path: ``search.yaml: optimiser.lr``."""
+        primary = next((layer for layer in self.layers if layer.primary), self.layers[-1])
+        for layer in sorted(self.layers, key=lambda layer: -layer.rank):
+            inner = path
+            if layer.section:
+                if not f"{path}.".startswith(f"{layer.section}."):
+                    continue
+                inner = path[len(layer.section) + 1 :]
+            if _holds(layer.content, inner):
+                return f"{shown(layer.file)}: {path}"
+        return f"{shown(primary.file)}: {path}"
+
+
+class Composer:
+    """A user's file and the command line's words, ready to be composed for any group choices.
+
+    Args:
+        file: The primary file. Its own folder is searched for config groups first, then the
+            folders of its ``hydra.searchpath``, then the shipped ``search_spaces``.
+        overrides: Trailing words of the command line.
+
+    Raises:
+        RequestError: The file is absent or broken, or a word means nothing.
+    """
+
+    def __init__(self, file: Path, overrides: Sequence[str] = ()) -> None:
+        self.file = file
+        folders = [file.parent.resolve(), shipped("search_spaces")]
+        _check_file(file)
+        self._name = file.name.removesuffix(".yaml")
+        self.repository = Repository(folders)
+        folders[1:1] = self._search_path()
+        if len(folders) > 2:
+            self.repository = Repository(folders)
+        self.words: Words = read_words(overrides, self.is_group, self.repository.groups)
+        self._compositions: dict[tuple[tuple[str, str], ...], Composition] = {}
+
+    def is_group(self, key: str) -> bool:
+        """Whether a key, as the command line writes it, names a config group with options."""
+        return bool(self.options(key))
+
+    def options(self, group: str) -> list[str]:
+        """The options of a config group; empty where there is no such group."""
+        return self.repository.options(group) if "." not in group else []
+
+    def compose(self, choices: Mapping[str, str] | None = None) -> Composition:
+        """Merge the files under these choices of config groups, before those of the files.
+
+        Raises:
+            RequestError: A file is broken, or a defaults list cannot be followed.
+        """
+        asked = dict(choices or {})
+        key = tuple(asked.items())
+        if key not in self._compositions:
+            self._compositions[key] = self._compose(asked)
+        return self._compositions[key]
+
+    def composed(self) -> Iterable[Composition]:
+        """Every composition made so far."""
+        return self._compositions.values()
+
+    def _compose(self, choices: dict[str, str]) -> Composition:
+        defaults = self._defaults(choices)
+        layers = tuple(self._layers(defaults))
+        config = OmegaConf.create()
+        for layer in layers:
+            content = OmegaConf.create(_without_spaces(layer.content))
+            try:
+                if layer.section:
+                    placed = OmegaConf.create()
+                    OmegaConf.update(placed, layer.section, content, merge=False)
+                    config.merge_with(placed)
+                else:
+                    config.merge_with(content)
+            except OmegaConfBaseException as error:
+                where = f"{shown(layer.file)}: {error.full_key or layer.section}"
+                raise RequestError(Problem(where, f"{first_line(error)}.")) from None
+        chosen = defaults.overrides.known_choices
+        return Composition(
+            config, layers, {group: option for group, option in chosen.items() if option}
+        )
+
+    def _defaults(self, asked: dict[str, str]) -> DefaultsList:
+        """The files to merge. A group that no file chooses is added at the end."""
+        choices = {**self.words.groups, **asked}
+        words: list[str] = [f"~{key}" for key in self.words.deleted if self.is_group(key)]
+        found = self._follow(words)
+        for group, option in choices.items():
+            self._check_option(group, option)
+            known = found.overrides.known_choices
+            if group not in known and group not in asked and _within(group, known):
+                continue  # a second level, below another option than the one chosen here
+            added = "" if group in known else "+"
+            words.append(f"{added}{group}={option}")
+            found = self._follow(words)
+        return found
+
+    def _follow(self, words: list[str]) -> DefaultsList:
+        try:
+            with warnings.catch_warnings():
+                # A defaults list without _self_ is legal: the file itself then comes last.
+                warnings.filterwarnings("ignore", ".*missing `_self_`.*")
+                return create_defaults_list(
+                    repo=self.repository,
+                    config_name=self._name,
+                    overrides_list=OverridesParser.create().parse_overrides(words),
+                    prepend_hydra=False,
+                    skip_missing=False,
+                )
+        except (HydraException, OmegaConfBaseException, ValueError, AssertionError) as error:
+            message = first_line(error)
+            parent = message.split("'")[1] if message.startswith("In '") else self._name
+            file = self.repository.file(parent)
+            raise RequestError(uncomposed(error, file, self.repository.groups())) from None
+
+    def _check_option(self, group: str, option: str) -> None:
+        options = self.options(group)
+        if option not in options:
+            what = f"the config group {group} has no option {option!r}."
+            raise RequestError(Problem(group, what, nearest(option, options)))
+
+    def _layers(self, defaults: DefaultsList) -> Iterator[Layer]:
+        chains = dict(_chains(defaults.defaults_tree, ()))
+        last = len(defaults.defaults)
+        for rank, default in enumerate(defaults.defaults):
+            path, section = default.config_path or "", default.package or ""
+            loaded = self.repository.load_config(path)
+            assert loaded is not None  # noqa: S101 - the defaults list holds what was found
+            content = OmegaConf.to_container(loaded.config, resolve=False)
+            assert isinstance(content, dict)  # noqa: S101 - the repository refuses others
+            if not section:
+                content.pop("hydra", None)
+            groups = chains.get((path, section), ())
+            file = self.repository.file(path)
+            yield Layer(file, section, groups, rank - last, default.primary, content)
+
+    def _search_path(self) -> list[Path]:
+        loaded = self.repository.load_config(self._name)
+        entries = OmegaConf.select(loaded.config, "hydra.searchpath") if loaded else None
+        found = []
+        for entry in entries or []:
+            folder = (self.file.parent / str(entry).removeprefix("file://")).resolve()
+            if not folder.is_dir():
+                where = f"{shown(self.file)}: hydra.searchpath"
+                raise RequestError(Problem(where, f"there is no folder {folder}."))
+            found.append(folder)
+        return found
+
+
+def _check_file(file: Path) -> None:
+    if not file.exists():
+        siblings = (
+            [path.name for path in file.parent.glob("*.yaml")] if file.parent.is_dir() else []
+        )
+        raise RequestError(
+            Problem(str(file), "there is no such file.", nearest(file.name, siblings))
+        )
+    if file.is_dir():
+        raise RequestError(Problem(str(file), "is a folder; name a YAML file."))
+    if file.suffix != ".yaml":
+        raise RequestError(Problem(str(file), "must end in .yaml."))
+
+
+def _chains(
+    node: DefaultsTreeNode | InputDefault, chain: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
+    """(config path, section) → the groups as whose options it came in."""
+    default = node.node if isinstance(node, DefaultsTreeNode) else node
+    if default.is_self() or default.get_name() is None:
+        return
+    if isinstance(default, GroupDefault):
+        chain = (*chain, default.get_override_key())
+    yield (default.get_config_path(), default.get_final_package()), chain
+    for child in (node.children or []) if isinstance(node, DefaultsTreeNode) else []:
+        yield from _chains(child, chain)
+
+
+def _within(group: str, others: Iterable[str]) -> bool:
+    return any(group.startswith(f"{other}/") for other in others)
+
+
+def _without_spaces(content: Any) -> Any:
+    if not isinstance(content, dict):
+        return content
+    return {key: _without_spaces(value) for key, value in content.items() if key != "space"}
+
+
+def _holds(content: Any, path: str) -> bool:
+    for part in path.split(".") if path else ():
+        if not isinstance(content, Mapping) or part not in content:
+            return False
+        content = content[part]
+    return True

@@ -1,0 +1,102 @@
+"""The door: a user's file and words in, a checked study or recipe out. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from iterate.config.check import branches, check
+from iterate.config.compose import Composer
+from iterate.config.expand import expand
+from iterate.config.mistakes import shown
+from iterate.config.resolve import Resolver
+from iterate.config.schema import SearchConfig, collect_config
+from iterate.core.errors import Problem, RequestError
+from iterate.core.recipe import Recipe
+from iterate.search.space import Condition, Point, Space
+
+
+@dataclass(frozen=True)
+class LoadedStudy:
+    """A search file, checked: what to train, what varies, and how to search.
+
+    Attributes:
+        source: The file.
+        config: All of it, typed, at the base point.
+        recipe: The recipe at the base point.
+        base: The point of the space that is nearest to what the file says outside it.
+        space: What varies.
+    """
+
+    source: Path
+    config: SearchConfig
+    recipe: Recipe
+    base: Point
+    space: Space
+    _resolver: Resolver = field(repr=False, compare=False)
+
+    def recipe_at(self, point: Point, seed: int) -> Recipe:
+        """The recipe at a point: its config groups composed, constants and interpolations kept.
+
+        Args:
+            point: A point of `space`.
+            seed: Becomes the recipe's seed.
+
+        Raises:
+            RequestError: The point's values do not fit together.
+        """
+        mapping = self._resolver.mapping(point)
+        chosen = {name: mapping[name] for name in Recipe.model_fields if name in mapping}
+        return Recipe.parse({**chosen, "seed": seed})
+
+    def branches(self) -> list[tuple[Condition, Recipe]]:
+        """The base recipe of every branch of the space, the base itself (condition ()) first."""
+        found = []
+        for condition in branches(self.space):
+            point = self._resolver.base(self.space, dict(condition))
+            found.append((condition, self.recipe_at(point, self.recipe.seed)))
+        return found
+
+
+def load_study(file: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
+    """Compose, expand and check a search file.
+
+    Args:
+        file: Such as ``search.yaml``.
+        overrides: Trailing words of the command line.
+
+    Raises:
+        RequestError: With every mistake found, each with its file, YAML path and, where a name
+            is wrong, the nearest legal ones.
+    """
+    composer = Composer(file, overrides)
+    expansion = expand(composer)
+    resolver = Resolver(composer, expansion)
+    problems = [*composer.words.problems, *expansion.problems]
+    problems += check(resolver, expansion.space)
+    if problems:
+        raise RequestError(problems)
+    base = resolver.base(expansion.space, {})
+    config, problems = collect_config(resolver.mapping(base))
+    if config is None:
+        raise RequestError(problems)
+    return LoadedStudy(file, config, config.recipe(), base, expansion.space, resolver)
+
+
+def load_recipe(file: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Compose and check a file that describes one training run.
+
+    Raises:
+        RequestError: With every mistake found; or the file leaves something to be searched.
+    """
+    study = load_study(file, overrides)
+    if study.space:
+        hint = "Give each a constant (key=value), or search with `iterate hpo`."
+        raise RequestError(
+            [
+                Problem(f"{shown(file)}: space.{parameter.key}", "is still to be searched.", hint)
+                for parameter in study.space.parameters
+            ]
+        )
+    return study.recipe

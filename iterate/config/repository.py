@@ -1,0 +1,81 @@
+"""Where Hydra finds config files: the user's own folder first, then what ships."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra import version
+from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra.core.object_type import ObjectType
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigResult
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from iterate.config.mistakes import unreadable
+from iterate.core.errors import Problem, RequestError
+
+
+class Repository(CachingConfigRepository):
+    """Reads each file once, so that a study sees one version of it, and says which is broken.
+
+    Args:
+        folders: Searched in this order.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        if not version.base_at_least("1.2"):
+            version.setbase("1.3")
+        Plugins.instance()  # registers the readers of files
+        path = ConfigSearchPathImpl()
+        for folder in folders:
+            path.append("iterate", str(folder))
+        path.append("schema", "structured://")
+        super().__init__(ConfigRepository(path))
+        self._folders = folders
+        self._options: dict[str, list[str]] = {}
+
+    def file(self, config_path: str) -> Path:
+        """The file of a config; the place where the user might put it, if there is none."""
+        places = [folder / f"{config_path}.yaml" for folder in self._folders]
+        return next((place for place in places if place.is_file()), places[0])
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        """Read a config.
+
+        Raises:
+            RequestError: Its file is unreadable or no mapping.
+        """
+        file = self.file(config_path)
+        try:
+            result = super().load_config(config_path)
+        except (HydraException, OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
+            raise RequestError(unreadable(file, error)) from None
+        if result is not None and not isinstance(result.config, DictConfig):
+            raise RequestError(unreadable(file, ValueError("must hold key: value pairs")))
+        return result
+
+    def options(self, group: str) -> list[str]:
+        """The options of a config group, sorted; empty where there is no such group."""
+        if group not in self._options:
+            self._options[group] = self.get_group_options(group, ObjectType.CONFIG)
+        return self._options[group]
+
+    def groups(self) -> list[str]:
+        """Every config group that ships, for hints."""
+        top = self._folders[-1]
+        return sorted(
+            Path(folder).relative_to(top).as_posix()
+            for folder, _, files in os.walk(top)
+            if Path(folder) != top and any(name.endswith(".yaml") for name in files)
+        )
+
+    def nowhere(self, name: str) -> Problem:
+        """That a file to build on does not exist."""
+        places = " and ".join(map(str, self._folders))
+        return Problem(name, f"there is no file {name}.yaml in {places}.")

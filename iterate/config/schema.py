@@ -1,0 +1,91 @@
+"""The typed schema of a search file: a recipe, and what a study asks besides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from iterate.core.errors import Problem, RequestError
+from iterate.core.parsing import Chosen, collect
+from iterate.core.recipe import Recipe
+from iterate.core.section import Section
+from iterate.search.settings import RaySettings, ResourceSettings, SearchSettings
+from iterate.tracking.settings import TrackingSettings
+
+SEARCHED = ("data", "model", "optimiser", "scheduler", "augmentation", "trainer")
+"""The sections of a recipe that a space may vary; the rest is the question itself."""
+
+
+class SearchConfig(Recipe):
+    """Everything a search file says, but its space.
+
+    Attributes:
+        name: Names the study, its folder and its runs.
+        note: For people: what this study is to find out.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    note: str = ""
+    search: SearchSettings = SearchSettings()
+    resources: ResourceSettings = ResourceSettings()
+    ray: RaySettings = RaySettings()
+    tracking: TrackingSettings = TrackingSettings()
+
+    def recipe(self) -> Recipe:
+        """The recipe alone."""
+        return Recipe.parse({name: getattr(self, name) for name in Recipe.model_fields})
+
+
+def collect_config(mapping: Mapping[str, Any]) -> tuple[SearchConfig | None, list[Problem]]:
+    """Type a resolved mapping; what cannot be typed comes back as problems.
+
+    ``search.sampler: tpe`` is read as ``search.sampler: {name: tpe}``, and ``scheduler`` alike.
+    """
+    values = dict(mapping)
+    if isinstance(values.get("search"), Mapping):
+        values["search"] = dict(values["search"])
+        for choice in ("sampler", "scheduler"):
+            if isinstance(values["search"].get(choice), str):
+                values["search"][choice] = {"name": values["search"][choice]}
+    config, problems = collect(SearchConfig, values)
+    return config, [_plainer(problem) for problem in problems]
+
+
+def _plainer(problem: Problem) -> Problem:
+    if problem.where != "name" or "pattern" not in problem.what:
+        return problem
+    rule = "may hold letters, digits, '.', '_' and '-', and starts with a letter or digit"
+    return Problem("name", f"{rule}, but got{problem.what.rpartition('but got')[2]}")
+
+
+def takes(mapping: Mapping[str, Any], path: str) -> bool:
+    """Whether the schema has a field at a dotted path, given the components a mapping names."""
+    section: type[Section] = SearchConfig
+    parts = path.split(".")
+    for index, part in enumerate(parts):
+        field = section.model_fields.get(part)
+        if field is None:
+            return False
+        if index == len(parts) - 1:
+            return True
+        inner = mapping.get(part) if isinstance(mapping, Mapping) else None
+        nested = section_class(field, inner if isinstance(inner, Mapping) else {})
+        if nested is None:
+            return False
+        section, mapping = nested, inner or {}
+    return True
+
+
+def section_class(field: Any, mapping: Mapping[str, Any]) -> type[Section] | None:
+    """The class that types a field's mapping: its own, or that of the component it names."""
+    chosen = next((mark for mark in field.metadata if isinstance(mark, Chosen)), None)
+    if chosen is not None:
+        try:
+            options: type[Section] = chosen.registry.get(str(mapping.get("name"))).load_options()
+        except RequestError:
+            return None
+        return options
+    annotation = field.annotation
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
