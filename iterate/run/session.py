@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 
 from iterate.core.errors import Problem, RequestError
 from iterate.core.files import Locked, lock
+from iterate.run.folders import claim_folder
 from iterate.run.mirroring import Tracker
 from iterate.run.outcome import write_results
 from iterate.run.storage import open_storage
@@ -146,20 +146,15 @@ def shown(display: Display, ledgers: Sequence[Ledger]) -> Iterator[None]:
 
 @contextmanager
 def own_folder(folder: Path) -> Iterator[None]:
-    """Make the run's folder, and keep other processes out of it.
+    """Keep other processes out of the run's folder.
 
     Raises:
-        RequestError: It cannot be written, or another process is at work in it.
+        RequestError: Another process is at work in it.
     """
+    claim_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(f"no permission to write in {folder}")
         with lock(folder / ".lock"):
             yield
     except Locked as holder:
         what = f"another {holder} is at work in this run."
         raise RequestError(Problem(str(folder), what, "Wait for it, or use --out.")) from holder
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        what = f"the output folder cannot be written ({error.strerror or error})."
-        raise RequestError(Problem(str(folder), what, "Choose another with --out.")) from error

@@ -1,0 +1,5 @@
+"""``python -m iterate`` is ``iterate``."""
+
+from iterate.cli.main import main
+
+main()

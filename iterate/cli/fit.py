@@ -1,0 +1,82 @@
+"""``iterate fit recipe.yaml``: train one recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from iterate.cli.console import print_json, say
+
+if TYPE_CHECKING:
+    from iterate.core.recipe import Recipe
+    from iterate.core.reports import EpochReport
+
+RecipeFile = Annotated[Path, typer.Argument(help="A recipe, such as a run's recipe.yaml.")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Hydra overrides, such as trainer.epochs=50.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Folder for checkpoints; default runs/fit/NAME-FINGERPRINT."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print results as JSON to standard output.")]
+
+
+def fit(
+    file: RecipeFile, overrides: Overrides = None, out: Out = None, json: AsJson = False
+) -> None:
+    """Train one recipe; the same command continues a stopped training.
+
+    `iterate test` with the same recipe then tests the checkpoint that was best on validation.
+    """
+    recipe, folder = recipe_and_folder(file, overrides or [], out)
+
+    from iterate.core import fit as engine
+
+    result = engine.fit(recipe, folder, on_epoch=lambda report: say(_line(recipe, report)))
+    say(
+        f"[bold]best[/]  {recipe.objective.key} {result.best:.4f} at epoch {result.best_epoch}, "
+        f"trained in {result.seconds:.1f} s; checkpoint in {folder}"
+    )
+    if json:
+        print_json(
+            {
+                "folder": str(folder),
+                "objective": recipe.objective.key,
+                "best": result.best,
+                "best_epoch": result.best_epoch,
+                "seconds": result.seconds,
+                "epochs": [report.metrics for report in result.reports],
+            }
+        )
+
+
+def recipe_and_folder(file: Path, overrides: list[str], out: Path | None) -> tuple[Recipe, Path]:
+    """The complete recipe of a file, and the folder in which it is trained.
+
+    Raises:
+        RequestError: The recipe is wrong, or the folder cannot be written.
+    """
+    from iterate.config.load import load_recipe
+    from iterate.core.check import complete
+    from iterate.core.data.open import open_dataset
+    from iterate.run.folders import claim_folder
+
+    recipe = complete(load_recipe(file, overrides))
+    identity = recipe.fingerprint(open_dataset(recipe.data).fingerprint())
+    name = file.stem if file.stem != "recipe" else file.resolve().parent.name
+    folder = out if out is not None else Path("runs/fit") / f"{name}-{identity[:8]}"
+    claim_folder(folder)
+    recipe.write(folder / "recipe.yaml")
+    return recipe, folder
+
+
+def _line(recipe: Recipe, report: EpochReport) -> str:
+    loss = report.metrics.get("train/loss")
+    shown = "" if loss is None else f"  train/loss {loss:.4f}"
+    return (
+        f"epoch {report.epoch:3d}/{recipe.trainer.epochs}{shown}  "
+        f"{recipe.objective.key} {report.value:.4f}  best {report.best:.4f}  {report.seconds:.1f} s"
+    )

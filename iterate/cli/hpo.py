@@ -1,0 +1,84 @@
+"""``iterate hpo search.yaml``: find the best recipe for one question."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from iterate.cli.console import print_json, say
+
+if TYPE_CHECKING:
+    from iterate.config.load import LoadedStudy
+    from iterate.run.session import RunSettings
+
+
+def hpo(
+    file: Annotated[Path, typer.Argument(help="The search.yaml to run.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="Hydra overrides, such as search.trials=32 model/decoder=mlp."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for everything it writes; default runs/NAME.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin a new study beside an earlier one of this name.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON to standard output.")
+    ] = False,
+) -> None:
+    """Find the best fine-tuning recipe within a search space.
+
+    The same command again continues where it stopped; nothing is ever deleted.
+    """
+    began = time.monotonic()
+
+    from iterate.config.load import load_study
+    from iterate.run.folders import claim_folder, run_folder
+
+    loaded = load_study(file, overrides or [])
+    name, folder = run_folder(loaded.config.name, out, fresh=fresh)
+
+    from iterate.cli.progress import Progress
+    from iterate.cli.tables import outcome
+    from iterate.config.studies import study_from
+    from iterate.run.session import run_studies
+
+    claim_folder(folder)
+    study = study_from(loaded, name)
+    settings = _settings(loaded, name, folder, folder if out is not None else folder.parent, began)
+    try:
+        result = run_studies([study], settings, Progress())
+    except KeyboardInterrupt:
+        say("\n[yellow]stopped[/]  Nothing is lost: the same command continues.")
+        raise typer.Exit(1) from None
+    say(outcome(result))
+    if json:
+        print_json(result.summary)
+    if result.failures:
+        raise typer.Exit(1)
+
+
+def _settings(
+    loaded: LoadedStudy, name: str, folder: Path, tracking_folder: Path, began: float
+) -> RunSettings:
+    """What the file says of the run as a whole.
+
+    Runs below one folder share a dashboard; a run that chose its own folder keeps its own.
+    """
+    from iterate.run.session import RunSettings
+
+    config = loaded.config
+    return RunSettings(
+        name=name,
+        folder=folder,
+        tracking_folder=tracking_folder,
+        storage=config.search.storage,
+        ray=config.ray,
+        tracking=config.tracking,
+        began=began,
+    )

@@ -1,0 +1,57 @@
+"""The ``iterate`` command: mounts the commands, and turns errors into sentences and exit codes."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+from iterate import __version__
+from iterate.cli import data, fit, hpo, plan, test, ui
+from iterate.cli.console import problems_of, say
+from iterate.core.errors import IterateError, RequestError
+
+app = typer.Typer(
+    name="iterate",
+    help="Find the best fine-tuning recipe of a geospatial foundation model.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(hpo.hpo)
+app.command()(plan.plan)
+app.command()(fit.fit)
+app.command()(test.test)
+app.command()(ui.ui)
+app.add_typer(data.app, name="data")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"iterate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line. Exit code 0: done; 1: the work failed; 2: the request was wrong."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # a library's advice to developers is no user's business
+    try:
+        app()
+    except RequestError as error:
+        say(problems_of(error))
+        sys.exit(error.exit_code)
+    except IterateError as error:
+        say(f"[bold red]failed[/]  {error}")
+        sys.exit(error.exit_code)

@@ -1,0 +1,82 @@
+"""The table at the end of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from iterate.cli.progress import duration
+from iterate.run.session import RunResult
+
+
+def outcome(result: RunResult) -> Group:
+    """What each study found, how long it took, and where to look next."""
+    panels = [Panel(_study(study), title=study["name"]) for study in result.summary["studies"]]
+    return Group(*panels, _times(result.summary), *_next(result))
+
+
+def _study(study: dict[str, Any]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column()
+    objective = study["objective"]
+    table.add_row("asked", f"{study['backbone']} on {study['dataset']}, {_aim(objective)}")
+    table.add_row("trials", _counts(study["trials"]))
+    best = study["best"]
+    if study["failure"] is not None:
+        table.add_row("[red]failed[/]", escape(study["failure"]))
+    if best is None:
+        return table
+    table.add_row("best trial", f"number {best['number']}, validation {best['value']:.4f}")
+    for key, value in best["params"].items():
+        table.add_row("", f"{key} = {_figure(value)}")
+    for metric, figures in study["test"].items():
+        style = "bold" if metric == objective["metric"] else ""
+        table.add_row(f"test {metric}", Text(_interval(figures), style=style))
+    for repeat in study["repeats"]:
+        if "failure" in repeat:
+            table.add_row("[red]repeat failed[/]", escape(f"{repeat['seed']}: {repeat['failure']}"))
+    return table
+
+
+def _aim(objective: dict[str, str]) -> str:
+    verb = "maximise" if objective["mode"] == "max" else "minimise"
+    return f"{verb} {objective['metric']}"
+
+
+def _counts(trials: dict[str, int]) -> str:
+    return f"{trials['complete']} finished, {trials['pruned']} pruned, {trials['failed']} failed"
+
+
+def _interval(figures: dict[str, Any]) -> str:
+    mean = f"{figures['mean']:.4f}"
+    if figures["low"] is None:
+        return f"{mean}  (one repeat, so no interval)"
+    ends = f"{figures['low']:.4f} to {figures['high']:.4f}"
+    return f"{mean}  (95 % interval {ends}, {figures['n']} repeats)"
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+
+
+def _times(summary: dict[str, Any]) -> Text:
+    wall, train = summary["wall_seconds"], summary["train_seconds"]
+    return Text(f"took {duration(wall)}, of which workers trained {duration(train)}", style="dim")
+
+
+def _next(result: RunResult) -> list[Text]:
+    folder = result.folder
+    lines = [
+        Text(f"results    {folder / 'summary.json'}"),
+        Text(f"recipe     iterate fit {folder / 'recipe.yaml'}"),
+        Text(f"dashboard  iterate ui {folder}"),
+    ]
+    if result.backlog:
+        lines.append(Text(str(result.backlog), style="yellow"))
+    return lines

@@ -1,0 +1,40 @@
+"""``iterate test recipe.yaml``: test what ``iterate fit`` trained."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from iterate.cli.console import print_json, say
+from iterate.cli.fit import AsJson, Out, Overrides, RecipeFile, recipe_and_folder
+from iterate.core.errors import Problem, RequestError
+
+
+def test(
+    file: RecipeFile,
+    overrides: Overrides = None,
+    out: Out = None,
+    split: Annotated[str, typer.Option(help="The split to evaluate: test, val or train.")] = "test",
+    json: AsJson = False,
+) -> None:
+    """Evaluate the checkpoint that was best on validation."""
+    if split not in ("train", "val", "test"):
+        raise RequestError(Problem("--split", f"there is no split {split!r}.", "test, val, train."))
+    recipe, folder = recipe_and_folder(file, overrides or [], out)
+    if not (folder / "best.safetensors").exists():
+        what = f"holds no checkpoint of this recipe ({recipe.model.backbone.name})."
+        raise RequestError(Problem(str(folder), what, f"Train it first: iterate fit {file}"))
+
+    from iterate.core import fit as engine
+
+    metrics = engine.test(recipe, folder, split)
+    table = Table(box=None, header_style="bold")
+    table.add_column("metric")
+    table.add_column("value", justify="right")
+    for name, value in metrics.items():
+        table.add_row(name, f"{value:.4f}")
+    say(table)
+    if json:
+        print_json(metrics)

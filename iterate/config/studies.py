@@ -1,0 +1,69 @@
+"""From a loaded search file to the study it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from iterate.config.load import LoadedStudy
+from iterate.core.check import complete, preflight
+from iterate.core.data.open import open_dataset
+from iterate.core.errors import Problem, RequestError
+from iterate.core.recipe import Recipe
+from iterate.search.space import Point
+from iterate.search.space.text import condition_text
+from iterate.search.study import Study
+
+T = TypeVar("T")
+
+
+def study_from(loaded: LoadedStudy, name: str) -> Study:
+    """The study of a search file: each branch of its space checked, its dataset fingerprinted.
+
+    Args:
+        loaded: The composed and checked file.
+        name: The study's name; a fresh study beside an earlier one has another than the file says.
+
+    Raises:
+        RequestError: Everything that does not fit in any branch, together.
+        DataError: The dataset is absent or damaged.
+    """
+    base = for_each_branch(loaded, complete)[0]
+    for_each_branch(loaded, lambda recipe: preflight(complete(recipe)))
+
+    def recipe_at(point: Point, seed: int) -> Recipe:
+        # The objective is completed once: no point may change what the study optimises.
+        return loaded.recipe_at(point, seed).model_copy(update={"objective": base.objective})
+
+    reader = open_dataset(base.data)
+    return Study(
+        name=name,
+        recipe=base,
+        space=loaded.space,
+        recipe_at=recipe_at,
+        data=reader.fingerprint(),
+        dataset=reader.info.name,
+        settings=loaded.config.search,
+        resources=loaded.config.resources,
+    )
+
+
+def for_each_branch(loaded: LoadedStudy, check: Callable[[Recipe], T]) -> list[T]:
+    """Check the recipe of every branch of the space, the base itself first.
+
+    Raises:
+        RequestError: The problems of all branches, each once and with its branch.
+    """
+    results: list[T] = []
+    problems: dict[tuple[str, str], Problem] = {}
+    for condition, recipe in loaded.branches():
+        try:
+            results.append(check(recipe))
+        except RequestError as error:
+            branch = f" [with {condition_text(condition)}]" if condition else ""
+            for found in error.problems:
+                told = Problem(found.where, found.what + branch, found.hint)
+                problems.setdefault((found.where, found.what), told)
+    if problems:
+        raise RequestError(list(problems.values()))
+    return results
