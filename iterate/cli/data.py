@@ -1,0 +1,214 @@
+"""``iterate data convert|generate|show``: datasets made, and looked at."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from iterate.cli.console import print_json, say
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from iterate.core.data.dataset import DatasetInfo, Reader, Split
+    from iterate.core.data.show import Survey
+
+app = typer.Typer(help="Convert, generate and look at datasets.", no_args_is_help=True)
+
+_Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON to standard output.")]
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="An .npz file, or a folder of images.")],
+    out: Annotated[Path, typer.Argument(help="The folder to make, in GeoBench v1 format.")],
+    name: Annotated[str | None, typer.Option(help="The dataset's name.")] = None,
+    bands: Annotated[
+        str | None, typer.Option(help="Names of the bands in the files' order: B02,B03,B04.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="classification, segmentation or multilabel.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="A .csv or .json file, an array in the .npz, or shares: 0.6,0.2,0.2."),
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Class names in the order of their indices, with commas.")
+    ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="dn (reflectance × 10,000), reflectance, uint8, db, …")
+    ] = None,
+    sensor: Annotated[
+        str | None, typer.Option(help="Whose short band names: sentinel-2 or landsat-8.")
+    ] = None,
+    ignore_index: Annotated[
+        int | None, typer.Option(help="The mask value that does not count.")
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option(help="Of arrays: channels-first or channels-last.")
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="The data's licence.")] = None,
+    origin: Annotated[str | None, typer.Option(help="Where the data come from.")] = None,
+    seed: Annotated[int, typer.Option(help="Fixes random splits.", min=0)] = 0,
+    json: _Json = False,
+) -> None:
+    """Convert arrays or folders of images to GeoBench v1 format.
+
+    Nothing is dropped quietly: a file that does not fit is an error that names it.
+    """
+    from iterate.core.data.convert import convert as run
+
+    info = run(
+        source,
+        out,
+        name=name,
+        bands=_listed(bands),
+        task=_choice("task", task, ("classification", "segmentation", "multilabel")),
+        split=split,
+        classes=_listed(classes),
+        unit=unit,
+        sensor=sensor,
+        ignore_index=ignore_index,
+        layout=_choice("layout", layout, ("channels-first", "channels-last")),
+        licence=licence,
+        origin=origin,
+        seed=seed,
+    )
+    _tell(info, out, json)
+
+
+@app.command()
+def generate(
+    out: Annotated[Path, typer.Argument(help="The folder to make.")],
+    kind: Annotated[str, typer.Option(help="classification or segmentation.")] = "classification",
+    train: Annotated[int, typer.Option(help="Training samples.", min=1)] = 240,
+    val: Annotated[int, typer.Option(help="Validation samples.", min=1)] = 80,
+    test: Annotated[int, typer.Option(help="Test samples.", min=1)] = 80,
+    size: Annotated[int, typer.Option(help="Height and width in pixels.", min=16, max=512)] = 64,
+    seed: Annotated[int, typer.Option(help="Fixes every pixel.", min=0)] = 0,
+    json: _Json = False,
+) -> None:
+    """Generate Sentinel-2-like scenes: 13 bands, the same bytes for the same seed."""
+    from iterate.core.data.generated import GeneratedData, open_generated
+    from iterate.core.data.generated import generate as run
+    from iterate.core.parsing import parse
+
+    section = parse(
+        GeneratedData,
+        {"kind": kind, "samples": (train, val, test), "size": size, "seed": seed, "root": out},
+    )
+    run(section, out)
+    _tell(open_generated(section).info, out, json)
+
+
+@app.command()
+def show(
+    folder: Annotated[Path, typer.Argument(help="A dataset's folder in GeoBench v1 format.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The picture to write; default NAME-SPLIT.png here.")
+    ] = None,
+    split: Annotated[
+        str, typer.Option(help="train, val or test: what the picture shows.")
+    ] = "train",
+    count: Annotated[int, typer.Option(help="Samples in the picture.", min=1, max=120)] = 18,
+    limit: Annotated[
+        int, typer.Option(help="Samples of each split that are read for the tables.", min=1)
+    ] = 1000,
+    partition: Annotated[str, typer.Option(help="default, 0.01x, …, 1.00x.")] = "default",
+    compat: Annotated[
+        bool, typer.Option("--compat", help="Keep known defects of published files.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Fixes which samples are shown.", min=0)] = 0,
+    json: _Json = False,
+) -> None:
+    """Draw samples, count classes, and list every band with its statistics."""
+    from iterate.core.data.geobench_v1 import GeoBenchV1, GeoBenchV1Data
+    from iterate.core.data.show import draw, survey
+    from iterate.core.parsing import parse
+
+    chosen: Any = _choice("split", split, ("train", "val", "test"))
+    section = {"root": folder, "partition": partition, "compat": compat}
+    reader = GeoBenchV1(parse(GeoBenchV1Data, section, "data"))
+    picture = out or Path(f"{reader.info.name}-{split}.png")
+    draw(reader, chosen, picture, count, seed)
+    found = survey(reader, limit)
+    if json:
+        print_json({"dataset": asdict(reader.info), "picture": str(picture), **asdict(found)})
+        return
+    _show_info(reader.info)
+    say(_class_table(reader, found))
+    say(_band_table(found))
+    say(f"Samples of the {split} split: {escape(str(picture))}")
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return [part.strip() for part in text.split(",")] if text else None
+
+
+def _choice(option: str, value: str | None, legal: tuple[str, ...]) -> Any:
+    from iterate.core.errors import Problem, RequestError, nearest
+
+    if value is not None and value not in legal:
+        what = f"there is no {option} {value!r}."
+        raise RequestError(Problem(f"--{option}", what, nearest(value, legal)))
+    return value
+
+
+def _tell(info: DatasetInfo, out: Path, json: bool) -> None:
+    if json:
+        print_json({"folder": str(out), "dataset": asdict(info)})
+        return
+    _show_info(info)
+    folder = escape(str(out))
+    say(f"Written to {folder}. In a recipe: data: {{name: geobench_v1, root: {folder}}}")
+
+
+def _show_info(info: DatasetInfo) -> None:
+    sizes = " / ".join(f"{count} {split}" for split, count in info.sizes.items())
+    size = f"{len(info.bands)} bands of {info.height}×{info.width} pixels"
+    say(f"{escape(info.name)}: {info.task}, {len(info.classes)} classes, {sizes}, {size}")
+    for note in info.notes:
+        say(f"note: {escape(note)}")
+
+
+def _class_table(reader: Reader, found: Survey) -> Table:
+    from rich.table import Table
+
+    masks = reader.info.task == "segmentation"
+    splits: list[Split] = list(found.read)
+    table = Table(title="Pixels of each class" if masks else "Samples of each class")
+    table.add_column("class")
+    for split in splits:
+        table.add_column(f"{split} ({found.read[split]} read)", justify="right")
+    for index, name in enumerate(reader.info.classes):
+        table.add_row(escape(name), *(_share(found.counts[split], index) for split in splits))
+    if masks:
+        table.add_row("ignored", *(str(found.ignored[split]) for split in splits))
+    return table
+
+
+def _share(counts: list[int], index: int) -> str:
+    total = max(sum(counts), 1)
+    return f"{counts[index]} ({100 * counts[index] / total:.1f} %)"
+
+
+def _band_table(found: Survey) -> Table:
+    from rich.table import Table
+
+    table = Table(title="Bands over the training samples read")
+    for column in ("band", "common name", "µm", "unit"):
+        table.add_column(column)
+    for column in ("mean", "std", "min", "max"):
+        table.add_column(column, justify="right")
+    for row in found.bands:
+        wavelength = f"{row.band.wavelength:g}" if row.band.wavelength is not None else ""
+        values = (f"{value:.5g}" for value in (row.mean, row.std, row.low, row.high))
+        table.add_row(
+            escape(row.band.name), row.band.common or "", wavelength, row.band.unit, *values
+        )
+    return table

@@ -1,0 +1,138 @@
+"""From other people's arrays and folders to GeoBench v1 format, with nothing dropped quietly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from iterate.core.data.bands import LANDSAT_8, SENTINEL_2, describe, guess_unit
+from iterate.core.data.convert_arrays import ArraySource
+from iterate.core.data.convert_folders import FolderSource
+from iterate.core.data.convert_source import Source, Wanted
+from iterate.core.data.convert_splits import assign
+from iterate.core.data.dataset import Band, DatasetInfo
+from iterate.core.data.geobench_v1 import GeoBenchV1, GeoBenchV1Data
+from iterate.core.data.geobench_v1_writer import NewDataset, writing
+from iterate.core.errors import DataError, Problem, RequestError, nearest
+
+UNITS = ("dn", "reflectance", "uint8", "db", "linear", "metre", "probability", "unknown")
+SENSORS = (SENTINEL_2, LANDSAT_8)
+_LOOKED_AT = 16
+
+
+def convert(
+    source: Path,
+    out: Path,
+    *,
+    name: str | None = None,
+    bands: Sequence[str] | None = None,
+    task: Literal["classification", "segmentation", "multilabel"] | None = None,
+    split: str | None = None,
+    classes: Sequence[str] | None = None,
+    unit: str | None = None,
+    sensor: str | None = None,
+    ignore_index: int | None = None,
+    layout: Literal["channels-first", "channels-last"] | None = None,
+    licence: str | None = None,
+    origin: str | None = None,
+    seed: int = 0,
+) -> DatasetInfo:
+    """Convert an .npz file or a folder of GeoTIFF, PNG or JPEG images.
+
+    An .npz holds `images`, one of `labels` and `masks`, and optionally `split`, `class_names`,
+    `band_names`, `ignore_index` and `names` (or `files`). A folder holds a subfolder for each
+    class, or `images/` and `masks/` with equal stems; folders `train`, `val` and `test` may stand
+    above either.
+
+    Args:
+        source: The file or folder.
+        out: The folder to make.
+        name: The dataset's name; the source's stem else.
+        bands: Names of the source's bands, in its order; what its files say else.
+        task: What the labels are, where the source leaves it open.
+        split: A split file (.csv, .json), the name of an array in the .npz, or three shares such
+            as ``"0.6,0.2,0.2"``; what the source says else, or else those shares.
+        classes: Class names in the order of their indices.
+        unit: The unit of every band; worked out from names and values else.
+        sensor: Whose short names the bands bear (``sentinel-2``, ``landsat-8``).
+        ignore_index: The mask value that does not count.
+        layout: Where the band axis of the array stands, where that is not plain.
+        licence: The data's licence, for the record.
+        origin: Where the data come from, for the record.
+        seed: Fixes random splits and the smaller training partitions.
+
+    Raises:
+        RequestError: An option is wrong, or the output folder is taken.
+        DataError: A file is damaged, unfit, unexpected or without its partner.
+    """
+    _check_options(unit, sensor)
+    wanted = Wanted(task, tuple(classes) if classes else None, ignore_index, layout, split)
+    wanted = wanted.with_bands(bands)
+    found = _open(source.expanduser(), wanted)
+    splits, split_notes = assign(found, split, seed)
+    dataset = NewDataset(
+        name=name or source.stem,
+        task=found.task,
+        classes=found.classes,
+        bands=_bands(found, wanted, unit, sensor),
+        ignore_index=found.ignore_index,
+        licence=licence,
+        source=origin or source.name,
+        notes=(*found.notes, *split_notes),
+    )
+    with writing(out, dataset, seed) as writer:
+        for index, (sample, chosen) in enumerate(zip(found.names, splits, strict=True)):
+            image, target = found.read(index)
+            writer.add(chosen, sample, image, target)
+    return GeoBenchV1(GeoBenchV1Data(root=out)).info
+
+
+def _check_options(unit: str | None, sensor: str | None) -> None:
+    problems = []
+    if unit is not None and unit not in UNITS:
+        problems.append(Problem("unit", f"there is no unit {unit!r}.", nearest(unit, UNITS)))
+    if sensor is not None and sensor not in SENSORS:
+        what = f"there is no sensor {sensor!r}."
+        problems.append(Problem("sensor", what, nearest(sensor, SENSORS)))
+    if problems:
+        raise RequestError(problems)
+
+
+def _open(source: Path, wanted: Wanted) -> Source:
+    if source.is_dir():
+        return FolderSource(source, wanted)
+    if not source.exists():
+        raise DataError(Problem(str(source), "does not exist."))
+    if source.suffix.lower() != ".npz":
+        hint = "Name an .npz file, or a folder of GeoTIFF, PNG or JPEG images."
+        raise DataError(Problem(str(source), f"cannot convert {source.suffix!r} files.", hint))
+    return ArraySource(source, wanted)
+
+
+def _bands(found: Source, wanted: Wanted, unit: str | None, sensor: str | None) -> tuple[Band, ...]:
+    """Names from the request or the source, and what is known of bands that bear them."""
+    first: Any = found.read(0)[0]
+    names = wanted.bands or found.band_names
+    if names is None:
+        what = f"does not name its {len(first)} bands."
+        hint = "List them with --bands, in the order of the files: B02,B03,B04."
+        raise DataError(Problem(found.where, what, hint))
+    if len(names) != len(first):
+        what = f"{len(names)} bands are named ({', '.join(names)}), but {found.where} has"
+        raise DataError(Problem("bands", f"{what} {len(first)}."))
+    steps = np.linspace(0, len(found.names) - 1, min(_LOOKED_AT, len(found.names)))
+    looked_at = [found.read(int(index))[0] for index in steps]
+    largest = np.max([image.reshape(len(image), -1).max(axis=1) for image in looked_at], axis=0)
+    known = describe(names, sensor)
+    return tuple(
+        Band(
+            band.name,
+            band.common,
+            band.wavelength,
+            unit or found.unit or guess_unit(band, first.dtype, float(value)),
+        )
+        for band, value in zip(known, largest, strict=True)
+    )

@@ -1,0 +1,63 @@
+"""Reading GeoTIFF, PNG and JPEG files."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from iterate.core.errors import DataError, Problem
+
+DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+"""Suffix → the one GDAL driver that may read it: no file chooses its own reader."""
+
+LOSSY = (".jpg", ".jpeg")
+
+
+@contextmanager
+def open_image(path: Path) -> Iterator[Any]:
+    """Open an image; what GDAL finds wrong, then or while it is read, is a `DataError`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            with (
+                # libjpeg fills what is missing of a truncated file with grey unless told not to.
+                rasterio.Env(GDAL_ERROR_ON_LIBJPEG_WARNING=True, GDAL_PAM_ENABLED=False),
+                rasterio.open(path, driver=DRIVERS[path.suffix.lower()]) as file,
+            ):
+                yield file
+        except (RasterioError, OSError, ValueError, MemoryError) as error:
+            reason = str(error.__cause__ or error).strip()
+            what = f"is not a readable {DRIVERS[path.suffix.lower()]} image ({reason})."
+            raise DataError(Problem(str(path), what)) from None
+
+
+def read_image(path: Path) -> npt.NDArray[Any]:
+    """(bands, height, width) in the file's own type."""
+    with open_image(path) as file:
+        pixels: npt.NDArray[Any] = file.read()
+        return pixels
+
+
+def band_names(path: Path) -> tuple[str, ...] | None:
+    """The file's band descriptions, or its colours; None where it declares neither."""
+    with open_image(path) as file:
+        described = tuple(text for text in file.descriptions if text)
+        if len(described) == file.count:
+            return described
+        colours = tuple(colour.name for colour in file.colorinterp)
+        named = all(colour in ("red", "green", "blue", "alpha") for colour in colours)
+        return colours if named else None
+
+
+def nodata_of(path: Path) -> float | None:
+    """The value that marks pixels without data, where the file declares one."""
+    with open_image(path) as file:
+        value: float | None = file.nodata
+        return value
