@@ -1,0 +1,39 @@
+"""The pictures of a study, drawn from plain values. Importing this imports no matplotlib."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from iterate.tracking.plots.trials import PlottedStudy, PlottedTrial
+
+__all__ = ["PlottedStudy", "PlottedTrial", "draw_plots"]
+
+
+def draw_plots(study: PlottedStudy, folder: Path) -> list[Path]:
+    """Draw ``history.png``, ``importances.png``, ``parallel.png`` and ``curves.png``.
+
+    A picture with nothing to show (no complete trial, no importances) is not drawn.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    from iterate.tracking.plots.curves import draw_curves
+    from iterate.tracking.plots.history import draw_history
+    from iterate.tracking.plots.importances import draw_importances
+    from iterate.tracking.plots.parallel import draw_parallel
+    from iterate.tracking.plots.style import save
+
+    figures = {
+        "history": draw_history(study),
+        "importances": draw_importances(study),
+        "parallel": draw_parallel(study),
+        "curves": draw_curves(study),
+    }
+    return [
+        save(figure, folder / f"{name}.png")
+        for name, figure in figures.items()
+        if figure is not None
+    ]
