@@ -1,3 +1,28 @@
-"""iterate: the best fine-tuning recipe of a geospatial foundation model, with honest numbers."""
+"""iterate: the best fine-tuning recipe of a geospatial foundation model, with honest numbers.
+
+What the commands do, from Python::
+
+    from iterate import fit, load_recipe, load_study, search
+
+    result = search(load_study("search.yaml"), out="runs/mine")
+    fit(load_recipe("runs/mine/recipe.yaml"), out="runs/again")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from iterate.api import Recipe, Study, fit, load_recipe, load_study, search
 
 __version__ = "0.1.0"
+__all__ = ["Recipe", "Study", "fit", "load_recipe", "load_study", "search"]
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, because the command line imports this package and must be quick.
+    if name in __all__:
+        from iterate import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'iterate' has no attribute {name!r}")

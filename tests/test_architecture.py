@@ -22,6 +22,7 @@ BELOW = {
     "config": {"core", "search", "tracking", "resources"},
     "run": {"core", "search", "tracking", "config"},
     "bench": {"core", "search", "tracking", "config", "run", "resources"},
+    "api": {"core", "search", "tracking", "config", "run"},
     "cli": {"core", "search", "tracking", "config", "run", "bench", "resources"},
 }
 # Libraries that belong to one part (or one subpackage) alone.

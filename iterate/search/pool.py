@@ -42,6 +42,10 @@ class Coordinator:
         self._observers = observers
         self._jobs: dict[str, tuple[Ledger, Job]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune saves whatever it is given, and the ledgers are saved already."""
+        return {}
+
     @property
     def finished(self) -> bool:
         """Whether every study is."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from iterate.core.check import complete
+from iterate.core.data.open import open_dataset
 from iterate.core.errors import Problem, RequestError
 from iterate.core.objective import Objective
+from iterate.core.parsing import parse
 from iterate.core.recipe import Recipe
 from iterate.search.settings import ResourceSettings, SearchSettings
 from iterate.search.space import Point, Space
+from iterate.search.space.grammar import read_space
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,32 @@ class Study:
     settings: SearchSettings
     resources: ResourceSettings = field(default_factory=ResourceSettings)
 
+    @classmethod
+    def of(cls, name: str, recipe: Recipe, space: Mapping[str, Any], **search: Any) -> Study:
+        """A study from Python values.
+
+        Args:
+            name: Names it in its folder, in MLflow and in every seed.
+            recipe: What the space varies.
+            space: As a ``space:`` section says it: ``{"optimiser.lr": "interval(0, 1)"}``; its
+                keys are fields of the recipe (config groups need files).
+            **search: Fields of `SearchSettings`: ``trials=32, repeats=5``.
+
+        Raises:
+            RequestError: The space or a setting is wrong, or the recipe does not fit its data.
+        """
+        base = complete(recipe)
+        reader = open_dataset(base.data)
+        return cls(
+            name=name,
+            recipe=base,
+            space=read_space(space),
+            recipe_at=partial(_with_values, base),
+            data=reader.fingerprint(),
+            dataset=reader.info.name,
+            settings=parse(SearchSettings, search, "search"),
+        )
+
     @property
     def objective(self) -> Objective:
         """What the study optimises."""
@@ -56,6 +87,18 @@ class Study:
         recipe["data"].pop("root", None)
         recipe.pop("seed")
         return {"recipe": recipe, "space": self.space.to_mapping(), "data": self.data}
+
+
+def _with_values(base: Recipe, point: Point, seed: int) -> Recipe:
+    """The base recipe with a point's values in place of its own."""
+    mapping = base.to_mapping() | {"seed": seed}
+    for key, value in point.items():
+        *parents, leaf = key.split(".")
+        section: Any = mapping
+        for parent in parents:
+            section = section[parent]
+        section[leaf] = value
+    return Recipe.parse(mapping)
 
 
 def same_question(name: str, asked: Mapping[str, Any], before: Mapping[str, Any]) -> None:

@@ -1,0 +1,91 @@
+"""The Python interface: what the commands do, as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iterate.config.load import load_recipe as _load_recipe
+from iterate.core.recipe import Recipe
+from iterate.run.folders import claim_folder
+from iterate.search.settings import RaySettings
+from iterate.search.study import Study
+from iterate.tracking.settings import TrackingSettings
+
+if TYPE_CHECKING:
+    from iterate.core.fit import FitResult
+    from iterate.core.reports import EpochReport
+    from iterate.run.session import RunResult
+
+__all__ = ["Recipe", "Study", "fit", "load_recipe", "load_study", "search"]
+
+
+def load_recipe(file: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe as ``iterate fit`` does.
+
+    Raises:
+        RequestError: With every mistake found.
+    """
+    return _load_recipe(Path(file), overrides)
+
+
+def load_study(file: str | Path, overrides: Sequence[str] = ()) -> Study:
+    """Read a search file as ``iterate hpo`` does, and check every branch of its space.
+
+    Raises:
+        RequestError: With every mistake found.
+    """
+    from iterate.config.load import load_study as load
+    from iterate.config.studies import study_from
+
+    loaded = load(Path(file), overrides)
+    return study_from(loaded, loaded.config.name)
+
+
+def fit(
+    recipe: Recipe, out: str | Path, on_epoch: Callable[[EpochReport], None] | None = None
+) -> FitResult:
+    """Train one recipe in a folder, or continue it there.
+
+    Raises:
+        RequestError: The recipe does not fit its data, or the folder cannot be written.
+        WorkError: Training failed.
+    """
+    from iterate.core.check import complete
+    from iterate.core.fit import fit as train
+
+    claim_folder(Path(out))
+    return train(complete(recipe), Path(out), on_epoch=on_epoch)
+
+
+def search(
+    studies: Study | Sequence[Study],
+    out: str | Path,
+    ray: RaySettings | None = None,
+    tracking: TrackingSettings | None = None,
+) -> RunResult:
+    """Run studies in one pool until each is finished; the same call continues a stopped run.
+
+    Args:
+        studies: One, or several that share the cluster.
+        out: The run's folder.
+        ray: The cluster; this machine if left out.
+        tracking: MLflow; a store in the folder if left out.
+
+    Raises:
+        RequestError: A study asks another question than its finished trials in `out` answer, the
+            folder cannot be written, or the resources are not there.
+        WorkError: Ray ended before the studies did.
+    """
+    from iterate.run.session import RunSettings, run_studies
+
+    several = [studies] if isinstance(studies, Study) else list(studies)
+    name = several[0].name if len(several) == 1 else Path(out).name
+    settings = RunSettings(
+        name=name,
+        folder=Path(out),
+        ray=ray or RaySettings(),
+        tracking=tracking or TrackingSettings(),
+    )
+    return run_studies(several, settings)
