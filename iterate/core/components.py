@@ -5,10 +5,12 @@ Each entry names the class that types its options and, as text, the code that bu
 
 from __future__ import annotations
 
+from iterate.core.models.backbones.names import listed_names, timm_entry
 from iterate.core.registry import Entry, Registry
+from iterate.core.tasks.declarations import CLASSIFICATION, SEGMENTATION
 
 datasets = Registry("dataset reader", "iterate.datasets")
-backbones = Registry("backbone", "iterate.backbones")
+backbones = Registry("backbone", "iterate.backbones", timm_entry, listed_names)
 decoders = Registry("decoder", "iterate.decoders")
 optimisers = Registry("optimiser", "iterate.optimisers")
 schedulers = Registry("learning-rate schedule", "iterate.schedulers")
@@ -21,3 +23,37 @@ datasets.register(
 datasets.register(
     Entry("generated", f"{_DATA}.generated:GeneratedData", f"{_DATA}.generated:open_generated")
 )
+
+_DECODERS = "iterate.core.models.decoders"
+_POOLED, _DENSE = ("classification",), ("segmentation",)
+for _name, _options, _builder, _tasks in (
+    ("linear", "LinearOptions", "pooled:build_linear", _POOLED + _DENSE),
+    ("mlp", "MlpOptions", "pooled:build_mlp", _POOLED),
+    ("unet", "UnetOptions", "dense:build_unet", _DENSE),
+    ("fpn", "FpnOptions", "dense:build_fpn", _DENSE),
+    ("upernet", "UpernetOptions", "dense:build_upernet", _DENSE),
+):
+    decoders.register(
+        Entry(_name, f"{_DECODERS}.options:{_options}", f"{_DECODERS}.{_builder}", _tasks)
+    )
+
+_CODE, _OPTIONS = "iterate.core.optimisation", "iterate.core.optimisation_options"
+optimisers.register(Entry("adamw", f"{_OPTIONS}:AdamWOptions", f"{_CODE}:build_adamw"))
+optimisers.register(Entry("sgd", f"{_OPTIONS}:SgdOptions", f"{_CODE}:build_sgd"))
+schedulers.register(Entry("constant", f"{_OPTIONS}:ConstantOptions", f"{_CODE}:build_constant"))
+schedulers.register(Entry("cosine", f"{_OPTIONS}:CosineOptions", f"{_CODE}:build_cosine"))
+schedulers.register(Entry("plateau", f"{_OPTIONS}:PlateauOptions", f"{_CODE}:build_plateau"))
+
+_TASKS = "iterate.core.tasks"
+for _declaration, _module in (
+    (CLASSIFICATION, "classification:ClassificationTask"),
+    (SEGMENTATION, "segmentation:SegmentationTask"),
+):
+    tasks.register(
+        Entry(
+            _declaration.name,
+            "iterate.core.section:Section",
+            f"{_TASKS}.{_module}",
+            facts={"declaration": _declaration},
+        )
+    )

@@ -1,0 +1,26 @@
+"""What one step sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs and targets of one step.
+
+    Attributes:
+        inputs: Normalised images (n, bands, height, width), or their features if `encoded`: one
+            tensor (n, width) or a list of maps.
+        targets: int64 (n,) class indices, or (n, height, width) masks.
+        encoded: Whether the backbone has done its part.
+        size: (height, width) of the images, or of those the features were computed from.
+    """
+
+    inputs: Any
+    targets: Tensor
+    encoded: bool
+    size: tuple[int, int]

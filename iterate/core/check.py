@@ -1,0 +1,82 @@
+"""Is a recipe complete and possible? `complete` needs no torch; `preflight` does."""
+
+from __future__ import annotations
+
+from iterate.core import components
+from iterate.core.data.bands import resolve_bands
+from iterate.core.data.dataset import DatasetInfo
+from iterate.core.data.open import open_dataset
+from iterate.core.errors import Problem, RequestError, nearest
+from iterate.core.models.backbones.options import BackboneOptions
+from iterate.core.prepared import declaration_of
+from iterate.core.recipe import Recipe
+
+
+def complete(recipe: Recipe) -> Recipe:
+    """Fill in what the dataset decides: its bands by their own names, and the objective.
+
+    Raises:
+        RequestError: With everything found wrong: the dataset, bands, metric, direction, a
+            component that does not serve the task, or weights that are not there.
+    """
+    info = open_dataset(recipe.data).info
+    problems: list[Problem] = []
+    bands = recipe.data.bands
+    try:
+        bands = tuple(band.name for band in resolve_bands(bands, info.bands, "data.bands"))
+    except RequestError as error:
+        problems += error.problems
+    problems += _components(recipe, info) + _weights(recipe)
+    metric, mode, wrong = _objective(recipe, info)
+    problems += wrong
+    if problems:
+        raise RequestError(problems)
+    data = recipe.data.model_copy(update={"bands": bands})
+    objective = recipe.objective.model_copy(update={"metric": metric, "mode": mode})
+    return recipe.model_copy(update={"data": data, "objective": objective})
+
+
+def _components(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
+    problems = []
+    for registry, chosen, where in (
+        (components.backbones, recipe.model.backbone, "model.backbone.name"),
+        (components.decoders, recipe.model.decoder, "model.decoder.name"),
+        (components.optimisers, recipe.optimiser, "optimiser.name"),
+        (components.schedulers, recipe.scheduler, "scheduler.name"),
+    ):
+        entry = registry.get(chosen.name, where)
+        if entry.tasks and info.task not in entry.tasks:
+            serving = [e.name for e in registry if not e.tasks or info.task in e.tasks]
+            what = f"{registry.kind} {chosen.name!r} does not serve {info.task}."
+            problems.append(Problem(where, what, f"These do: {', '.join(serving)}."))
+    return problems
+
+
+def _weights(recipe: Recipe) -> list[Problem]:
+    options = recipe.model.backbone
+    if not isinstance(options, BackboneOptions) or options.file is None or options.file.is_file():
+        return []
+    what = f"there is no file {options.file}."
+    return [Problem("model.backbone.weights", what, "Name a file, or 'hub', or 'none'.")]
+
+
+def _objective(recipe: Recipe, info: DatasetInfo) -> tuple[str | None, str | None, list[Problem]]:
+    """Metric and direction, and what is wrong with those asked for."""
+    try:
+        task = declaration_of(info.task)
+    except RequestError as error:
+        return None, None, list(error.problems)
+    asked = recipe.objective
+    metric = task.metric(asked.metric) if asked.metric is not None else task.primary
+    if metric is None:
+        names = [known.name for known in task.metrics]
+        what = f"{info.task} does not produce a metric {asked.metric!r}."
+        hint = nearest(str(asked.metric), names) or f"Legal here: {', '.join(names)}."
+        return None, None, [Problem("objective.metric", what, hint)]
+    if asked.mode not in (None, metric.mode):
+        what = f"{metric.name} is better when it is {_BETTER[metric.mode]}, but got {asked.mode!r}."
+        return None, None, [Problem("objective.mode", what, f"Say {metric.mode} or leave it out.")]
+    return metric.name, metric.mode, []
+
+
+_BETTER = {"max": "higher", "min": "lower"}

@@ -1,0 +1,122 @@
+"""What a training run leaves in its folder.
+
+``last.ckpt`` is everything needed to continue after the last finished epoch; once training is
+complete it holds the reports alone. ``best.safetensors`` holds what was trained, as it was after
+the epoch with the best objective. Both are whole or absent.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from iterate.core.errors import Problem, RequestError
+from iterate.core.files import replacing
+from iterate.core.reports import EpochReport
+
+LAST, BEST = "last.ckpt", "best.safetensors"
+LAYOUT = 1
+
+
+@dataclass
+class Progress:
+    """How far a run has come.
+
+    Attributes:
+        identity: Of the recipe, its data and its weights.
+        reports: Of all finished epochs.
+        reference: The objective's value that patience is counted from.
+        waited: Epochs since `reference`.
+        state: Tensors and numbers of model, optimiser and schedule; None once done.
+    """
+
+    identity: str
+    reports: list[EpochReport] = field(default_factory=list)
+    reference: float | None = None
+    waited: int = 0
+    state: dict[str, Any] | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether no epoch follows."""
+        return bool(self.reports) and self.reports[-1].done
+
+
+def save_progress(folder: Path, progress: Progress) -> None:
+    """Write ``last.ckpt``; without tensors if training is complete."""
+    content = {
+        "layout": LAYOUT,
+        "identity": progress.identity,
+        "reports": [asdict(report) for report in progress.reports],
+        "reference": progress.reference,
+        "waited": progress.waited,
+        "state": None if progress.done else progress.state,
+    }
+    with replacing(folder / LAST) as part:
+        torch.save(content, part)
+
+
+def load_progress(folder: Path, identity: str) -> Progress:
+    """Read ``last.ckpt``; a folder without one has made no progress.
+
+    Raises:
+        RequestError: It belongs to another recipe, or is damaged.
+    """
+    path = folder / LAST
+    if not path.exists():
+        return Progress(identity)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        reports = [EpochReport(**report) for report in content["reports"]]
+        found = Progress(
+            content["identity"], reports, content["reference"], content["waited"], content["state"]
+        )
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, TypeError) as error:
+        what = f"is damaged or no checkpoint of ours ({type(error).__name__})."
+        raise RequestError(Problem(str(path), what, "Delete it to train anew.")) from error
+    _belongs(path, found.identity, identity)
+    return found
+
+
+def save_best(folder: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write ``best.safetensors``."""
+    held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(folder / BEST) as part:
+        save_file(held, part, metadata=dict(metadata))
+
+
+def load_best(folder: Path, identity: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of ``best.safetensors``.
+
+    Raises:
+        RequestError: It is absent, damaged, or of another recipe.
+    """
+    path = folder / BEST
+    if not path.is_file():
+        what = "there is no trained checkpoint here."
+        raise RequestError(Problem(str(path), what, "Fit the recipe into this folder first."))
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise RequestError(Problem(str(path), f"is damaged ({error}).")) from error
+    _belongs(path, metadata.get("identity"), identity)
+    return tensors, metadata
+
+
+def _belongs(path: Path, found: str | None, identity: str) -> None:
+    if found != identity:
+        what = (
+            f"was written by another recipe, or for other data, weights or version ({found}, "
+            f"this one is {identity})."
+        )
+        raise RequestError(Problem(str(path), what, "Use another folder, or delete it."))

@@ -1,0 +1,175 @@
+"""Training one recipe, and testing what came of it.
+
+`epochs` is a generator: whoever drives it consumes epochs and may stop between any two. What it
+leaves in its folder lets the same call continue there, with the same results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from iterate.core.check import complete
+from iterate.core.checkpoints import (
+    Progress,
+    load_best,
+    load_progress,
+    save_best,
+    save_progress,
+)
+from iterate.core.data.dataset import Split
+from iterate.core.prepared import prepare
+from iterate.core.recipe import Recipe
+from iterate.core.reports import EpochReport
+from iterate.core.training import Stopwatch, Training
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a fit came to.
+
+    Attributes:
+        value: The objective's best value.
+        epoch: The epoch that reached it, whose weights are in ``best.safetensors``.
+        reports: Of every epoch, those before an interruption included.
+        seconds: Wall time of all epochs.
+    """
+
+    value: float
+    epoch: int
+    reports: tuple[EpochReport, ...]
+    seconds: float
+
+
+def epochs(recipe: Recipe, folder: Path, *, replay: bool = False) -> Iterator[EpochReport]:
+    """Train a recipe, an epoch at a time, continuing where `folder` says it was left.
+
+    On a CPU an interrupted run gives the same numbers as one that was not. A run that is complete
+    trains nothing and yields its last report.
+
+    Args:
+        recipe: What to train.
+        folder: Where ``last.ckpt`` and ``best.safetensors`` are kept.
+        replay: Yield the reports of epochs finished earlier first.
+
+    Raises:
+        RequestError: The recipe cannot be trained as it stands, or the folder is another's.
+        WorkError: Training failed: the objective is not finite, or memory ran out.
+    """
+    recipe = complete(recipe)
+    prepared = prepare(recipe)
+    progress = load_progress(folder, prepared.identity)
+    if replay:
+        yield from progress.reports
+    elif progress.done:
+        yield progress.reports[-1]
+    if progress.done:
+        return
+    training = Training(prepared)
+    if progress.state is not None:
+        training.restore(progress.state)
+    while not progress.done:
+        yield _next_epoch(training, progress, folder)
+
+
+def _next_epoch(training: Training, progress: Progress, folder: Path) -> EpochReport:
+    watch = Stopwatch()
+    recipe = training.recipe
+    epoch = len(progress.reports) + 1
+    metrics = training.train_epoch(epoch)
+    value = recipe.objective.read(metrics)
+    training.schedule.epoch_ended(value)
+    best = progress.reports[-1].best if progress.reports else None
+    improved = recipe.objective.better(value, best)
+    if recipe.objective.better(value, progress.reference, by=recipe.trainer.min_delta):
+        progress.reference, progress.waited = value, 0
+    else:
+        progress.waited += 1
+    patience = recipe.trainer.patience
+    report = EpochReport(
+        epoch=epoch,
+        metrics=metrics,
+        value=value,
+        best=value if improved or best is None else best,
+        seconds=watch.seconds,
+        done=epoch >= recipe.trainer.epochs
+        or (patience is not None and progress.waited >= patience),
+    )
+    progress.reports.append(report)
+    if improved:
+        metadata = {"identity": progress.identity, "epoch": str(epoch), "value": repr(value)}
+        save_best(folder, training.trained(), metadata | {"objective": recipe.objective.key})
+    progress.state = None if report.done else training.state()
+    save_progress(folder, progress)
+    return report
+
+
+def fit(
+    recipe: Recipe, folder: Path, on_epoch: Callable[[EpochReport], None] | None = None
+) -> FitResult:
+    """Train a recipe to its end, continuing where `folder` says it was left.
+
+    Args:
+        recipe: What to train.
+        folder: See `epochs`.
+        on_epoch: Told of each epoch, those finished earlier first.
+
+    Raises:
+        RequestError: See `epochs`.
+        WorkError: See `epochs`.
+    """
+    reports = []
+    for report in epochs(recipe, folder, replay=True):
+        reports.append(report)
+        if on_epoch is not None:
+            on_epoch(report)
+    best = reports[-1].best
+    reached = next(report.epoch for report in reports if report.value == best)
+    seconds = sum(report.seconds for report in reports)
+    return FitResult(best, reached, tuple(reports), seconds)
+
+
+def test(  # a command's name, not a test of ours
+    recipe: Recipe,
+    folder: Path,
+    split: Split = "test",  # noqa: PT028
+) -> dict[str, float]:
+    """Score the best checkpoint of a fit.
+
+    Args:
+        recipe: The recipe that was fitted.
+        folder: Where it was.
+        split: What to score it on.
+
+    Returns:
+        ``"test/accuracy"`` and the task's other metrics.
+
+    Raises:
+        RequestError: The folder holds no checkpoint of this recipe.
+        WorkError: Memory ran out.
+    """
+    return {
+        f"{split}/{name}": value for name, value in _evaluated(recipe, folder, split)[0].items()
+    }
+
+
+def confusion(recipe: Recipe, folder: Path, split: Split = "test") -> list[list[int]]:
+    """The best checkpoint's confusion matrix: rows are true classes, columns predicted ones.
+
+    Raises:
+        RequestError: The folder holds no checkpoint of this recipe.
+        WorkError: Memory ran out.
+    """
+    return _evaluated(recipe, folder, split)[1]
+
+
+def _evaluated(
+    recipe: Recipe, folder: Path, split: Split
+) -> tuple[dict[str, float], list[list[int]]]:
+    prepared = prepare(complete(recipe))
+    tensors, _ = load_best(folder, prepared.identity)
+    training = Training(prepared, optimise=False)
+    training.take(tensors)
+    scores = training.evaluate(split)
+    return scores, training.confusion.tolist()

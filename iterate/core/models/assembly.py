@@ -1,0 +1,78 @@
+"""A recipe's model: its backbone and its decoder."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from iterate.core.models.backbones.base import Backbone
+from iterate.core.models.shapes import padded
+
+
+class Model(nn.Module):
+    """Backbone and decoder.
+
+    A frozen backbone takes no gradient and stays in evaluation mode, so that its normalisation
+    statistics do not drift; dropout in it is off.
+
+    Args:
+        backbone: None where only features computed earlier are decoded.
+        decoder: Turns features into logits; for maps it also takes the padded image's size.
+        multiple: To what the backbone pads.
+        freeze: Whether the backbone is left as it is.
+    """
+
+    def __init__(
+        self, backbone: Backbone | None, decoder: nn.Module, multiple: int, freeze: bool
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.decoder = decoder
+        self.multiple = multiple
+        self.freeze = freeze
+        if backbone is not None:
+            backbone.requires_grad_(not freeze)
+        self.train()
+
+    def train(self, mode: bool = True) -> Self:
+        """Training or evaluation mode; a frozen backbone stays in evaluation mode."""
+        super().train(mode)
+        if self.freeze and self.backbone is not None:
+            self.backbone.eval()
+        return self
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of images (n, bands, height, width).
+
+        Returns:
+            (n, classes), or (n, classes, height, width) for dense tasks.
+        """
+        return self.decode(self.encode(images), (images.shape[-2], images.shape[-1]))
+
+    def encode(self, images: Tensor) -> Any:
+        """The backbone's features of images."""
+        if self.backbone is None:
+            raise RuntimeError("this model was assembled without its backbone")
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze):
+            return self.backbone(images)
+
+    def decode(self, features: Any, size: tuple[int, int]) -> Tensor:
+        """Logits of features.
+
+        Args:
+            features: (n, width) or a list of maps.
+            size: (height, width) of the images before padding.
+        """
+        if isinstance(features, Tensor):
+            pooled: Tensor = self.decoder(features)
+            return pooled
+        whole = padded(size, self.multiple)
+        logits: Tensor = self.decoder(list(features), whole)
+        if tuple(logits.shape[-2:]) != whole:
+            logits = functional.interpolate(
+                logits, size=whole, mode="bilinear", align_corners=False
+            )
+        return logits[..., : size[0], : size[1]]

@@ -1,0 +1,1 @@
+"""Backbones: what turns an image into features."""

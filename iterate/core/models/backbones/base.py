@@ -1,0 +1,65 @@
+"""The seam that every backbone implements."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from iterate.core.models.shapes import Shape, padded
+
+
+@dataclass(frozen=True)
+class RgbNormalisation:
+    """How 8-bit images were normalised in pretraining: (x / 255 − mean) / std.
+
+    Attributes:
+        mean: Of red, green and blue, for pixels in [0, 1].
+        std: Likewise.
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class Backbone(nn.Module, ABC):
+    """Turns normalised images into features.
+
+    A backbone's entry in the registry names a callable ``build(options, bands, size, dense,
+    meta)`` that returns one: `bands` are the `Band` records of the input's channels, `size` its
+    (height, width), `dense` asks for feature maps instead of one vector, and `meta` builds it
+    without weights or memory on PyTorch's meta device.
+
+    Attributes:
+        shape: What `forward` delivers.
+        multiple: Sides of the image are padded, at the bottom and right, to multiples of this.
+        normalisation: What the weights were trained with; None where that is not declared.
+    """
+
+    shape: Shape
+    multiple: int
+    normalisation: RgbNormalisation | None = None
+
+    def __init__(self, shape: Shape, multiple: int) -> None:
+        super().__init__()
+        self.shape = shape
+        self.multiple = multiple
+
+    def pad(self, images: Tensor) -> Tensor:
+        """Images (n, c, h, w) with their last row and column repeated up to `multiple`."""
+        height, width = padded((images.shape[-2], images.shape[-1]), self.multiple)
+        below, right = height - images.shape[-2], width - images.shape[-1]
+        if not below and not right:
+            return images
+        return functional.pad(images, (0, right, 0, below), mode="replicate")
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Any:
+        """Features of images (n, bands, height, width).
+
+        Returns:
+            (n, width), or a list of (n, channels, height, width) as `shape` declares.
+        """

@@ -1,0 +1,62 @@
+"""Options of backbones. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from iterate.core.errors import Problem, RequestError
+from iterate.core.section import Component
+
+
+class BackboneOptions(Component):
+    """What every backbone takes.
+
+    Attributes:
+        weights: ``hub`` (downloaded and kept by timm), ``none`` (random), or the path of a
+            ``.safetensors`` or ``.pth`` file.
+    """
+
+    weights: str = "hub"
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the backbone starts from trained weights."""
+        return self.weights != "none"
+
+    @property
+    def file(self) -> Path | None:
+        """The weights' file, where they come from one."""
+        if self.weights in ("hub", "none"):
+            return None
+        return Path(self.weights).expanduser()
+
+    def content(self) -> str:
+        """Fixes the weights by content: a file's SHA-256, or what the hub's name stands for.
+
+        Raises:
+            RequestError: The file is absent or unreadable.
+        """
+        if self.file is None:
+            return self.weights
+        try:
+            with self.file.open("rb") as handle:
+                return hashlib.file_digest(handle, "sha256").hexdigest()
+        except OSError as error:
+            what = f"{self.weights} cannot be read ({error.strerror})."
+            hint = "Name an existing file, or 'hub', or 'none'."
+            raise RequestError(Problem("model.backbone.weights", what, hint)) from None
+
+
+class TimmOptions(BackboneOptions):
+    """A backbone from timm.
+
+    Attributes:
+        drop_path: Probability of skipping a residual branch in training (stochastic depth); it
+            regularises full fine-tuning of deep models.
+    """
+
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0

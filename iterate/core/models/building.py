@@ -1,0 +1,76 @@
+"""From a recipe to its model."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+from iterate.core import components, shelf
+from iterate.core.identity import canonical, seed_for
+from iterate.core.models.assembly import Model
+from iterate.core.models.backbones.base import Backbone
+from iterate.core.prepared import Prepared
+
+
+def build_model(prepared: Prepared, *, meta: bool = False, headless: bool = False) -> Model:
+    """Build the model a recipe describes; global random state moves.
+
+    Args:
+        prepared: The recipe and its data.
+        meta: Build on PyTorch's meta device: shapes, but neither weights nor memory.
+        headless: Leave the backbone out, to decode features that were computed earlier.
+
+    Raises:
+        RequestError: Backbone, weights, decoder and bands do not fit each other.
+    """
+    recipe = prepared.recipe
+    backbone = shared_backbone(prepared, meta=meta or headless)
+    if not recipe.model.freeze and not meta:
+        backbone = copy.deepcopy(backbone)
+    torch.manual_seed(seed_for(recipe.seed, "decoder"))
+    entry = components.decoders.get(recipe.model.decoder.name, "model.decoder.name")
+    with torch.device("meta" if meta else "cpu"):
+        decoder: nn.Module = entry.load()(
+            recipe.model.decoder, backbone.shape, len(prepared.info.classes)
+        )
+    kept = None if headless else backbone
+    return Model(kept, decoder, backbone.multiple, recipe.model.freeze)
+
+
+def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:
+    """The recipe's backbone as loaded, kept between recipes; copy it before training it."""
+
+    def make() -> Backbone:
+        torch.manual_seed(seed_for(recipe.seed, "backbone"))
+        build = components.backbones.get(recipe.model.backbone.name).load()
+        made: Backbone = build(
+            recipe.model.backbone, prepared.bands, prepared.size, prepared.task.dense, meta
+        )
+        return made
+
+    recipe = prepared.recipe
+    return shelf.backbones.get((backbone_key(prepared), meta), make, _size)
+
+
+def backbone_key(prepared: Prepared) -> str:
+    """Fixes a backbone and its weights."""
+    recipe = prepared.recipe
+    options = recipe.model.backbone.model_dump(mode="json")
+    options["weights"] = prepared.weights
+    return canonical(
+        {
+            "options": options,
+            # Random weights differ from seed to seed.
+            "seed": recipe.seed if prepared.weights in ("", "none") else None,
+            "bands": [[band.name, band.common, band.wavelength] for band in prepared.bands],
+            "size": prepared.size,
+            "dense": prepared.task.dense,
+        }
+    )
+
+
+def _size(module: nn.Module) -> int:
+    tensors = [*module.parameters(), *module.buffers()]
+    return sum(tensor.nbytes for tensor in tensors if tensor.device.type != "meta")

@@ -1,0 +1,1 @@
+"""Decoders: what turns features into predictions."""

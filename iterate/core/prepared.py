@@ -1,0 +1,89 @@
+"""A recipe with its dataset opened: what fitting, testing and checking start from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from iterate.core import components
+from iterate.core.data.dataset import Band, DatasetInfo
+from iterate.core.data.open import open_dataset
+from iterate.core.data.store import Pack, cache_folder, pack
+from iterate.core.errors import Problem, RequestError
+from iterate.core.models.backbones.options import BackboneOptions
+from iterate.core.recipe import Recipe
+from iterate.core.tasks.declarations import TaskDeclaration
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A complete recipe and its data.
+
+    Attributes:
+        recipe: The recipe.
+        pack: The dataset's chosen bands.
+        data: The dataset's fingerprint.
+        weights: Fixes the backbone's weights by content.
+    """
+
+    recipe: Recipe
+    pack: Pack
+    data: str
+    weights: str
+
+    @property
+    def info(self) -> DatasetInfo:
+        """The dataset's declaration."""
+        return self.pack.info
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The bands the model takes, in order."""
+        return self.pack.bands
+
+    @property
+    def task(self) -> TaskDeclaration:
+        """The task's declaration."""
+        return declaration_of(self.info.task)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the images the model takes."""
+        resized = self.recipe.data.image_size
+        return (resized, resized) if resized else (self.info.height, self.info.width)
+
+    @cached_property
+    def identity(self) -> str:
+        """Fixed by the recipe and by the content of its data and weights."""
+        return self.recipe.fingerprint(f"{self.data}-{self.weights}")
+
+
+def prepare(recipe: Recipe) -> Prepared:
+    """Open a recipe's dataset; no pixel is read yet.
+
+    Raises:
+        RequestError: The dataset, a band or the weights are absent.
+    """
+    reader = open_dataset(recipe.data)
+    fingerprint = reader.fingerprint()
+    packed = pack(reader, recipe.data.bands, cache_folder(), fingerprint=fingerprint)
+    return Prepared(recipe, packed, fingerprint, weights_of(recipe))
+
+
+def weights_of(recipe: Recipe) -> str:
+    """What fixes the backbone's weights; a backbone that does not say is fixed by its options."""
+    options = recipe.model.backbone
+    return options.content() if isinstance(options, BackboneOptions) else ""
+
+
+def declaration_of(task: str) -> TaskDeclaration:
+    """A task's declaration.
+
+    Raises:
+        RequestError: This version does not know the dataset's task.
+    """
+    if task not in components.tasks.names():
+        legal = f"Known: {', '.join(components.tasks.names())}."
+        raise RequestError(Problem("data.name", f"the dataset's task is {task!r}.", legal))
+    found: TaskDeclaration = components.tasks.get(task).facts["declaration"]
+    return found

@@ -1,0 +1,262 @@
+"""One recipe in training: set up once, then epoch by epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+
+from iterate.core import components
+from iterate.core.data.dataset import Split
+from iterate.core.data.dihedral import IDENTITY
+from iterate.core.errors import Problem, RequestError, WorkError
+from iterate.core.identity import seed_for
+from iterate.core.isolation import isolated
+from iterate.core.models.building import build_model, shared_backbone
+from iterate.core.optimisation import parameter_groups, set_learning_rate
+from iterate.core.optimisation_options import OptimiserOptions
+from iterate.core.prepared import Prepared
+from iterate.core.supplies import (
+    augmentations,
+    evaluation_course,
+    pixel_supply,
+    training_course,
+)
+from iterate.core.tasks.supervised import SupervisedTask
+
+_BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+class Training:
+    """A recipe's model, optimiser, schedule and data on a device.
+
+    Between its methods no global state is changed: random state, deterministic switches and
+    automatic casting are set for the length of a method and put back.
+
+    Args:
+        prepared: The recipe and its data.
+        optimise: Whether an optimiser is needed; False only evaluates.
+
+    Raises:
+        RequestError: The parts of the recipe do not fit each other or this machine.
+    """
+
+    def __init__(self, prepared: Prepared, *, optimise: bool = True) -> None:
+        self.prepared = prepared
+        self.recipe = prepared.recipe
+        self.fabric = fabric_for(prepared)
+        with self._isolated("set-up"), explained(prepared):
+            model = build_model(prepared)
+            task = components.tasks.get(prepared.info.task).load()(model, prepared.info)
+            self.group = augmentations(prepared)
+            self._supplies: dict[Split, Any] = {}
+            self._set_up(task, optimise)
+
+    def _set_up(self, task: SupervisedTask, optimise: bool) -> None:
+        device = self.fabric.device
+        if optimise:
+            samples = len(self.supply("train"))
+            self._drop_single = any(isinstance(part, _BATCH_NORM) for part in task.modules())
+            course = self._course(samples, 1)
+            self.steps_per_epoch = len(course.chunks)
+            scheduler = components.schedulers.get(self.recipe.scheduler.name).load()
+            self.schedule = scheduler(
+                self.recipe.scheduler,
+                self.recipe.objective,
+                self.steps_per_epoch,
+                self.recipe.trainer.epochs,
+            )
+            task.to(device)
+            options = self.recipe.optimiser
+            assert isinstance(options, OptimiserOptions)  # noqa: S101 - the registry's contract
+            groups = parameter_groups(task.model, options)
+            build = components.optimisers.get(self.recipe.optimiser.name).load()
+            # The scaler of float16 must see gradients that the fused step would unscale itself.
+            fused = self.recipe.trainer.precision != "16-mixed"
+            self.task, self.optimiser = self.fabric.setup(task, build(options, groups, fused))
+        else:
+            self.task = self.fabric.setup(task)
+        self.module = self.task.module
+
+    def supply(self, split: Split) -> Any:
+        """Batches of a split, opened when first asked for."""
+        if split not in self._supplies:
+            group = self.group if split == "train" else (IDENTITY,)
+            backbone = shared_backbone(self.prepared)
+            self._supplies[split] = pixel_supply(
+                self.prepared, split, backbone, group, self.fabric.device
+            )
+        return self._supplies[split]
+
+    def train_epoch(self, epoch: int) -> dict[str, float]:
+        """One pass over the training split and one over the validation split.
+
+        Returns:
+            ``train/…`` (over the batches as they were trained on), ``val/…`` and ``lr``.
+
+        Raises:
+            WorkError: The loss is not finite, or memory runs out.
+        """
+        with self._isolated(epoch), explained(self.prepared):
+            self._train(epoch)
+            trained = self.module.reported(self.module.train_scores)
+            _finite(trained["loss"], "training", epoch)
+            validated = self._evaluate("val")
+            _finite(validated["loss"], "validation", epoch)
+        metrics = {f"train/{name}": value for name, value in trained.items()}
+        metrics |= {f"val/{name}": value for name, value in validated.items()}
+        return metrics | {"lr": float(self.optimiser.param_groups[0]["lr"])}
+
+    def _train(self, epoch: int) -> None:
+        supply, clip = self.supply("train"), self.recipe.trainer.gradient_clip
+        course = self._course(len(supply), epoch)
+        groups = self.optimiser.param_groups
+        first = (epoch - 1) * self.steps_per_epoch
+        self.task.train()
+        for number, batch in enumerate(supply.batches(course.chunks, course.chosen)):
+            set_learning_rate(groups, self.schedule.factor(first + number))
+            loss = self.task.training_step(batch)
+            self.optimiser.zero_grad(set_to_none=True)
+            self.fabric.backward(loss)
+            if clip is not None:
+                # A gradient that is not finite shows in the loss, which is checked once an epoch.
+                self.fabric.clip_gradients(
+                    self.task, self.optimiser, max_norm=clip, error_if_nonfinite=False
+                )
+            self.optimiser.step()
+
+    def _course(self, samples: int, epoch: int) -> Any:
+        return training_course(
+            self.prepared, samples, epoch, self.group, drop_single=self._drop_single
+        )
+
+    def evaluate(self, split: Split) -> dict[str, float]:
+        """A split's scores, without the split's name before them.
+
+        Raises:
+            WorkError: Memory runs out.
+        """
+        with self._isolated("evaluation"), explained(self.prepared):
+            return self._evaluate(split)
+
+    def _evaluate(self, split: Split) -> dict[str, float]:
+        supply = self.supply(split)
+        course = evaluation_course(self.prepared, supply)
+        self.task.eval()
+        with torch.inference_mode():
+            for batch in supply.batches(course.chunks, None):
+                self.task.validation_step(batch)
+        self.confusion = self.module.scores.matrix()
+        scores: dict[str, float] = self.module.reported(self.module.scores)
+        return scores
+
+    def trained(self) -> dict[str, Tensor]:
+        """What training changes: all of the model, or without its backbone if that is frozen."""
+        state = self.module.model.state_dict()
+        frozen = self.recipe.model.freeze
+        return {
+            name: value
+            for name, value in state.items()
+            if not (frozen and name.startswith("backbone."))
+        }
+
+    def take(self, trained: dict[str, Tensor]) -> None:
+        """Take up what `trained` gave.
+
+        Raises:
+            RequestError: It does not fit this model.
+        """
+        own = self.trained()
+        if own.keys() != trained.keys():
+            odd = sorted(own.keys() ^ trained.keys())[:5]
+            raise RequestError(Problem("", f"the checkpoint does not fit the model: {odd}."))
+        self.module.model.load_state_dict(trained, strict=False)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that decides the next epoch, beside the recipe."""
+        return {
+            "model": self.trained(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state(),
+            "precision": self.fabric.strategy.precision.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self.take(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.restore(state["schedule"])
+        self.fabric.strategy.precision.load_state_dict(state["precision"])
+
+    @contextmanager
+    def _isolated(self, what: str | int) -> Iterator[None]:
+        # Each epoch starts from random state of its own, so continuing needs none saved.
+        seed = seed_for(self.recipe.seed, "random state", what)
+        cuda = self.fabric.device.type == "cuda"
+        with isolated(seed, deterministic=self.recipe.trainer.deterministic, cuda=cuda):
+            yield
+
+
+def fabric_for(prepared: Prepared) -> Fabric:
+    """One device and the arithmetic a recipe asks for.
+
+    Raises:
+        RequestError: This machine has no such device, or it has no such arithmetic.
+    """
+    trainer = prepared.recipe.trainer
+    gpu = torch.cuda.is_available()
+    if trainer.accelerator == "gpu" and not gpu:
+        hint = "Choose accelerator: auto or cpu."
+        raise RequestError(Problem("trainer.accelerator", "this machine has no CUDA GPU.", hint))
+    kind = "cuda" if gpu and trainer.accelerator != "cpu" else "cpu"
+    if kind == "cpu" and trainer.precision == "16-mixed":
+        what = "16-mixed needs a GPU, and this recipe trains on a CPU."
+        raise RequestError(Problem("trainer.precision", what, "Choose bf16-mixed or 32-true."))
+    return Fabric(accelerator=kind, devices=1, precision=trainer.precision)
+
+
+def _finite(loss: float, split: str, epoch: int) -> None:
+    if not math.isfinite(loss):
+        raise WorkError(
+            f"the {split} loss of epoch {epoch} is {loss}: either training diverged (lower "
+            "optimiser.lr, or set trainer.gradient_clip), or no target of the split counts"
+        )
+
+
+@contextmanager
+def explained(prepared: Prepared) -> Iterator[None]:
+    """Say what to lower when memory runs out.
+
+    Raises:
+        WorkError: It did.
+    """
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        gpu = isinstance(error, torch.OutOfMemoryError)
+        if not gpu and not isinstance(error, MemoryError) and "allocate memory" not in str(error):
+            raise
+        data, (height, width) = prepared.recipe.data, prepared.size
+        raise WorkError(
+            f"{'GPU ' if gpu else ''}memory ran out with batch size {data.batch_size} and images "
+            f"of {height}×{width} pixels: lower data.batch_size, data.eval_batch_size or "
+            "data.image_size, choose trainer.precision: bf16-mixed, or freeze the backbone"
+        ) from error
+
+
+class Stopwatch:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """How long ago that was."""
+        return time.perf_counter() - self._start
