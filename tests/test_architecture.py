@@ -34,7 +34,7 @@ HOMES = {
     "segmentation_models_pytorch": ("core",),
     "hydra": ("config", "search.space"),
     "omegaconf": ("config", "search.space"),
-    "optuna": ("search", "run.storage", "run.mirroring", "cli.progress"),
+    "optuna": ("search", "run", "cli.progress"),
     "ray": ("search",),
     "mlflow": ("tracking",),
 }

@@ -37,7 +37,7 @@ def fit(
 
     result = engine.fit(recipe, folder, on_epoch=lambda report: say(_line(recipe, report)))
     say(
-        f"[bold]best[/]  {recipe.objective.key} {result.best:.4f} at epoch {result.best_epoch}, "
+        f"[bold]best[/]  {recipe.objective.key} {result.value:.4f} at epoch {result.epoch}, "
         f"trained in {result.seconds:.1f} s; checkpoint in {folder}"
     )
     if json:
@@ -45,8 +45,8 @@ def fit(
             {
                 "folder": str(folder),
                 "objective": recipe.objective.key,
-                "best": result.best,
-                "best_epoch": result.best_epoch,
+                "best": result.value,
+                "best_epoch": result.epoch,
                 "seconds": result.seconds,
                 "epochs": [report.metrics for report in result.reports],
             }

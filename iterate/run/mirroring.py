@@ -10,6 +10,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from iterate.core.identity import canonical
+from iterate.run.outcome import STATES
 from iterate.search.jobs import KINDS, Job, Kind
 from iterate.search.ledger import Ledger
 from iterate.search.results import epochs_of, failure_of, test_intervals
@@ -19,13 +20,6 @@ from iterate.tracking.settings import TrackingSettings
 
 # How long the end of a command waits for MLflow; what is unwritten then, the next one writes.
 _PATIENCE_SECONDS = 60.0
-_STATES: dict[TrialState, State] = {
-    TrialState.WAITING: "WAITING",
-    TrialState.RUNNING: "RUNNING",
-    TrialState.COMPLETE: "COMPLETE",
-    TrialState.PRUNED: "PRUNED",
-    TrialState.FAIL: "FAIL",
-}
 
 
 class Tracker:
@@ -128,7 +122,7 @@ def run_record(ledger: Ledger, kind: Kind, trial: FrozenTrial) -> RunRecord:
         number=trial.number,
         params={key: _text(value) for key, value in point.items()},
         seed=trial.user_attrs.get("seed", -1),
-        state=_STATES[trial.state],
+        state=STATES[trial.state],
         epochs=tuple(
             EpochRecord(number, epoch["metrics"], epoch["time_ms"])
             for number, epoch in epochs.items()
@@ -148,12 +142,12 @@ def _repeated(ledger: Ledger, repeat: FrozenTrial) -> FrozenTrial:
 
 
 def _artifacts(ledger: Ledger, kind: Kind, trial: FrozenTrial) -> tuple[Path, ...]:
-    """A repeat's checkpoint: the models worth keeping are those that were tested."""
-    if kind == "trial" or trial.state != TrialState.COMPLETE:
-        return ()
-    of, index = trial.user_attrs["of"], trial.user_attrs["index"]
-    checkpoint = ledger.folder / "repeats" / f"{of:04d}-{index}" / "best.safetensors"
-    return (checkpoint,) if checkpoint.exists() else ()
+    """The recipe, and a repeat's checkpoint: the models worth keeping are those tested."""
+    folder = ledger.job_folder(kind, trial)
+    files = [folder / "recipe.yaml"]
+    if kind == "repeat" and trial.state == TrialState.COMPLETE:
+        files.append(folder / "best.safetensors")
+    return tuple(file for file in files if file.exists())
 
 
 def _study_params(ledger: Ledger) -> dict[str, str]:

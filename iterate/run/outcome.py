@@ -1,4 +1,4 @@
-"""The files a run leaves beside its storage: summary, best recipes, plots."""
+"""The files a run leaves beside its storage: summary, environment, best recipes, plots."""
 
 from __future__ import annotations
 
@@ -6,29 +6,76 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from optuna.trial import FrozenTrial, TrialState
+
 from iterate.core.files import write_json
+from iterate.core.provenance import environment
 from iterate.search.ledger import Ledger
-from iterate.search.results import best_recipe, summarise
+from iterate.search.results import best_recipe, importances, summarise
+from iterate.search.space import Categorical
+from iterate.tracking.plots import PlottedStudy, PlottedTrial, draw_plots
+from iterate.tracking.records import State
+
+STATES: dict[TrialState, State] = {
+    TrialState.WAITING: "WAITING",
+    TrialState.RUNNING: "RUNNING",
+    TrialState.COMPLETE: "COMPLETE",
+    TrialState.PRUNED: "PRUNED",
+    TrialState.FAIL: "FAIL",
+}
 
 
 def write_results(
     ledgers: Sequence[Ledger], folder: Path
 ) -> tuple[dict[str, Any], dict[str, list[Path]]]:
-    """Write ``summary.json``, and each study's best recipe and plots where its jobs are.
+    """Write what a run found, and with what.
 
     Returns:
         The summary, and each study's files by its name.
     """
+    write_json(folder / "environment.json", environment())
+    files = {ledger.study.name: _write_study(ledger) for ledger in ledgers}
+    for written in files.values():
+        written.append(folder / "environment.json")
     summary = summarise(ledgers)
     write_json(folder / "summary.json", summary)
-    files = {ledger.study.name: _write_study(ledger) for ledger in ledgers}
     return summary, files
 
 
 def _write_study(ledger: Ledger) -> list[Path]:
-    files: list[Path] = []
+    files = draw_plots(plotted(ledger), ledger.folder / "plots")
     recipe = best_recipe(ledger)
     if recipe is not None:
         files.append(ledger.folder / "recipe.yaml")
         recipe.write(files[-1])
     return files
+
+
+def plotted(ledger: Ledger) -> PlottedStudy:
+    """A study as its plots need it."""
+    study = ledger.study
+    drawn = [t for t in ledger.history("trial") if t.state != TrialState.WAITING]
+    parameters = [parameter for _, parameter in study.space.all()]
+    return PlottedStudy(
+        name=study.name,
+        objective=study.objective.key,
+        mode="max" if study.objective.mode == "max" else "min",
+        trials=tuple(_plotted_trial(ledger, trial) for trial in drawn),
+        importances=importances(ledger),
+        log={
+            parameter.key
+            for parameter in parameters
+            if not isinstance(parameter.dimension, Categorical) and parameter.dimension.log
+        },
+    )
+
+
+def _plotted_trial(ledger: Ledger, trial: FrozenTrial) -> PlottedTrial:
+    complete = trial.state == TrialState.COMPLETE
+    return PlottedTrial(
+        number=trial.number,
+        params=ledger.point(trial),
+        state=STATES[trial.state],
+        value=trial.value if complete else None,
+        curve=tuple(sorted(trial.intermediate_values.items())),
+    )

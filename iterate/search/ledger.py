@@ -118,6 +118,13 @@ class Ledger:
         """The active parameters of a trial, by their override keys."""
         return point_from(self.study.space, trial.params)
 
+    def job_folder(self, kind: Kind, trial: FrozenTrial) -> Path:
+        """Where a trial or repeat keeps its recipe and checkpoints."""
+        if kind == "trial":
+            return self.folder / "trials" / f"{trial.number:04d}"
+        of, index = trial.user_attrs["of"], trial.user_attrs["index"]
+        return self.folder / "repeats" / f"{of:04d}-{index}"
+
     @property
     def running(self) -> Mapping[str, Run]:
         """Jobs that workers hold now, by job key."""
@@ -217,11 +224,10 @@ class Ledger:
         if kind == "trial":
             self._use_sampler(trial.number)
             point = suggest(self.study.space, trial)
-            index, folder = trial.number, self.folder / "trials" / f"{trial.number:04d}"
+            index = trial.number
         else:
-            of, index = trial.user_attrs["of"], trial.user_attrs["index"]
-            point = self.point(self.history("trial")[of])
-            folder = self.folder / "repeats" / f"{of:04d}-{index}"
+            point = self.point(self.history("trial")[trial.user_attrs["of"]])
+            index = trial.user_attrs["index"]
         seed = seed_for(self.study.name, self.study.settings.seed, kind, index)
         trial.set_user_attr("seed", seed)
         try:
@@ -229,9 +235,11 @@ class Ledger:
         except RequestError as error:
             self._end(kind, trial, TrialState.FAIL, failure=str(error))
             return None
+        frozen = self.history(kind)[trial.number]
+        folder = self.job_folder(kind, frozen)
         job = Job(self.study.name, kind, trial.number, recipe, folder, Path.cwd())
-        known = self.history(kind)[trial.number].intermediate_values
-        self._running[job.key] = Run(job, trial, max(known, default=0), time.monotonic())
+        last_epoch = max(frozen.intermediate_values, default=0)
+        self._running[job.key] = Run(job, trial, last_epoch, time.monotonic())
         return job
 
     # What has happened
