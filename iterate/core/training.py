@@ -12,9 +12,10 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from iterate.core import components
+from iterate.core import components, features
 from iterate.core.data.dataset import Split
 from iterate.core.data.dihedral import IDENTITY
+from iterate.core.data.loading import Supply
 from iterate.core.errors import Problem, RequestError, WorkError
 from iterate.core.identity import seed_for
 from iterate.core.isolation import isolated
@@ -52,10 +53,11 @@ class Training:
         self.recipe = prepared.recipe
         self.fabric = fabric_for(prepared)
         with self._isolated("set-up"), explained(prepared):
-            model = build_model(prepared)
-            task = components.tasks.get(prepared.info.task).load()(model, prepared.info)
             self.group = augmentations(prepared)
-            self._supplies: dict[Split, Any] = {}
+            self._cached = features.worthwhile(prepared, self.group)
+            model = build_model(prepared, headless=self._cached)
+            task = components.tasks.get(prepared.info.task).load()(model, prepared.info)
+            self._supplies: dict[Split, Supply] = {}
             self._set_up(task, optimise)
 
     def _set_up(self, task: SupervisedTask, optimise: bool) -> None:
@@ -84,15 +86,26 @@ class Training:
             self.task = self.fabric.setup(task)
         self.module = self.task.module
 
-    def supply(self, split: Split) -> Any:
+    def supply(self, split: Split) -> Supply:
         """Batches of a split, opened when first asked for."""
         if split not in self._supplies:
-            group = self.group if split == "train" else (IDENTITY,)
-            backbone = shared_backbone(self.prepared)
-            self._supplies[split] = pixel_supply(
-                self.prepared, split, backbone, group, self.fabric.device
-            )
+            self._supplies[split] = self._open(split)
         return self._supplies[split]
+
+    def _open(self, split: Split) -> Supply:
+        group = self.group if split == "train" else (IDENTITY,)
+        backbone = shared_backbone(self.prepared, meta=True)
+        pixels = pixel_supply(self.prepared, split, backbone, group, self.fabric.device)
+        if not self._cached:
+            return pixels
+        place = features.Place(self.prepared, self.fabric.device)
+        return features.FeatureSupply(place, split, group, pixels, self._encode)
+
+    def _encode(self, images: Tensor) -> Any:
+        """A frozen backbone's features, in the recipe's arithmetic."""
+        backbone = shared_backbone(self.prepared).to(self.fabric.device).eval()
+        with self.fabric.autocast():
+            return backbone(images)
 
     def train_epoch(self, epoch: int) -> dict[str, float]:
         """One pass over the training split and one over the validation split.

@@ -111,9 +111,24 @@ class PixelSupply:
                 if targets.ndim > 1:
                     targets = apply_each(targets, chosen[number], self._group)
             inputs = self._scaling.apply(_widened(images, self._images.dtype))
-            dense = targets.ndim > 1
-            targets = self._scaling.resize_masks(targets) if dense else targets.long()
+            targets = self.prepared_targets(targets)
             yield Batch(inputs, targets, encoded=False, size=self._scaling.size)
+
+    def transformed(self, chunks: list[Indices], element: Element) -> Iterator[Tensor]:
+        """Normalised images of each chunk, all changed by one element."""
+        for images, _ in self._raw(chunks):
+            turned = element.apply(images.to(self._device))
+            yield self._scaling.apply(_widened(turned, self._images.dtype))
+
+    def targets(self, chunk: Indices) -> Tensor:
+        """The stored targets of some samples."""
+        if self._held is not None:
+            return self._held[1][torch.from_numpy(chunk).to(self._device)]
+        return _tensor(self._targets[chunk]).to(self._device)
+
+    def prepared_targets(self, targets: Tensor) -> Tensor:
+        """Stored targets as int64, masks resized as the images are."""
+        return self._scaling.resize_masks(targets) if targets.ndim > 1 else targets.long()
 
     def _raw(self, chunks: list[Indices]) -> Iterator[tuple[Tensor, Tensor]]:
         if self._held is not None:
