@@ -219,8 +219,7 @@ def _own_keys(band: Band) -> set[str]:
 
 def _alias_keys(band: Band) -> set[str]:
     """Other names of the known bands that this band can be, by its name and common name."""
-    own = key(band.name)
-    fitting = [known for known in KNOWN if own in known.keys and known.common == band.common]
+    fitting = [known for known in candidates(band.name) if known.common == band.common]
     return {alias for known in fitting for alias in known.keys}
 
 

@@ -137,7 +137,7 @@ class ArraySource:
         if self.task == "multilabel":
             largest = self._targets.shape[1] - 1
         else:
-            ignored = self.ignore_index if self.task == "segmentation" else -1
+            ignored = self.ignore_index if self.task == "segmentation" else None
             largest = largest_label(self._targets, ignored, self.where)
         return class_names(self.where, self._wanted.classes, declared, largest)
 
@@ -217,8 +217,10 @@ class ArraySource:
 def _load(path: Path) -> dict[str, npt.NDArray[Any]]:
     """Every array of the file; nothing pickled is read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with path.open("rb") as handle, zipfile.ZipFile(handle):
+            handle.seek(0)
+            with np.load(handle, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         what = f"is not a readable .npz file of plain arrays ({error})."
         raise DataError(Problem(str(path), what)) from None

@@ -91,13 +91,13 @@ def class_names(
     return names
 
 
-def largest_label(values: npt.NDArray[Any], ignored: int, where: str) -> int:
+def largest_label(values: npt.NDArray[Any], ignored: int | None, where: str) -> int:
     """The largest label that counts; -1 if none does.
 
     Raises:
         DataError: A label is negative and not the ignored one.
     """
-    counted = values[values != ignored]
+    counted = values if ignored is None else values[values != ignored]
     if counted.size and counted.min() < 0:
         what = f"has the label {int(counted.min())}; labels count from 0."
         hint = "If it marks pixels that do not count, name it with --ignore-index."

@@ -18,6 +18,9 @@ from iterate.core.parsing import parse
 from iterate.core.section import Section
 
 DATASET_FILE = "dataset.json"
+MOST_CLASSES = 65_536
+"""A number of classes beyond this is damage, not a declaration."""
+
 TASKS = ("classification", "segmentation", "multilabel")
 
 
@@ -153,11 +156,15 @@ def _from_original_files(root: Path, header: Header, given: Given) -> Declaratio
     specs = _task_specs(root)
     name = specs.get("dataset_name") if specs else None
     label_type = specs.get("label_type") if specs else None
-    task = _task_of(label_type, root) or given.task or _task_of_header(header)
+    task = _task_of(label_type, root) or _task_of_header(header) or given.task
     if task is None:
         what = "no file says what the task is."
         raise DataError(Problem(str(root), what, f"Set data.task: {', '.join(TASKS)}."))
-    classes = given.classes or _classes(root, task, label_type, header)
+    classes = _classes(label_type, header)
+    if classes is None:
+        classes = given.classes or _classes_in_label_files(root, task)
+    elif given.classes is not None and len(given.classes) == len(classes):
+        classes = given.classes
     if classes is None:
         what = "no file says how many classes there are."
         raise DataError(Problem(str(root), what, "List their names in data.classes."))
@@ -201,7 +208,7 @@ def _task_of_header(header: Header) -> str | None:
     return "multilabel" if hasattr(header.label, "__len__") else "classification"
 
 
-def _classes(root: Path, task: str, label_type: Any, header: Header) -> tuple[str, ...] | None:
+def _classes(label_type: Any, header: Header) -> tuple[str, ...] | None:
     """Class names, or ``class 0``, ``class 1``, … where only their number is known."""
     entry = header.label if isinstance(header.label, dict) else {}
     for record in (label_type, entry.get("band_info")):
@@ -211,22 +218,27 @@ def _classes(root: Path, task: str, label_type: Any, header: Header) -> tuple[st
                 return tuple(str(name) for name in names)
             if isinstance(count, int) and count > 0:
                 return _numbered(count)
-    count = _classes_in_label_files(root, task)
-    return _numbered(count) if count else None
+    return None
 
 
-def _classes_in_label_files(root: Path, task: str) -> int | None:
+def _classes_in_label_files(root: Path, task: str) -> tuple[str, ...] | None:
+    """The classes that the label files tell of; one without samples may be missing."""
     if task == "classification":
-        return len(read_json_mapping(root / "label_map.json", absent={})) or None
+        labels = read_json_mapping(root / "label_map.json", absent={})
+        if all(label.isdecimal() for label in labels):
+            return _numbered(max((int(label) + 1 for label in labels), default=0))
+        return _numbered(len(labels))
     entries = read_json_mapping(root / "label_stats.json", absent={}).values()
     lengths = {len(entry) for entry in entries if isinstance(entry, list)}
     if len(lengths) > 1:
         where = str(root / "label_stats.json")
         raise DataError(Problem(where, f"holds vectors of differing lengths: {sorted(lengths)}."))
-    return lengths.pop() if lengths else None
+    return _numbered(lengths.pop()) if lengths else None
 
 
-def _numbered(count: int) -> tuple[str, ...]:
+def _numbered(count: int) -> tuple[str, ...] | None:
+    if not 0 < count <= MOST_CLASSES:
+        return None
     return tuple(f"class {index}" for index in range(count))
 
 

@@ -115,11 +115,12 @@ class GeoBenchV1Writer:
             raise DataError(Problem(where, what))
         self._check_image(where, name, image)
         content = self._content(where, image.shape[1:], target)
-        with h5py.File(self._folder / f"{name}.hdf5", "w") as file:
+        # HDF5 1.10's layout and one summed chunk a band: a damaged byte is found when it is read.
+        with h5py.File(self._folder / f"{name}.hdf5", "w", libver=("v110", "v110")) as file:
             for band, pixels in zip(self._dataset.bands, image, strict=True):
-                file.create_dataset(band.name, data=pixels)
+                _store(file, band.name, pixels)
             if self._dataset.task == "segmentation":
-                file.create_dataset(MASK, data=target)
+                _store(file, MASK, np.asarray(target))
             file.attrs["pickle"] = str(pickle.dumps(self._attributes(target), protocol=4))
         self._written.contents[name] = content
         self._written.splits[split].append(name)
@@ -218,6 +219,10 @@ class GeoBenchV1Writer:
             write_json(self._folder / "label_map.json", members)
         stats = {name: content.tolist() for name, content in contents.items()}
         write_json(self._folder / "label_stats.json", stats)
+
+
+def _store(file: h5py.File, key: str, pixels: npt.NDArray[Any]) -> None:
+    file.create_dataset(key, data=pixels, chunks=pixels.shape, fletcher32=True)
 
 
 def _entry(info: dict[str, Any]) -> dict[str, Any]:

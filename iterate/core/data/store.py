@@ -258,5 +258,6 @@ class _Statistics:
 
     @property
     def std(self) -> npt.NDArray[np.float64]:
-        """Population standard deviation (divisor n)."""
-        return np.sqrt(self._squares / max(self._count, 1))
+        """Population standard deviation (divisor n); 0 where it is no more than rounding."""
+        std = np.sqrt(self._squares / max(self._count, 1))
+        return np.where(std > 1e-12 * np.abs(self.mean), std, 0.0)

@@ -102,6 +102,11 @@ def _reconstructor(cls: Any, *_: Any) -> Any:
     return cls()
 
 
+def _no_bytes() -> bytes:
+    """Protocol 2 writes empty bytes as a call; with a number it would allocate at will."""
+    return b""
+
+
 _NUMPY = {
     "dtype": _DType,
     "ndarray": _Array,
@@ -116,6 +121,10 @@ _PLAIN: dict[tuple[str, str], Callable[..., Any]] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("builtins", "set"): set,
     ("builtins", "frozenset"): frozenset,
+    ("__builtin__", "set"): set,
+    ("__builtin__", "frozenset"): frozenset,
+    ("builtins", "bytes"): _no_bytes,
+    ("__builtin__", "bytes"): _no_bytes,
     ("builtins", "object"): Record,
     ("__builtin__", "object"): Record,
     ("copyreg", "_reconstructor"): _reconstructor,
@@ -217,6 +226,8 @@ def _plain(value: Any, done: dict[int, Any], depth: int) -> Any:
     result = value
     if isinstance(value, _Array):
         result = value.value
+    elif isinstance(value, _DType):
+        result = value.dtype()
     elif isinstance(value, dict):
         result = {name: _plain(item, done, depth + 1) for name, item in value.items()}
     elif isinstance(value, list | tuple):

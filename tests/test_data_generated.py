@@ -1,0 +1,154 @@
+"""The generated sets: fixed by their seed, plausible, and neither trivial nor hopeless."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from iterate.core.data.dataset import Reader, Split
+from iterate.core.data.generated import GeneratedData, open_generated
+from iterate.core.data.open import open_dataset
+from iterate.core.data.spectra import block_mean
+from iterate.core.errors import RequestError
+
+Arrays = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ITERATE_CACHE", str(tmp_path / "cache"))
+
+
+def read(reader: Reader, split: Split) -> Arrays:
+    bands = [band.name for band in reader.info.bands]
+    samples = [reader.read(name, bands) for name in reader.names(split)]
+    return (
+        np.stack([sample.image for sample in samples]).astype(np.float64),
+        np.stack([np.asarray(sample.target) for sample in samples]),
+    )
+
+
+@pytest.mark.parametrize("kind", ["classification", "segmentation"])
+def test_one_seed_gives_one_set_of_bytes(tmp_path: Path, kind: Any) -> None:
+    for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
+        section = GeneratedData(
+            kind=kind, samples=(9, 2, 2), size=20, seed=seed, root=tmp_path / folder
+        )
+        open_dataset(section)
+    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "b").iterdir())
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    sample = "train_00000.hdf5"
+    assert (tmp_path / "a" / sample).read_bytes() != (tmp_path / "c" / sample).read_bytes()
+
+
+def test_it_lies_in_the_cache_under_a_name_of_its_content_and_is_drawn_once(
+    tmp_path: Path,
+) -> None:
+    section = GeneratedData(samples=(2, 1, 1), size=16)
+    first = open_generated(section)
+    (folder,) = (tmp_path / "cache/generated").glob("[!.]*")
+    assert folder.name == first.info.name
+    stamp = (folder / "train_00000.hdf5").stat().st_mtime_ns
+    assert open_generated(section).fingerprint() == first.fingerprint()
+    assert (folder / "train_00000.hdf5").stat().st_mtime_ns == stamp
+    other = open_generated(section.model_copy(update={"size": 17}))
+    assert other.info.name != first.info.name
+
+
+def test_a_folder_with_another_dataset_is_refused(tmp_path: Path) -> None:
+    section = GeneratedData(samples=(2, 1, 1), size=16, root=tmp_path / "set")
+    open_generated(section)
+    with pytest.raises(RequestError, match=r"set: holds 'generated-classification-\w+', not"):
+        open_generated(section.model_copy(update={"seed": 1}))
+
+
+def test_classes_are_separable_by_spectrum_and_texture_but_not_trivially(tmp_path: Path) -> None:
+    reader = open_generated(GeneratedData(samples=(240, 80, 80), size=48, root=tmp_path / "set"))
+    assert reader.info.sizes == {"train": 240, "val": 80, "test": 80}
+    train, labels = read(reader, "train")
+    rest = [read(reader, split) for split in ("val", "test")]
+    test, expected = (np.concatenate(parts) for parts in zip(*rest, strict=True))
+
+    def score(features: Any) -> float:
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=3000))
+        model.fit(features(train), labels)
+        return float(model.score(features(test), expected))
+
+    colour = score(lambda images: images.mean(axis=(2, 3)))
+    both = score(_spectrum_and_texture)
+    assert 0.35 < colour < 0.75
+    assert both > colour + 0.12
+    assert 0.75 < both < 0.99
+
+
+def _spectrum_and_texture(images: Any) -> Any:
+    spread = images.std(axis=(2, 3)) + 1
+    parts = [images.mean(axis=(2, 3)), spread]
+    for lag in (1, 2, 3, 4, 6):
+        for step in (
+            images[:, :, lag:] - images[:, :, :-lag],
+            images[..., lag:] - images[..., :-lag],
+        ):
+            parts.append(np.abs(step).mean(axis=(2, 3)) / spread)
+    nir = images[:, 7] - images[:, 7].mean(axis=(1, 2), keepdims=True)
+    power = np.log1p(np.abs(np.fft.rfft2(nir)) ** 2)
+    size = images.shape[-1]
+    radius = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :])
+    for low in np.linspace(0, 0.45, 10):
+        ring = power[:, (radius >= low) & (radius < low + 0.05)]
+        parts += [ring.mean(axis=1, keepdims=True), ring.max(axis=1, keepdims=True)]
+    return np.concatenate(parts, axis=1)
+
+
+def test_scenes_obey_the_physics_of_sentinel_2(tmp_path: Path) -> None:
+    reader = open_generated(GeneratedData(samples=(80, 1, 1), size=36, root=tmp_path / "set"))
+    assert [band.unit for band in reader.info.bands] == ["dn"] * 13
+    images, labels = read(reader, "train")
+    common = [str(band.common) for band in reader.info.bands]
+    mean = {
+        name: dict(zip(common, images[labels == index].mean(axis=(0, 2, 3)), strict=True))
+        for index, name in enumerate(reader.info.classes)
+    }
+    forest, water, bare = mean["broadleaf forest"], mean["water"], mean["bare ground"]
+    assert forest["nir"] > 3 * forest["red"]  # the red edge
+    assert forest["green"] > forest["red"]
+    assert water["blue"] > water["red"] > water["swir_1"]
+    assert water["swir_2"] < 0.25 * bare["swir_2"]
+    assert bare["red"] > bare["green"] * 0.95
+    assert all(found["cirrus"] < 60 for found in mean.values())  # no ground reaches the sensor
+    assert all(found["water_vapour"] < found["nir_narrow"] for found in mean.values())
+    assert (images >= 1).all()
+    assert (images <= 20_000).all()
+
+
+def test_coarse_bands_repeat_their_native_pixels(tmp_path: Path) -> None:
+    section = GeneratedData(samples=(1, 1, 1), size=36, root=tmp_path / "set")
+    image = read(open_generated(section), "train")[0][0]
+    for band, pixel in ((0, 6), (4, 2), (11, 2)):
+        repeated = block_mean(image[band], pixel).repeat(pixel, 0).repeat(pixel, 1)
+        np.testing.assert_array_equal(repeated, image[band])
+    assert (image[3, ::2] != image[3, 1::2]).any()
+
+
+def test_mosaics_hold_every_class_and_mix_at_their_borders(tmp_path: Path) -> None:
+    section = GeneratedData(kind="segmentation", samples=(30, 1, 1), size=32, root=tmp_path / "set")
+    reader = open_generated(section)
+    assert reader.info.task == "segmentation"
+    images, masks = read(reader, "train")
+    share = np.bincount(masks.ravel().astype(int), minlength=len(reader.info.classes)) / masks.size
+    assert len(share) == 6
+    assert share.min() > 0.03
+    nir, water = images[:, 7], masks == reader.info.classes.index("water")
+    near_land = np.zeros_like(water)
+    for axis in (1, 2):
+        for step in (-1, 1):
+            near_land |= ~np.roll(water, step, axis)
+    inner = (slice(None), slice(1, -1), slice(1, -1))
+    shore, open_water = (water & near_land)[inner], (water & ~near_land)[inner]
+    assert nir[inner][shore].mean() > 1.5 * nir[inner][open_water].mean()
