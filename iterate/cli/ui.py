@@ -16,7 +16,7 @@ def ui(
         ),
     ] = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 5000,
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 5000,
     uri: Annotated[
         str | None,
         typer.Option(

@@ -65,14 +65,12 @@ def check_port(host: str, port: int) -> None:
     Raises:
         RequestError: It cannot; says why, and names a port that is free.
     """
+    if not 1 <= port <= 65535:
+        raise RequestError(Problem("--port", f"must be between 1 and 65535, but got {port}."))
     try:
         _listen(host, port)
     except socket.gaierror as error:
         raise RequestError(Problem("--host", f"{host!r} is no address of this machine.")) from error
-    except OverflowError as error:
-        raise RequestError(
-            Problem("--port", f"must be between 1 and 65535, but got {port}.")
-        ) from error
     except OSError as error:
         raise RequestError(_why_not(host, port, error)) from error
 
