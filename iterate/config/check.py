@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from iterate.config.resolve import Resolver
-from iterate.config.schema import collect_config, takes
+from iterate.config.schema import collect_config, fields_at
 from iterate.config.words import PLACE
-from iterate.core.errors import Problem, RequestError
+from iterate.core.errors import Problem, RequestError, nearest
 from iterate.search.space import Condition, Parameter, Point, Space, Value
 from iterate.search.space.dimension import same
 from iterate.search.space.text import at, condition_text, value_text
@@ -59,18 +59,21 @@ class _Checker:
         self.problems: list[Problem] = []
         self._seen: set[tuple[str, str]] = set()
         self._taken: set[str] = set()
+        self._legal: dict[str, set[str]] = {}
 
     def branch(self, space: Space, condition: Condition) -> None:
         """Check one branch, the values of its dimensions, and the branches below."""
         point = self.resolver.base(self.space, dict(condition))
         try:
-            mapping = self.resolver.mapping(point)
+            mapping, unresolved = self.resolver.collect(point)
         except RequestError as error:
             self._add(error.problems)
             return
-        self._taken |= {key for key in self.resolver.expansion.conditional if takes(mapping, key)}
+        self._note(mapping)
+        self._add(unresolved)
+        reported = {problem.where for problem in unresolved}
         found = self._problems(mapping, point, condition)
-        self._add(found)
+        self._add([problem for problem in found if problem.where not in reported])
         live = self.resolver.interpolates(point)
         here = _Branch(condition, point, mapping, live, {problem.what for problem in found})
         for parameter in space.parameters:
@@ -84,7 +87,15 @@ class _Checker:
     def never_taken(self) -> None:
         """Constants that no branch takes."""
         for key in sorted(self.resolver.expansion.conditional - self._taken):
-            self._add([Problem(f"{PLACE}: {key}", "unknown key under every option.")])
+            hint = nearest(key.rpartition(".")[2], self._legal.get(key, ()))
+            self._add([Problem(f"{PLACE}: {key}", "unknown key under every option.", hint)])
+
+    def _note(self, mapping: dict[str, Any]) -> None:
+        for key in self.resolver.expansion.conditional:
+            fields = fields_at(mapping, key.rpartition(".")[0])
+            self._legal.setdefault(key, set()).update(fields)
+            if key.rpartition(".")[2] in fields:
+                self._taken.add(key)
 
     def _values(self, parameter: Parameter, here: _Branch) -> None:
         """Try a dimension's values, each in the branch's base recipe."""
@@ -103,7 +114,7 @@ class _Checker:
         for section in sections:
             inner = inner.get(section) if isinstance(inner, dict) else None
         if here.live or not isinstance(inner, dict):
-            return self.resolver.mapping(point)
+            return self.resolver.collect(point)[0]
         inner[last] = point[key]
         return changed
 
@@ -126,22 +137,21 @@ class _Checker:
             what = problem.what
             if "but got" not in what:
                 what = f"{what} (searched over, {value_text(value)} here)"
-            return Problem(where, what + _branch(condition), problem.hint)
-        words = self.resolver.composer.words
-        for key in words.constants:
-            if _under(problem.where, key) or _under(key, problem.where):
-                where = f"{PLACE}: {problem.where}"
-                return Problem(where, problem.what + _branch(condition), problem.hint)
-        where = self.resolver.composition(point).locate(problem.where)
-        return Problem(where, problem.what, problem.hint)
+            hint = problem.hint
+            if isinstance(value, float) and "valid integer" in what:
+                hint = "Whole numbers are written int(interval(…)) or range(…)."
+            return Problem(where, what + _branch(condition), hint)
+        where = self.resolver.locate(problem.where, point)
+        suffix = _branch(condition) if where.startswith(PLACE) else ""
+        return Problem(where, problem.what + suffix, problem.hint)
 
     def _is_group(self, parameter: Parameter) -> bool:
         return self.resolver.composer.is_group(parameter.key)
 
-    def _add(self, problems: list[Problem] | tuple[Problem, ...]) -> None:
+    def _add(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
             # The same mistake in several branches is one mistake.
-            key = (problem.where, problem.what.split(" [")[0])
+            key = (problem.where, problem.what.split(" [with ")[0])
             if key not in self._seen:
                 self._seen.add(key)
                 self.problems.append(problem)

@@ -17,7 +17,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from iterate.config.mistakes import first_line, shown, uncomposed
 from iterate.config.repository import Repository
-from iterate.config.words import Words, read_words
+from iterate.config.schema import component_exists
+from iterate.config.words import PLACE, Words, read_words
 from iterate.core.errors import Problem, RequestError, nearest
 from iterate.resources import shipped
 
@@ -147,7 +148,7 @@ class Composer:
         words: list[str] = [f"~{key}" for key in self.words.deleted if self.is_group(key)]
         found = self._follow(words)
         for group, option in choices.items():
-            self._check_option(group, option)
+            self.check_option(group, option, f"{PLACE}: {group}={option}")
             known = found.overrides.known_choices
             if group not in known and group not in asked and _within(group, known):
                 continue  # a second level, below another option than the one chosen here
@@ -174,11 +175,21 @@ class Composer:
             file = self.repository.file(parent)
             raise RequestError(uncomposed(error, file, self.repository.groups())) from None
 
-    def _check_option(self, group: str, option: str) -> None:
+    def check_option(self, group: str, option: str, where: str) -> None:
+        """Check that a config group has an option.
+
+        Raises:
+            RequestError: It has not; the nearest ones are named.
+        """
         options = self.options(group)
-        if option not in options:
-            what = f"the config group {group} has no option {option!r}."
-            raise RequestError(Problem(group, what, nearest(option, options)))
+        if option in options:
+            return
+        hint = nearest(option, options)
+        section = group.replace("/", ".")
+        if component_exists(section, option):
+            hint = f"Write {section}.name={option}: it needs no file of its own."
+        what = f"the config group {group} has no option {option!r}."
+        raise RequestError(Problem(where, what, hint))
 
     def _layers(self, defaults: DefaultsList) -> Iterator[Layer]:
         chains = dict(_chains(defaults.defaults_tree, ()))

@@ -84,6 +84,7 @@ class _Expander:
         self.at_root = at_root
         self.used: set[str] = set()
         self.result = Expansion()
+        self._removed: set[str] = set()
         self._lines: dict[int, list[Entry]] = {}
 
     def run(self) -> Expansion:
@@ -147,6 +148,7 @@ class _Expander:
                 kept.append(line)
                 continue
             if self.words.removed & {None, line.key}:
+                self._removed.add(line.key)
                 continue
             fixed, value = self._fixed(level, line)
             if not fixed:
@@ -165,14 +167,14 @@ class _Expander:
             option = self.words.groups.get(line.key)
             return option is not None and composition.choices.get(line.key) == option, option
         for key, value in leaves(self.words.constants):
-            if _touch(key, line.key):
+            if touch(key, line.key):
                 if level.condition:
                     self.result.conditional.add(key)
                 return True, value
         for layer in () if line.primary else composition.layers:
             if layer.primary and layer.rank > line.rank[1]:
                 for key, value in leaves(layer.content, layer.section):
-                    if _touch(key, line.key):
+                    if touch(key, line.key):
                         return True, value
         return False, None
 
@@ -185,7 +187,8 @@ class _Expander:
         elif text is None or line.key in self.at_root:
             return line
         self.used.add(line.key)
-        return replace(line, content=_Narrowed(text, line.content), where=f"{PLACE}: {line.key}")
+        where = f"{PLACE}: {line.key}={text}"
+        return replace(line, content=_Narrowed(text, line.content), where=where)
 
     def _stays(self, level: _Level, line: Entry) -> bool:
         above = level.taken.get(line.key)
@@ -284,26 +287,21 @@ class _Expander:
         raise RequestError(Problem(line.where, f"{section!r} is no searched section.", hint))
 
     def _check_options(self, line: Entry, dimension: Any) -> None:
-        options = self.composer.options(line.key)
-        chosen = dimension.choices if isinstance(dimension, Categorical) else ()
-        problems = [
-            Problem(
-                line.where,
-                f"the config group {line.key} has no option {value!r}.",
-                nearest(str(value), options),
-            )
-            for value in chosen
-            if value not in options
-        ]
-        if not chosen:
-            problems = [Problem(line.where, f"a config group needs a choice of {options}.")]
+        if not isinstance(dimension, Categorical):
+            options = ", ".join(self.composer.options(line.key))
+            raise RequestError(Problem(line.where, f"a config group needs a choice of {options}."))
+        problems: list[Problem] = []
+        for value in dimension.choices:
+            try:
+                self.composer.check_option(line.key, str(value), line.where)
+            except RequestError as error:
+                problems.extend(error.problems)
         if problems:
             raise RequestError(problems)
 
     def _check_unused(self) -> None:
         keys = {parameter.key for _, parameter in self.result.space.all()}
-        lines = [line for found in self._lines.values() for line in found]
-        for key in sorted(self.words.removed - {None} - {line.key for line in lines}, key=str):
+        for key in sorted(self.words.removed - {None} - self._removed, key=str):
             hint = nearest(str(key), keys)
             self._add([Problem(f"{PLACE}: ~space.{key}", "the space has no such key.", hint)])
         compositions = list(self.composer.composed())
@@ -346,6 +344,6 @@ def leaves(content: Mapping[Any, Any], path: str = "") -> Iterable[tuple[str, An
             yield inner, value
 
 
-def _touch(one: str, other: str) -> bool:
+def touch(one: str, other: str) -> bool:
     """Whether setting one key sets the other."""
     return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from iterate.config.check import branches, check
 from iterate.config.compose import Composer
-from iterate.config.expand import expand
+from iterate.config.expand import Expansion, expand
 from iterate.config.mistakes import shown
 from iterate.config.resolve import Resolver
 from iterate.config.schema import SearchConfig, collect_config
 from iterate.core.errors import Problem, RequestError
 from iterate.core.recipe import Recipe
 from iterate.search.space import Condition, Point, Space
+from iterate.search.space.text import at, dimension_text
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,10 @@ def load_study(file: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
             is wrong, the nearest legal ones.
     """
     composer = Composer(file, overrides)
-    expansion = expand(composer)
+    try:
+        expansion = expand(composer)
+    except RequestError as error:
+        raise RequestError([*composer.words.problems, *error.problems]) from None
     resolver = Resolver(composer, expansion)
     problems = [*composer.words.problems, *expansion.problems]
     problems += check(resolver, expansion.space)
@@ -81,7 +85,26 @@ def load_study(file: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
     config, problems = collect_config(resolver.mapping(base))
     if config is None:
         raise RequestError(problems)
+    _check_grid(config, expansion)
     return LoadedStudy(file, config, config.recipe(), base, expansion.space, resolver)
+
+
+def _check_grid(config: SearchConfig, expansion: Expansion) -> None:
+    """A grid needs a space whose points can be counted."""
+    if config.search.sampler.name != "grid":
+        return
+    hint = "Write range(start, stop, step) or choice(…), or take another sampler."
+    endless = [
+        Problem(
+            expansion.places[at(parameter.key, condition)],
+            f"a grid cannot search {dimension_text(parameter.dimension)}.",
+            hint,
+        )
+        for condition, parameter in expansion.space.all()
+        if parameter.dimension.count() is None
+    ]
+    if endless:
+        raise RequestError(endless)
 
 
 def load_recipe(file: Path, overrides: Sequence[str] = ()) -> Recipe:

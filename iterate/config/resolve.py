@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from iterate.config.compose import Composer, Composition
-from iterate.config.expand import Expansion
-from iterate.config.mistakes import first_line, shown, unresolved
+from iterate.config.expand import Expansion, touch
+from iterate.config.mistakes import first_line, unresolved
 from iterate.config.schema import takes
 from iterate.config.words import PLACE
 from iterate.core.errors import Problem, RequestError
 from iterate.search.space import Parameter, Point, Space, Value
+
+_MISSING = "???"
+_DEEPEST = 100  # references through references
 
 
 class Resolver:
@@ -40,20 +43,37 @@ class Resolver:
         """Everything the files, the command line and a point say together, resolved.
 
         Raises:
-            RequestError: An interpolation leads nowhere, or a word deletes what is not there.
+            RequestError: As in `collect`, with everything found.
+        """
+        mapping, problems = self.collect(point)
+        if problems:
+            raise RequestError(problems)
+        return mapping
+
+    def collect(self, point: Mapping[str, Value]) -> tuple[dict[str, Any], list[Problem]]:
+        """As `mapping`, without what cannot be resolved, and with why.
+
+        Raises:
+            RequestError: A word sets or deletes what cannot be.
         """
         config = self._with_constants(point)
         for key, value in point.items():
             if not self.composer.is_group(key):
                 _set(config, key, value)
         config.setdefault("name", self.composer.file.stem)
-        return self._resolved(config, self.composition(point))
+        return _resolved(config, lambda path: self.locate(path, point))
+
+    def locate(self, path: str, point: Mapping[str, Value]) -> str:
+        """Names the file, or the command line, that set a path last, and the path."""
+        if any(touch(key, path) for key in self.composer.words.constants):
+            return f"{PLACE}: {path}"
+        return self.composition(point).locate(path)
 
     def interpolates(self, point: Mapping[str, Value]) -> bool:
         """Whether anything in the merged files or constants refers to anything else."""
         content = OmegaConf.to_container(self._with_constants(point), resolve=False)
         texts = [value for value in point.values() if isinstance(value, str)]
-        return any(True for _ in _interpolations([content, *texts]))
+        return any(True for _ in _references([content, *texts]))
 
     def base(self, space: Space, fixed: Mapping[str, Value]) -> Point:
         """The space's point that is nearest to what the files say outside their spaces.
@@ -100,18 +120,6 @@ class Resolver:
                 _set(config, key, value)
         return config
 
-    def _resolved(self, config: DictConfig, composition: Composition) -> dict[str, Any]:
-        try:
-            mapping = OmegaConf.to_container(config, resolve=True)
-        except OmegaConfBaseException:
-            raise RequestError(list(_dead_ends(config, composition))) from None
-        assert isinstance(mapping, dict)  # noqa: S101 - the root is one
-        missing = sorted(str(key) for key in OmegaConf.missing_keys(config))
-        if missing:
-            problems = [Problem(composition.locate(key), "is required.") for key in missing]
-            raise RequestError(problems)
-        return {str(key): value for key, value in mapping.items()}
-
 
 def _takes(config: DictConfig, key: str) -> bool:
     plain = OmegaConf.to_container(config, resolve=False)
@@ -135,26 +143,56 @@ def _delete(config: DictConfig, key: str) -> None:
     del section[last]
 
 
-def _dead_ends(config: DictConfig, composition: Composition) -> Iterator[Problem]:
-    """Every interpolation that cannot be resolved."""
-    found = False
-    for key, text in _interpolations(OmegaConf.to_container(config, resolve=False)):
+def _resolved(config: DictConfig, composition: Composition) -> tuple[dict[str, Any], list[Problem]]:
+    problems: list[Problem] = []
+    for _ in range(_DEEPEST):
         try:
-            OmegaConf.select(config, key, throw_on_missing=True)
+            mapping = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         except OmegaConfBaseException as error:
-            found = True
-            yield unresolved(composition.locate(key), text, error)
-    if not found:
-        primary = next(layer for layer in composition.layers if layer.primary)
-        yield Problem(shown(primary.file), "holds an interpolation that cannot be resolved.")
+            # Taking out what leads nowhere may leave others that referred to it.
+            broken = list(_broken(config, locate))
+            if not broken:
+                where = locate(error.full_key or "")
+                raise RequestError(Problem(where, f"{first_line(error)}.")) from None
+            for key, problem in broken:
+                problems.append(problem)
+                _take_out(config, key)
+            continue
+        assert isinstance(mapping, dict)  # noqa: S101 - the root is one
+        return {str(key): value for key, value in mapping.items()}, problems
+    raise RequestError(problems)
 
 
-def _interpolations(content: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def _broken(config: DictConfig, locate: Callable[[str], str]) -> Iterator[tuple[str, Problem]]:
+    """Every value that is missing (``???``) or refers to nothing."""
+    for key, text in list(_references(OmegaConf.to_container(config, resolve=False))):
+        if text == _MISSING:
+            yield key, Problem(locate(key), "is required.")
+            continue
+        try:
+            found = OmegaConf.select(config, key, throw_on_missing=True)
+            if OmegaConf.is_config(found):
+                OmegaConf.to_container(found, resolve=True, throw_on_missing=True)
+        except OmegaConfBaseException as error:
+            yield key, unresolved(locate(key), text, error)
+
+
+def _take_out(config: DictConfig, key: str) -> None:
+    parent, _, _ = key.partition("[")
+    section, _, last = parent.rpartition(".")
+    found = OmegaConf.select(config, section) if section else config
+    # `in` would say no: it looks at what the value stands for.
+    if isinstance(found, DictConfig) and last in list(found.keys()):
+        del found[last]
+
+
+def _references(content: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted path → text of each value that stands for another, or for one still to be given."""
     if isinstance(content, Mapping):
         for key, value in content.items():
-            yield from _interpolations(value, f"{path}.{key}".strip("."))
+            yield from _references(value, f"{path}.{key}".strip("."))
     elif isinstance(content, list):
         for index, value in enumerate(content):
-            yield from _interpolations(value, f"{path}[{index}]")
-    elif isinstance(content, str) and "${" in content:
+            yield from _references(value, f"{path}[{index}]")
+    elif isinstance(content, str) and ("${" in content or content == _MISSING):
         yield path, content

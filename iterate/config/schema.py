@@ -62,28 +62,37 @@ def _plainer(problem: Problem) -> Problem:
 
 def takes(mapping: Mapping[str, Any], path: str) -> bool:
     """Whether the schema has a field at a dotted path, given the components a mapping names."""
-    section: type[Section] = SearchConfig
-    parts = path.split(".")
-    for index, part in enumerate(parts):
-        field = section.model_fields.get(part)
-        if field is None:
-            return False
-        if index == len(parts) - 1:
-            return True
-        inner = mapping.get(part) if isinstance(mapping, Mapping) else None
-        nested = section_class(field, inner if isinstance(inner, Mapping) else {})
-        if nested is None:
-            return False
-        section, mapping = nested, inner or {}
-    return True
+    return path.rpartition(".")[2] in fields_at(mapping, path.rpartition(".")[0])
 
 
-def section_class(field: Any, mapping: Mapping[str, Any]) -> type[Section] | None:
+def fields_at(mapping: Mapping[str, Any], path: str) -> frozenset[str]:
+    """The fields of the section at a dotted path; empty where there is no such section."""
+    section: type[Section] | None = SearchConfig
+    content: Any = mapping
+    for part in path.split(".") if path else ():
+        field = section.model_fields.get(part) if section else None
+        content = content.get(part) if isinstance(content, Mapping) else None
+        section = _section_class(field, content) if field else None
+    return frozenset(section.model_fields) if section else frozenset()
+
+
+def component_exists(path: str, name: str) -> bool:
+    """Whether the section at a path may name this component: (``model.backbone``, ``resnet50``)."""
+    field: Any = None
+    section: type[Section] | None = SearchConfig
+    for part in path.split("."):
+        field = section.model_fields.get(part) if section else None
+        section = _section_class(field, {}) if field else None
+    return bool(field) and _section_class(field, {"name": name}) is not None
+
+
+def _section_class(field: Any, mapping: Any) -> type[Section] | None:
     """The class that types a field's mapping: its own, or that of the component it names."""
     chosen = next((mark for mark in field.metadata if isinstance(mark, Chosen)), None)
     if chosen is not None:
+        name = mapping.get("name") if isinstance(mapping, Mapping) else None
         try:
-            options: type[Section] = chosen.registry.get(str(mapping.get("name"))).load_options()
+            options: type[Section] = chosen.registry.get(str(name)).load_options()
         except RequestError:
             return None
         return options

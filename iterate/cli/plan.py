@@ -1,0 +1,62 @@
+"""``iterate plan search.yaml``: expand and check a study without training anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from iterate.cli.console import print_json, stderr
+
+if TYPE_CHECKING:
+    from iterate.config.load import LoadedStudy
+    from iterate.core.recipe import Recipe
+
+
+def plan(
+    file: Annotated[Path, typer.Argument(help="The search.yaml, or a recipe, to expand.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="Hydra overrides, such as search.trials=32 model/decoder=mlp."),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the plan as JSON to standard output.")
+    ] = False,
+) -> None:
+    """Show what a search would do, and everything that is wrong with it, without training."""
+    from iterate.config.load import load_study
+    from iterate.config.studies import for_each_branch
+    from iterate.core.check import complete
+
+    loaded = load_study(file, overrides or [])
+    recipe = for_each_branch(loaded, complete)[0]
+    described = describe(loaded, recipe)
+    if json:
+        print_json(described)
+        return
+    from iterate.cli.plan_view import view
+
+    stderr().print(view(described, loaded.space))
+
+
+def describe(loaded: LoadedStudy, recipe: Recipe) -> dict[str, Any]:
+    """The plan as plain JSON types."""
+    config = loaded.config.model_dump(mode="json")
+    search = config["search"]
+    grid = loaded.space.size()
+    if search["sampler"]["name"] == "grid" and grid is not None:
+        search["trials"] = min(search["trials"], grid)
+    return {
+        "name": config["name"],
+        "note": config["note"],
+        "source": str(loaded.source),
+        "recipe": recipe.to_mapping(),
+        "space": loaded.space.to_mapping(),
+        "points": grid,
+        "base": loaded.base,
+        "search": search,
+        "resources": config["resources"],
+        "ray": config["ray"],
+        "tracking": config["tracking"],
+    }
