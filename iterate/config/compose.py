@@ -96,6 +96,7 @@ class Composer:
             self.repository = Repository(folders)
         self.words: Words = read_words(overrides, self.is_group, self.repository.groups)
         self._compositions: dict[tuple[tuple[str, str], ...], Composition] = {}
+        self._followed: dict[tuple[str, ...], DefaultsList] = {}
 
     def is_group(self, key: str) -> bool:
         """Whether a key, as the command line writes it, names a config group with options."""
@@ -145,6 +146,7 @@ class Composer:
     def _defaults(self, asked: dict[str, str]) -> DefaultsList:
         """The files to merge. A group that no file chooses is added at the end."""
         choices = {**self.words.groups, **asked}
+        choices = dict(sorted(choices.items(), key=lambda item: item[0].count("/")))
         words: list[str] = [f"~{key}" for key in self.words.deleted if self.is_group(key)]
         found = self._follow(words)
         for group, option in choices.items():
@@ -158,6 +160,12 @@ class Composer:
         return found
 
     def _follow(self, words: list[str]) -> DefaultsList:
+        key = tuple(words)
+        if key not in self._followed:
+            self._followed[key] = self._follow_anew(words)
+        return self._followed[key]
+
+    def _follow_anew(self, words: list[str]) -> DefaultsList:
         try:
             with warnings.catch_warnings():
                 # A defaults list without _self_ is legal: the file itself then comes last.

@@ -8,7 +8,7 @@ from typing import Any
 
 from iterate.config.compose import Composer, Composition
 from iterate.config.schema import SEARCHED
-from iterate.config.sections import Entry, entries_of, entry
+from iterate.config.sections import Entry, entries_of, entry, rejoined
 from iterate.config.words import PLACE
 from iterate.core.errors import Problem, RequestError, nearest
 from iterate.search.space import Categorical, Condition, Parameter, Space, Value
@@ -258,7 +258,7 @@ class _Expander:
             self._add([Problem(frame.where, what, "Write {} for none.")])
             return []
         lines = []
-        for key, inner in space.items():
+        for key, inner in rejoined(space).items():
             try:
                 lines.append(entry(frame, key, inner, self.composer.is_group))
             except RequestError as error:

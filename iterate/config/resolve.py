@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from iterate.config.compose import Composer, Composition
 from iterate.config.expand import Expansion, touch
 from iterate.config.mistakes import first_line, unresolved
-from iterate.config.schema import takes
+from iterate.config.schema import default_at, takes
 from iterate.config.words import PLACE
 from iterate.core.errors import Problem, RequestError
 from iterate.search.space import Parameter, Point, Space, Value
@@ -99,15 +99,21 @@ class Resolver:
         if self.composer.is_group(parameter.key):
             value: Any = composition.choices.get(parameter.key)
         else:
-            try:
-                value = OmegaConf.select(composition.config, parameter.key, default=None)
-            except OmegaConfBaseException:
-                value = None
-        if OmegaConf.is_list(value):
-            value = tuple(value)
+            value = self._value_at(composition, parameter.key)
         if parameter.dimension.contains(value):
             return value  # type: ignore[no-any-return]
         return parameter.dimension.probes()[0]
+
+    def _value_at(self, composition: Composition, key: str) -> Value:
+        """What the merged files say, or else the schema."""
+        plain: Any = OmegaConf.to_container(composition.config, resolve=False)
+        try:
+            value = OmegaConf.select(composition.config, key, default=default_at(plain, key))
+        except OmegaConfBaseException:
+            return None
+        return (
+            tuple(value) if isinstance(value, list | tuple) or OmegaConf.is_list(value) else value
+        )
 
     def _with_constants(self, point: Mapping[str, Value]) -> DictConfig:
         words = self.composer.words
@@ -143,7 +149,9 @@ def _delete(config: DictConfig, key: str) -> None:
     del section[last]
 
 
-def _resolved(config: DictConfig, composition: Composition) -> tuple[dict[str, Any], list[Problem]]:
+def _resolved(
+    config: DictConfig, locate: Callable[[str], str]
+) -> tuple[dict[str, Any], list[Problem]]:
     problems: list[Problem] = []
     for _ in range(_DEEPEST):
         try:

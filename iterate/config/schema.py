@@ -67,13 +67,25 @@ def takes(mapping: Mapping[str, Any], path: str) -> bool:
 
 def fields_at(mapping: Mapping[str, Any], path: str) -> frozenset[str]:
     """The fields of the section at a dotted path; empty where there is no such section."""
+    section = _section_at(mapping, path)
+    return frozenset(section.model_fields) if section else frozenset()
+
+
+def default_at(mapping: Mapping[str, Any], path: str) -> Any:
+    """The schema's own value of the field at a dotted path; None where it has none."""
+    section = _section_at(mapping, path.rpartition(".")[0])
+    field = section.model_fields.get(path.rpartition(".")[2]) if section else None
+    return field.get_default(call_default_factory=False) if field else None
+
+
+def _section_at(mapping: Mapping[str, Any], path: str) -> type[Section] | None:
     section: type[Section] | None = SearchConfig
     content: Any = mapping
     for part in path.split(".") if path else ():
         field = section.model_fields.get(part) if section else None
         content = content.get(part) if isinstance(content, Mapping) else None
         section = _section_class(field, content) if field else None
-    return frozenset(section.model_fields) if section else frozenset()
+    return section
 
 
 def component_exists(path: str, name: str) -> bool:
