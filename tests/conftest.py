@@ -1,7 +1,7 @@
 """Fixtures that every test file may use."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,3 +19,11 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what is cached out of the user's own cache, and between the tests of a session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ITERATE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield

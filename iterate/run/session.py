@@ -107,13 +107,13 @@ def run_studies(
     """
     display = display or Silent()
     wanted = [study.resources for study in studies]
+    check_local(settings.ray, wanted)
     with own_folder(settings.folder):
         storage = open_storage(settings.storage, settings.folder)
         ledgers = [
             Ledger(study, storage, study_folder(settings, study), settings.began)
             for study in studies
         ]
-        check_local(settings.ray, wanted)
         tracker = Tracker(settings.tracking, settings.tracking_folder or settings.folder)
         try:
             tracker.begin(settings.name, ledgers)

@@ -49,12 +49,14 @@ class Progress:
         test: Metrics on the test split, once a repeat has trained.
         done: The job is finished.
         failure: Why it failed, in one sentence; it is then finished too.
+        held_seconds: For how long a worker has held the job, up to this report.
     """
 
     reports: tuple[EpochReport, ...] = ()
     test: dict[str, float] = field(default_factory=dict, hash=False)
     done: bool = False
     failure: str | None = None
+    held_seconds: float = 0.0
 
     def to_mapping(self) -> dict[str, Any]:
         """As plain types, for the way through Ray."""
@@ -64,7 +66,7 @@ class Progress:
     def from_mapping(cls, mapping: dict[str, Any]) -> Progress:
         """From what `to_mapping` gave."""
         reports = tuple(EpochReport(**report) for report in mapping["reports"])
-        return cls(reports, mapping["test"], mapping["done"], mapping["failure"])
+        return cls(**{**mapping, "reports": reports})
 
 
 Train = Callable[[Job], Iterator[Progress]]

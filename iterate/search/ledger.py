@@ -36,7 +36,7 @@ class Run:
     job: Job
     trial: optuna.Trial
     last_epoch: int
-    began: float
+    held_seconds: float = 0.0
 
 
 class Ledger:
@@ -239,7 +239,7 @@ class Ledger:
         folder = self.job_folder(kind, frozen)
         job = Job(self.study.name, kind, trial.number, recipe, folder, Path.cwd())
         last_epoch = max(frozen.intermediate_values, default=0)
-        self._running[job.key] = Run(job, trial, last_epoch, time.monotonic())
+        self._running[job.key] = Run(job, trial, last_epoch)
         return job
 
     # What has happened
@@ -251,6 +251,7 @@ class Ledger:
             Whether the job must stop now, judged by the scheduler too poor to go on.
         """
         run = self._running[key]
+        run.held_seconds = max(run.held_seconds, progress.held_seconds)
         for report in progress.reports:
             if report.epoch > run.last_epoch and self._record_epoch(run, report):
                 self._close(run, TrialState.PRUNED)
@@ -279,7 +280,7 @@ class Ledger:
 
     def _close(self, run: Run, state: TrialState, failure: str | None = None) -> None:
         del self._running[run.job.key]
-        self._worker_seconds += time.monotonic() - run.began
+        self._worker_seconds += run.held_seconds
         value = None
         if state == TrialState.COMPLETE:
             value = float(run.trial.user_attrs[f"epoch:{run.last_epoch}"]["best"])

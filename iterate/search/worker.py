@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ray import tune
@@ -34,7 +36,7 @@ class Worker(tune.Trainable):
     def _begin(self, job: Job) -> None:
         self._stop()
         os.chdir(job.directory)
-        self._job = job
+        self._began = time.monotonic()
         self._progress = self._train(job)
 
     def _stop(self) -> None:
@@ -45,7 +47,7 @@ class Worker(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Train until there is something to report."""
-        progress = self._advance()
+        progress = replace(self._advance(), held_seconds=time.monotonic() - self._began)
         if progress.done or progress.failure is not None:
             self._stop()
         # One opaque value, because Ray flattens nested results.

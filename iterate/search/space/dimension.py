@@ -18,6 +18,8 @@ Value: TypeAlias = "bool | int | float | str | tuple[Value, ...] | None"
 # doubles.
 _EXACT = 2**53
 
+_SOMEWHERE = 0.381966  # a share of an interval that leads to no round number
+
 
 def freeze(value: object) -> Value:
     """A value as YAML, JSON or Hydra gives it, with lists as tuples.
@@ -174,7 +176,10 @@ class Float:
             middle = math.exp((math.log(self.low) + math.log(self.high)) / 2)
         else:
             middle = self.low / 2 + self.high / 2
-        return (middle, self.low, self.high)
+        if self.step is not None or self.low == self.high:
+            return (middle, self.low, self.high)
+        # Ends and middle may all be whole; what is drawn between them is not.
+        return (middle, self.low, self.high, self.low + (self.high - self.low) * _SOMEWHERE)
 
 
 @dataclass(frozen=True)
