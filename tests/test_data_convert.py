@@ -290,9 +290,11 @@ def test_split_folders_and_band_descriptions(tmp_path: Path) -> None:
     for split in ("train", "valid", "test"):
         for label in ("a", "b"):
             pixels = np.full((2, 4, 4), 100 * ord(label), np.uint16)
-            image(tmp_path / "in" / split / label / "1.tif", pixels, ("B03", "B8A"))
+            path = tmp_path / "in" / split / label / "1.tif"
+            image(path, pixels, ("B03", "B8A"), nodata=0)
     info = convert(tmp_path / "in", tmp_path / "out", name="mine", origin="here")
     assert (info.name, info.source) == ("mine", "here")
+    assert info.notes == ("pixels of the images' nodata value 0 are kept as they are",)
     assert [band.common for band in info.bands] == ["green", "nir_narrow"]
     reader = opened(tmp_path / "out")
     assert sorted(reader.names("val")) == ["valid-a-1", "valid-b-1"]

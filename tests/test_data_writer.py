@@ -35,7 +35,7 @@ def datasets(draw: Any) -> tuple[NewDataset, list[tuple[str, Any, Any]]]:
     bands = tuple(Band(name, "red", draw(st.none() | st.floats(0.1, 15)), "dn") for name in names)
     shape = (draw(st.integers(1, 5)), draw(st.integers(1, 5)))
     kind = draw(st.sampled_from(["uint8", "int16", "uint16", "float32", "float64", "<i4", ">f4"]))
-    finite = {} if "f" not in kind else {"allow_nan": False, "allow_infinity": False}
+    finite = {} if "f" not in kind else {"min_value": -(2.0**90), "max_value": 2.0**90}
     pixels = arrays.arrays(
         kind, (len(names), *shape), elements=arrays.from_dtype(np.dtype(kind), **finite)
     )
@@ -182,6 +182,7 @@ IMAGE = np.zeros((1, 2, 2), np.float32)
         ("s", np.zeros((1, 3, 2), np.float32), 0, r"float32 \(1, 3, 2\), but 't0' is"),
         ("s", np.zeros((1, 2, 2), np.int16), 0, "int16"),
         ("s", np.full((1, 2, 2), np.nan, np.float32), 0, "4 pixel values that are not finite"),
+        ("s", np.full((1, 2, 2), -3.4e38, np.float32), 0, r"4 pixel values such as -3\.4e\+38"),
         ("s", IMAGE, 2, r"has the labels \[2\], but there are 2 classes"),
         ("s", IMAGE, -1, r"has the labels \[-1\]"),
         ("s", IMAGE, 0.5, "a whole number"),

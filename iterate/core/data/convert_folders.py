@@ -62,7 +62,7 @@ class FolderSource:
         self.classes, self.strata = (
             self._from_masks() if self.task == "segmentation" else self._from_folders()
         )
-        self.notes: tuple[str, ...] = ()
+        self.notes = self._notes()
 
     def read(self, index: int) -> tuple[npt.NDArray[Any], Any]:
         """Image (bands, height, width) and target of one sample."""
@@ -119,6 +119,12 @@ class FolderSource:
         mask = self._files[0].mask
         nodata = nodata_of(mask) if mask is not None else None
         return int(nodata) if nodata is not None and float(nodata).is_integer() else 255
+
+    def _notes(self) -> tuple[str, ...]:
+        nodata = nodata_of(self._files[0].image)
+        if nodata is None:
+            return ()
+        return (f"pixels of the images' nodata value {nodata:g} are kept as they are",)
 
     def _from_folders(self) -> tuple[tuple[str, ...], list[int]]:
         folders = sorted({file.label or "" for file in self._files})

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from iterate.core.data.dataset import SPLITS, Band, Split
 from iterate.core.data.geobench_v1_sample import MASK
 from iterate.core.data.geobench_v1_summaries import band_statistics, partitions
+from iterate.core.data.pixels import check_pixels
 from iterate.core.errors import DataError, Problem, RequestError
 from iterate.core.files import write_json
 
@@ -154,9 +155,7 @@ class GeoBenchV1Writer:
             raise DataError(Problem(where, what))
         if image.dtype.kind not in "uif":
             raise DataError(Problem(where, f"holds pixels of type {image.dtype}, not numbers."))
-        if image.dtype.kind == "f" and not np.isfinite(image).all():
-            count = int((~np.isfinite(image)).sum())
-            raise DataError(Problem(where, f"has {count} pixel values that are not finite."))
+        check_pixels(image, where)
         if self._first is None:
             self._first = (name, image.shape, image.dtype)
         if (image.shape, image.dtype) != self._first[1:]:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from iterate.core.data.bands import resolve_bands
 from iterate.core.data.cache import cache_folder
 from iterate.core.data.dataset import Band, DatasetInfo, Reader, Sample, Split
+from iterate.core.data.pixels import check_pixels
 from iterate.core.errors import DataError, Problem, WorkError
 from iterate.core.files import Locked, lock, replacing, write_json
 from iterate.core.identity import fingerprint as identify
@@ -207,9 +208,7 @@ def _checked(sample: Sample, info: DatasetInfo) -> Sample:
     if sample.image.shape[1:] != (info.height, info.width):
         what = f"is {sample.image.shape[1:]} pixels, not {(info.height, info.width)}."
         raise DataError(Problem(where, what))
-    if sample.image.dtype.kind == "f" and not np.isfinite(sample.image).all():
-        broken = int((~np.isfinite(sample.image)).sum())
-        raise DataError(Problem(where, f"has {broken} pixel values that are not finite."))
+    check_pixels(sample.image, where)
     target = np.asarray(sample.target)
     bound = 2 if info.task == "multilabel" else len(info.classes)
     wrong = (target < 0) | (target >= bound)
