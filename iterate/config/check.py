@@ -11,7 +11,7 @@ from iterate.config.resolve import Resolver
 from iterate.config.schema import collect_config, fields_at
 from iterate.config.words import PLACE
 from iterate.core.errors import Problem, RequestError, nearest
-from iterate.search.space import Condition, Parameter, Point, Space, Value
+from iterate.search.space import Categorical, Condition, Parameter, Point, Space, Value
 from iterate.search.space.dimension import same
 from iterate.search.space.text import at, condition_text, value_text
 
@@ -61,8 +61,16 @@ class _Checker:
         self._taken: set[str] = set()
         self._legal: dict[str, set[str]] = {}
 
-    def branch(self, space: Space, condition: Condition) -> None:
-        """Check one branch, the values of its dimensions, and the branches below."""
+    def branch(
+        self, space: Space, condition: Condition, carried: tuple[Parameter, ...] = ()
+    ) -> None:
+        """Check one branch, the values of its dimensions, and the branches below.
+
+        Args:
+            space: What varies in the branch.
+            condition: The choices that lead to it.
+            carried: Parameters from further up that set what these choices decide.
+        """
         point = self.resolver.base(self.space, dict(condition))
         try:
             mapping, unresolved = self.resolver.collect(point)
@@ -73,16 +81,25 @@ class _Checker:
         self._add(unresolved)
         reported = {problem.where for problem in unresolved}
         found = self._problems(mapping, point, condition)
-        self._add([problem for problem in found if problem.where not in reported])
+        # What an option of a searched group decides is told where the option is checked.
+        later = self._sections(space)
+        self._add(
+            problem
+            for problem in found
+            if problem.where not in reported and not _concerns(problem, later)
+        )
         live = self.resolver.interpolates(point)
         here = _Branch(condition, point, mapping, live, {problem.what for problem in found})
+        plain = [p for p in space.parameters if not p.branches and not self._is_group(p)]
+        down = tuple(p for p in (*carried, *plain) if any(_under(p.key, section) for section in later))
+        for parameter in (*carried, *plain):
+            if parameter not in down:
+                self._values(parameter, here)
         for parameter in space.parameters:
-            if parameter.branches or self._is_group(parameter):
+            if parameter not in plain:
                 for value in parameter.dimension.values():
                     inner = (*condition, (parameter.key, value))
-                    self.branch(parameter.branch(value), inner)
-            else:
-                self._values(parameter, here)
+                    self.branch(parameter.branch(value), inner, down)
 
     def never_taken(self) -> None:
         """Constants that no branch takes."""
@@ -99,12 +116,21 @@ class _Checker:
 
     def _values(self, parameter: Parameter, here: _Branch) -> None:
         """Try a dimension's values, each in the branch's base recipe."""
-        for value in list(parameter.dimension.probes())[:_MOST_VALUES]:
+        typical, *others = parameter.dimension.probes()
+        for value in [*others[:_MOST_VALUES], typical]:
             if same(value, here.point[parameter.key]):
                 continue
             point = {**here.point, parameter.key: value}
             problems = self._problems(self._with(here, point, parameter.key), point, here.condition)
-            self._add([problem for problem in problems if problem.what not in here.known])
+            if isinstance(parameter.dimension, Categorical):
+                self._add([problem for problem in problems if problem.what not in here.known])
+                continue
+            # A rule that one value of a range breaks need not be told for the others.
+            told = {_rule(what) for what in here.known}
+            new = [problem for problem in problems if _rule(problem.what) not in told]
+            self._add(new)
+            if new:
+                return
 
     def _with(self, here: _Branch, point: Point, key: str) -> dict[str, Any]:
         """The branch's mapping with another value; composed anew only if others refer to it."""
@@ -145,16 +171,29 @@ class _Checker:
         suffix = _branch(condition) if where.startswith(PLACE) else ""
         return Problem(where, problem.what + suffix, problem.hint)
 
+    def _sections(self, space: Space) -> list[str]:
+        """The sections that searched config groups of a level fill."""
+        return [p.key.replace("/", ".") for p in space.parameters if self._is_group(p)]
+
     def _is_group(self, parameter: Parameter) -> bool:
         return self.resolver.composer.is_group(parameter.key)
 
     def _add(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
             # The same mistake in several branches is one mistake.
-            key = (problem.where, problem.what.split(" [with ")[0])
+            key = (problem.where, problem.what.split(" [with ")[0].split(" (searched ")[0])
             if key not in self._seen:
                 self._seen.add(key)
                 self.problems.append(problem)
+
+
+def _concerns(problem: Problem, sections: list[str]) -> bool:
+    path = problem.where.rpartition(": ")[2].removeprefix("space.")
+    return any(_under(path, section) for section in sections)
+
+
+def _rule(what: str) -> str:
+    return what.split(", but got")[0]
 
 
 def _under(path: str, key: str) -> bool:

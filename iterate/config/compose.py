@@ -178,10 +178,19 @@ class Composer:
                     skip_missing=False,
                 )
         except (HydraException, OmegaConfBaseException, ValueError, AssertionError) as error:
-            message = first_line(error)
-            parent = message.split("'")[1] if message.startswith("In '") else self._name
-            file = self.repository.file(parent)
-            raise RequestError(uncomposed(error, file, self.repository.groups())) from None
+            raise RequestError(
+                uncomposed(error, self._writer(error), self.repository.groups())
+            ) from None
+
+    def _writer(self, error: Exception) -> Path:
+        """The file whose defaults list holds the mistake, as far as Hydra's error tells."""
+        missing = getattr(error, "missing_cfg_file", None) or ""
+        for path in (self._name, *self.repository.read()):
+            if missing and missing in self.repository.chosen_by(path):
+                return self.repository.file(path)
+        message = first_line(error)
+        path = message.split("'")[1] if message.startswith("In '") else self._name
+        return self.repository.file(path)
 
     def check_option(self, group: str, option: str, where: str) -> None:
         """Check that a config group has an option.

@@ -9,6 +9,7 @@ from pathlib import Path
 from hydra import version
 from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra.core.default_element import GroupDefault
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
@@ -18,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from iterate.config.mistakes import unreadable
-from iterate.core.errors import Problem, RequestError
+from iterate.core.errors import RequestError
 
 
 class Repository(CachingConfigRepository):
@@ -75,7 +76,16 @@ class Repository(CachingConfigRepository):
             if Path(folder) != top and any(name.endswith(".yaml") for name in files)
         )
 
-    def nowhere(self, name: str) -> Problem:
-        """That a file to build on does not exist."""
-        places = " and ".join(map(str, self._folders))
-        return Problem(name, f"there is no file {name}.yaml in {places}.")
+    def read(self) -> list[str]:
+        """The paths of every config that was looked for so far."""
+        return [key.removeprefix("config_path=") for key in self.cache]
+
+    def chosen_by(self, config_path: str) -> list[str]:
+        """What a config's own defaults list chooses: ``["model/decoder/unet"]``."""
+        result = self.cache.get(f"config_path={config_path}")
+        defaults = (result.defaults_list or []) if result is not None else []
+        return [
+            f"{default.group}/{default.value}"
+            for default in defaults
+            if isinstance(default, GroupDefault)
+        ]
