@@ -33,9 +33,9 @@ def fit(
     """
     recipe, folder = recipe_and_folder(file, overrides or [], out)
 
-    from iterate.core import fit as engine
+    from iterate.core.fit import fit as train
 
-    result = engine.fit(recipe, folder, on_epoch=lambda report: say(_line(recipe, report)))
+    result = train(recipe, folder, on_epoch=lambda report: say(_line(recipe, report)))
     say(
         f"[bold]best[/]  {recipe.objective.key} {result.value:.4f} at epoch {result.epoch}, "
         f"trained in {result.seconds:.1f} s; checkpoint in {folder}"

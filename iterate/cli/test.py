@@ -9,6 +9,7 @@ from rich.table import Table
 
 from iterate.cli.console import print_json, say
 from iterate.cli.fit import AsJson, Out, Overrides, RecipeFile, recipe_and_folder
+from iterate.core.data.dataset import Split
 from iterate.core.errors import Problem, RequestError
 
 
@@ -16,20 +17,18 @@ def test(
     file: RecipeFile,
     overrides: Overrides = None,
     out: Out = None,
-    split: Annotated[str, typer.Option(help="The split to evaluate: test, val or train.")] = "test",
+    split: Annotated[Split, typer.Option(help="The split to evaluate.")] = "test",
     json: AsJson = False,
 ) -> None:
     """Evaluate the checkpoint that was best on validation."""
-    if split not in ("train", "val", "test"):
-        raise RequestError(Problem("--split", f"there is no split {split!r}.", "test, val, train."))
     recipe, folder = recipe_and_folder(file, overrides or [], out)
     if not (folder / "best.safetensors").exists():
         what = f"holds no checkpoint of this recipe ({recipe.model.backbone.name})."
         raise RequestError(Problem(str(folder), what, f"Train it first: iterate fit {file}"))
 
-    from iterate.core import fit as engine
+    from iterate.core.fit import test as evaluate
 
-    metrics = engine.test(recipe, folder, split)
+    metrics = evaluate(recipe, folder, split)
     table = Table(box=None, header_style="bold")
     table.add_column("metric")
     table.add_column("value", justify="right")

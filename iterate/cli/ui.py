@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,7 @@ def ui(
     ] = None,
 ) -> None:
     """Open the MLflow dashboard on what a run wrote; Ctrl-C ends it."""
+    from iterate.tracking.links import front
     from iterate.tracking.server import find_store, serve
     from iterate.tracking.store import place
 
@@ -35,8 +37,14 @@ def ui(
     runs = Path("runs")
     store = find_store(folder, runs) if uri is None else place(uri, folder or runs)
 
+    experiment = None if folder is None else folder.resolve().name
+
     def ready(address: str) -> None:
-        typer.echo(f"The dashboard of {store.shown} is at {address}\nCtrl-C ends it.")
+        typer.echo(f"The dashboard of {store.shown} is at {address}")
+        with suppress(OSError):  # the links are a convenience
+            for shown, link in front(address, experiment).items():
+                typer.echo(f"  {shown:<8} {link}")
+        typer.echo("Ctrl-C ends it.")
 
     typer.echo("Starting the MLflow server …", err=True)
     serve(store, host, port, ready)

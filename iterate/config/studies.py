@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from iterate.config.load import LoadedStudy
-from iterate.core.check import complete, preflight
+from iterate.core.check import complete
 from iterate.core.data.open import open_dataset
 from iterate.core.errors import Problem, RequestError
 from iterate.core.recipe import Recipe
@@ -28,8 +28,10 @@ def study_from(loaded: LoadedStudy, name: str) -> Study:
         RequestError: Everything that does not fit in any branch, together.
         DataError: The dataset is absent or damaged.
     """
+    from iterate.core.preflight import preflight  # imports torch, which `iterate plan` does without
+
     base = for_each_branch(loaded, complete)[0]
-    for_each_branch(loaded, lambda recipe: preflight(complete(recipe)))
+    for_each_branch(loaded, preflight)
 
     def recipe_at(point: Point, seed: int) -> Recipe:
         # The objective is completed once: no point may change what the study optimises.
