@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,9 @@ def test_it_serves_the_runs_until_ctrl_c(tmp_path: Path) -> None:
     picture = tmp_path / "history.png"
     picture.write_bytes(b"picture")
     tracked = mirror(tmp_path / "runs", {})
-    tracked.study(study(artifacts=(picture,), history=epochs(2)))
-    tracked.run(run(0))
+    tags = {"iterate.objective": "val/accuracy (max)"}
+    tracked.study(study(artifacts=(picture,), history=epochs(2), tags=tags))
+    tracked.run(run(0, metrics={"best/val/accuracy": 0.5}))
     tracked.run(run(1, "PRUNED", count=2))
     assert not tracked.close(60)
     (tmp_path / "runs" / "eurosat").mkdir()
@@ -77,6 +79,12 @@ def test_it_serves_the_runs_until_ctrl_c(tmp_path: Path) -> None:
             runs = _ask(address, "runs/search", {"experiment_ids": [mine]})["runs"]
             shown = {one["info"]["run_name"]: one["info"]["status"] for one in runs}
             assert shown == {"eurosat": "RUNNING", "trial 00": "FINISHED", "trial 01": "KILLED"}
+            shown_first = urllib.parse.unquote(ui.stdout.readline() + ui.stdout.readline())
+            studies, trials = shown_first.splitlines()
+            page_of_runs = f"{address}/#/experiments/{mine}/runs?workflowType=machine_learning"
+            assert studies.split() == ["studies", page_of_runs]
+            assert trials.strip().startswith(f"trials   {page_of_runs}&compareRunsMode=CHART")
+            assert "&orderByKey=metrics.`best/val/accuracy`&" in trials
             (parent,) = [r["info"]["run_id"] for r in runs if r["info"]["run_name"] == "eurosat"]
             get = f"{address}/get-artifact?path=history.png&run_id={parent}"
             with urllib.request.urlopen(get, timeout=30) as artifact:

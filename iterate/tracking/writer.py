@@ -23,6 +23,8 @@ Record = RunRecord | StudyRecord
 
 # MLflow takes 1,000 entries a batch, of which at most 100 parameters and 100 tags.
 _METRICS, _PARAMS, _TAGS = 800, 100, 100
+# Without it the dashboard takes an experiment for a chat program's and opens on empty pages.
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 
 class NoParent(Exception):  # noqa: N818 - a state: the run waits for its study
@@ -145,7 +147,7 @@ class Writer:
             self._experiments[name] = (
                 found.experiment_id
                 if found is not None
-                else self._client.create_experiment(name, artifact_location=self._artifacts)
+                else self._client.create_experiment(name, self._artifacts, _EXPERIMENT_TAGS)
             )
         return self._experiments[name]
 
