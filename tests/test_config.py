@@ -450,6 +450,19 @@ def test_mapping_form_below_a_group_and_below_a_field(load: Load) -> None:
     assert "model.freeze" in narrowed.branch("pyramid").all_keys()
 
 
+def test_every_branch_and_every_model_comes_up_once_at_least(load: Load) -> None:
+    study = load(THREE, "data.batch_size=4,8", "data.bands=choice([B02],[B03])", **DECODERS)
+    conditions = [condition for condition, _ in study.branches()]
+    assert conditions[0] == ()
+    assert (("data.bands", ("B03",)),) in conditions
+    assert (("model/decoder", "flat"),) in conditions
+    assert (("model/decoder", "pyramid"), ("model.decoder.channels", 16)) in conditions
+    assert (("model/decoder", "pyramid"), ("model/decoder/neck", "wide")) in conditions
+    assert not [key for condition in conditions for key, _ in condition if "batch" in key]
+    decoders = {recipe.model.decoder.name for _, recipe in study.branches()}
+    assert decoders == {"test_bare", "test_flat", "test_pyramid"}
+
+
 # --- light and fast ---------------------------------------------------------------------------
 
 

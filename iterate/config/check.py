@@ -17,6 +17,8 @@ from iterate.search.space.text import at, condition_text, value_text
 
 _MOST_VALUES = 64
 
+_SHAPELESS = ("batch_size", "eval_batch_size", "workers", "freeze")
+
 
 def check(resolver: Resolver, space: Space) -> list[Problem]:
     """Every mistake of the recipe in any branch, and every value that its field refuses."""
@@ -26,12 +28,24 @@ def check(resolver: Resolver, space: Space) -> list[Problem]:
     return checker.problems
 
 
-def branches(space: Space, condition: Condition = ()) -> Iterator[Condition]:
-    """The condition of every branch of a tree, its root's () first."""
+def variants(space: Space, condition: Condition = ()) -> Iterator[Condition]:
+    """Choices that lead to every branch of a tree, and to every other data or model in one.
+
+    The root's () comes first. Numbers, and choices that change neither data nor model, make no
+    variant: `check` has tried their values already.
+    """
     yield condition
     for parameter in space.parameters:
-        for value, inner in parameter.options():
-            yield from branches(inner, (*condition, (parameter.key, value)))
+        if parameter.branches or _changes_shape(parameter):
+            for value in parameter.dimension.values():
+                yield from variants(parameter.branch(value), (*condition, (parameter.key, value)))
+
+
+def _changes_shape(parameter: Parameter) -> bool:
+    section, _, field = parameter.key.replace("/", ".").partition(".")
+    if not isinstance(parameter.dimension, Categorical):
+        return False
+    return section in ("data", "model") and field not in _SHAPELESS
 
 
 @dataclass(frozen=True)
@@ -91,8 +105,9 @@ class _Checker:
         live = self.resolver.interpolates(point)
         here = _Branch(condition, point, mapping, live, {problem.what for problem in found})
         plain = [p for p in space.parameters if not p.branches and not self._is_group(p)]
-        down = tuple(p for p in (*carried, *plain) if any(_under(p.key, section) for section in later))
-        for parameter in (*carried, *plain):
+        both = (*carried, *plain)
+        down = tuple(p for p in both if any(_under(p.key, section) for section in later))
+        for parameter in both:
             if parameter not in down:
                 self._values(parameter, here)
         for parameter in space.parameters:

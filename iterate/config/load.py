@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from iterate.config.check import branches, check
+from iterate.config.check import check, variants
 from iterate.config.compose import Composer
 from iterate.config.expand import Expansion, expand
 from iterate.config.mistakes import shown
@@ -52,9 +52,12 @@ class LoadedStudy:
         return Recipe.parse({**chosen, "seed": seed})
 
     def branches(self) -> list[tuple[Condition, Recipe]]:
-        """The base recipe of every branch of the space, the base itself (condition ()) first."""
+        """One recipe for every branch of the space, and every other data or model within one.
+
+        Each comes with the choices that lead to it; the base itself, with none, is the first.
+        """
         found = []
-        for condition in branches(self.space):
+        for condition in variants(self.space):
             point = self._resolver.base(self.space, dict(condition))
             found.append((condition, self.recipe_at(point, self.recipe.seed)))
         return found
