@@ -6,12 +6,16 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 from torch.utils import deterministic as _debugging
 
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+# Lightning sets this when imported; PyTorch's optimisers, which look for a GPU at every step, then
+# load NVIDIA's library each time: a millisecond a step on a machine without a GPU.
+_NVML = "PYTORCH_NVML_BASED_CUDA_CHECK"
 
 
 @contextmanager
@@ -34,12 +38,13 @@ def isolated(seed: int, *, deterministic: bool, cuda: bool) -> Iterator[None]:
         torch.backends.cudnn.benchmark = cuda and not deterministic
         if deterministic and cuda:
             os.environ.setdefault(_CUBLAS, ":4096:8")
+        os.environ.pop(_NVML, None)
         yield
     finally:
         _restore(saved, cuda)
 
 
-def _save(cuda: bool) -> dict[str, object]:
+def _save(cuda: bool) -> dict[str, Any]:
     return {
         "python": random.getstate(),
         "numpy": np.random.get_state(),
@@ -49,20 +54,21 @@ def _save(cuda: bool) -> dict[str, object]:
         "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
         "fill": _debugging.fill_uninitialized_memory,  # type: ignore[attr-defined]
         "cudnn": (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark),
-        "cublas": os.environ.get(_CUBLAS),
+        "environment": {name: os.environ.get(name) for name in (_CUBLAS, _NVML)},
     }
 
 
-def _restore(saved: dict[str, object], cuda: bool) -> None:
-    random.setstate(saved["python"])  # type: ignore[arg-type]
-    np.random.set_state(saved["numpy"])  # type: ignore[arg-type]
-    torch.set_rng_state(saved["torch"])  # type: ignore[arg-type]
+def _restore(saved: dict[str, Any], cuda: bool) -> None:
+    random.setstate(saved["python"])
+    np.random.set_state(saved["numpy"])
+    torch.set_rng_state(saved["torch"])
     if cuda:
-        torch.cuda.set_rng_state_all(saved["cuda"])  # type: ignore[arg-type]
-    torch.use_deterministic_algorithms(
-        bool(saved["deterministic"]), warn_only=bool(saved["warn_only"])
-    )
-    _debugging.fill_uninitialized_memory = bool(saved["fill"])  # type: ignore[attr-defined]
-    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = saved["cudnn"]  # type: ignore[misc]
-    if saved["cublas"] is None:
-        os.environ.pop(_CUBLAS, None)
+        torch.cuda.set_rng_state_all(saved["cuda"])
+    torch.use_deterministic_algorithms(saved["deterministic"], warn_only=saved["warn_only"])
+    _debugging.fill_uninitialized_memory = saved["fill"]  # type: ignore[attr-defined]
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = saved["cudnn"]
+    for name, value in saved["environment"].items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
