@@ -85,6 +85,24 @@ def test_the_quick_start_asks_little() -> None:
     assert study.recipe.to_mapping()["model"]["backbone"]["weights"] == "none"
 
 
+def test_the_examples_of_the_guide_are_legal(tmp_path: Path) -> None:
+    guide = (FOLDER.parent / "docs" / "search_spaces.md").read_text()
+    first, conditional, option = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    file = tmp_path / "search.yaml"
+    file.write_text(first)
+    assert load_study(file).recipe.data.bands == ("B04", "B03", "B02")
+    base = "defaults: [recipe, override data: generated_segmentation, _self_]\n"
+    file.write_text(base + conditional)
+    (decoder,) = load_study(file).space.parameters
+    assert decoder.branch("unet").size() == 3 * (2 + 3)
+    assert (decoder.branch("linear").size(), decoder.branch("fpn").size()) == (1, 2)
+    (tmp_path / "model" / "decoder").mkdir(parents=True)
+    (tmp_path / "model" / "decoder" / "unet_searched.yaml").write_text(option)
+    file.write_text(base)
+    searched = load_study(file, ["model/decoder=unet_searched"]).space.all_keys()
+    assert searched == {"model.decoder.channels", "model.decoder.dropout"}
+
+
 # --- iterate plan -----------------------------------------------------------------------------
 
 SMALL = ["data.samples=[6,6,6]", "data.size=16"]
