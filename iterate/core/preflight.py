@@ -2,49 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from iterate.core.check import complete
 from iterate.core.data.dataset import SPLITS
+from iterate.core.data.normalisation import scaling_of
 from iterate.core.errors import Problem, RequestError
-from iterate.core.models.building import build_model
+from iterate.core.models.building import build_model, shared_backbone
 from iterate.core.prepared import Prepared, prepare
 from iterate.core.recipe import Recipe
+from iterate.core.training import fabric_for
 
 
 def preflight(recipe: Recipe) -> None:
     """Try a recipe without training it.
 
     Every sample is read, once for all recipes that share dataset and bands: it is packed, which
-    training would do anyway. The model is built on PyTorch's meta device, so it takes neither
-    memory nor weights, and a batch's shape is sent through it.
+    training would do anyway. The weights are fetched or read, strictly. The model is built on
+    PyTorch's meta device, so it takes no memory, and the shape of a batch is sent through it.
 
     Raises:
-        RequestError: Everything that `complete` finds, or what does not fit in the model.
+        RequestError: Everything that `complete` finds, or else everything that does not fit:
+            splits, device and arithmetic, weights, normalisation, shapes.
         DataError: A sample is damaged.
     """
     prepared = prepare(complete(recipe))
-    for split in SPLITS:
-        if not prepared.pack.names(split):
-            what = f"its {split} split is empty."
-            raise RequestError(Problem(prepared.info.name, what))
+    problems: list[Problem] = []
     with torch.random.fork_rng(devices=[]):
-        _send_shape(prepared)
+        for attempt in (_read_splits, fabric_for, _load_weights, _normalise, _send_shape):
+            problems += _problems_of(attempt, prepared)
+    if problems:
+        raise RequestError(list(dict.fromkeys(problems)))
+
+
+def _problems_of(attempt: Callable[[Prepared], object], prepared: Prepared) -> list[Problem]:
+    try:
+        attempt(prepared)
+    except RequestError as error:
+        return list(error.problems)
+    return []
+
+
+def _read_splits(prepared: Prepared) -> None:
+    empty = [split for split in SPLITS if not prepared.pack.names(split)]
+    if empty:
+        what = f"its {' and '.join(empty)} split is empty."
+        raise RequestError(Problem(prepared.info.name, what))
+
+
+def _load_weights(prepared: Prepared) -> None:
+    if prepared.weights not in ("", "none"):
+        shared_backbone(prepared)
+
+
+def _normalise(prepared: Prepared) -> None:
+    scaling_of(prepared, shared_backbone(prepared, meta=True))
 
 
 def _send_shape(prepared: Prepared) -> None:
-    model = build_model(prepared, meta=True).eval()
-    batch = torch.empty((2, len(prepared.bands), *prepared.size), device="meta")
+    """Send a training batch's shape through the model, which batch normalisation may refuse."""
+    model = build_model(prepared, meta=True)
+    data = prepared.recipe.data
+    count = min(data.batch_size, prepared.info.sizes["train"])
+    batch = torch.empty((count, len(prepared.bands), *prepared.size), device="meta")
     try:
         with torch.no_grad():
             logits = model(batch)
     except (RuntimeError, ValueError) as error:
-        name = prepared.recipe.model.backbone.name
-        what = f"{name} does not take images of {_sizes(prepared)} ({str(error).splitlines()[0]})."
-        hint = "Try another data.image_size."
-        raise RequestError(Problem("data.image_size", what, hint)) from error
+        reason = str(error).splitlines()[0]
+        what = f"the model does not take {count} × {_sizes(prepared)} ({reason})."
+        hint = "Try another data.image_size or data.batch_size."
+        raise RequestError(Problem("model", what, hint)) from error
     classes = len(prepared.info.classes)
-    expected = (2, classes, *prepared.size) if prepared.task.dense else (2, classes)
+    expected = (count, classes, *prepared.size) if prepared.task.dense else (count, classes)
     if tuple(logits.shape) != expected:
         what = f"gives {tuple(logits.shape)} where {expected} is needed."
         raise RequestError(Problem("model.decoder.name", what))

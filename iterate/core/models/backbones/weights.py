@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of pickles it then refuses or reads
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         what = f"{path} is truncated or not a safetensors file ({error})."
         raise RequestError(Problem(WHERE, what)) from None
