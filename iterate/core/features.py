@@ -196,7 +196,8 @@ class FeatureSupply:
 
     def _encoded(self, element: Element, encode: Encode) -> Iterator[list[npt.NDArray[np.float32]]]:
         chunks = chunked(np.arange(len(self)), CHUNK, drop_single=False)
-        with torch.inference_mode():
+        # Not inference mode: the backbone may move to the device here, and is trained elsewhere.
+        with torch.no_grad():
             for batch in self._pixels.transformed(chunks, element):
                 features = encode(batch)
                 levels = [features] if self._pooled else features

@@ -45,9 +45,11 @@ def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:
     def make() -> Backbone:
         torch.manual_seed(seed_for(recipe.seed, "backbone"))
         build = components.backbones.get(recipe.model.backbone.name).load()
-        made: Backbone = build(
-            recipe.model.backbone, prepared.bands, prepared.size, prepared.task.dense, meta
-        )
+        # Whoever asks first may be inferring; tensors made then could never be trained.
+        with torch.inference_mode(mode=False):
+            made: Backbone = build(
+                recipe.model.backbone, prepared.bands, prepared.size, prepared.task.dense, meta
+            )
         return made
 
     recipe = prepared.recipe
