@@ -71,7 +71,7 @@ def test_hierarchy_parameters_curves_and_states(tmp_path: Path) -> None:
     found = dict(rows(db, tags))
     assert found["iterate.failure"] == "CUDA out of memory"
     assert (found["iterate.seed"], found["iterate.state"]) == ("102", "FAIL")
-    assert curve(db, "trial 00", "test/accuracy") == [(3, 0.875, START + 60_000)]
+    assert curve(db, "trial 00", "test/accuracy") == [(0, 0.875, START + 60_000)]
     times = "SELECT start_time, end_time FROM runs WHERE name = 'trial 00'"
     assert rows(db, times) == [(START, START + 60_000)]
 

@@ -17,9 +17,10 @@ _KILLER = """
     folder, program = Path(sys.argv[1]), sys.argv[2]
     delays = [float(word) for word in sys.argv[3:]]
     sys.path.insert(0, {tests!r})
+    from iterate.tracking.quiet import quiet_thread, set_defaults
+    set_defaults()
     import mlflow, mlflow.store.tracking.sqlalchemy_store
     from iterate.core.files import write_json
-    from iterate.tracking.quiet import quiet_thread
     from iterate.tracking.store import create_default
     from tracking_support import mirror, run, study
 
@@ -67,7 +68,9 @@ _KILLER = """
 def _killed(folder: Path, program: str, delays: list[float]) -> list[int]:
     """Exit codes of the program, killed after each delay and at last left alone."""
     script = textwrap.dedent(_KILLER).format(tests=str(Path(__file__).parent))
-    command = [sys.executable, "-c", script, str(folder), program, *map(str, delays)]
+    # Python 3.12 warns of forks beside threads; here they are a numerical library's idle ones.
+    calm = ["-W", "ignore:This process:DeprecationWarning"]
+    command = [sys.executable, *calm, "-c", script, str(folder), program, *map(str, delays)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     # MLflow's announcements would tear the progress display apart.

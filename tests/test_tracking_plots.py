@@ -130,6 +130,7 @@ def test_the_files_are_pictures(tmp_path: Path) -> None:
 
 def test_short_names() -> None:
     names = ["optimiser.lr", "model.decoder.width", "model.neck.width", "model", "a.model"]
+    assert short_names(["model/decoder", "lr"]) == {"model/decoder": "decoder", "lr": "lr"}
     assert short_names(names) == {
         "optimiser.lr": "lr",
         "model.decoder.width": "decoder.width",

@@ -21,7 +21,7 @@ def test_outages_delay_and_lose_nothing(tmp_path: Path) -> None:
     begin = time.perf_counter()
     tracked.run(run(0))
     assert time.perf_counter() - begin < 0.1
-    backlog = tracked.flush(5)
+    backlog = tracked.flush(2)
     assert backlog.records == 2
     assert f"127.0.0.1:{port}" in str(backlog)
     assert memory.keys() == {"eurosat/identity"}

@@ -16,6 +16,7 @@ import pytest
 from tracking_support import epochs, free_port, mirror, run, study, wait_until_it_answers
 
 from iterate.core.errors import RequestError
+from iterate.tracking.links import best_first
 from iterate.tracking.server import check_port, find_store
 
 _UI = [sys.executable, "-m", "iterate", "ui"]
@@ -168,6 +169,18 @@ def test_mistakes_end_with_exit_code_2_and_one_sentence(tmp_path: Path) -> None:
             assert done.returncode == 2
             assert said in " ".join(done.stderr.split())
             assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("tag", "column", "ascending"),
+    [
+        ("val/accuracy (max)", "metrics.`best/val/accuracy`", "false"),
+        ("val/loss (min)", "metrics.`best/val/loss`", "true"),
+        (None, "attributes.end_time", "false"),
+    ],
+)
+def test_the_best_trials_come_first(tag: str | None, column: str, ascending: str) -> None:
+    assert best_first(tag) == {"orderByKey": column, "orderByAsc": ascending}
 
 
 def test_a_server_has_a_dashboard_already() -> None:

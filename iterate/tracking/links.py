@@ -36,13 +36,8 @@ def front(address: str, name: str | None) -> dict[str, str]:
     chosen = next((one for one in ours if one["name"] == name), ours[0])
     page = f"{address}/#/experiments/{chosen['experiment_id']}/runs?"
     view = {"workflowType": "machine_learning"}
-    curves = view | {
-        "compareRunsMode": "CHART",
-        "searchFilter": _TRIALS,
-        # Ordered by anything but their start, runs are listed one by one.
-        "orderByKey": _objective(address, chosen["experiment_id"]),
-        "orderByAsc": "false",
-    }
+    curves = view | {"compareRunsMode": "CHART", "searchFilter": _TRIALS}
+    curves |= best_first(_objective(address, chosen["experiment_id"]))
     quote = urllib.parse.quote
     return {
         "studies": page + urllib.parse.urlencode(view, quote_via=quote),
@@ -50,8 +45,20 @@ def front(address: str, name: str | None) -> dict[str, str]:
     }
 
 
-def _objective(address: str, experiment: str) -> str:
-    """The column by which the trials of the newest study are compared."""
+def best_first(objective: str | None) -> dict[str, str]:
+    """How to order trials, given the tag of their study: ``"val/loss (min)"``.
+
+    Ordered by anything but their start, runs are listed one by one.
+    """
+    if objective is None:
+        return {"orderByKey": "attributes.end_time", "orderByAsc": "false"}
+    name, _, mode = objective.partition(" ")
+    ascending = "true" if mode == "(min)" else "false"
+    return {"orderByKey": f"metrics.`best/{name}`", "orderByAsc": ascending}
+
+
+def _objective(address: str, experiment: str) -> str | None:
+    """What the newest study says of its objective."""
     query = {
         "experiment_ids": [experiment],
         "filter": 'tags.`iterate.kind` = "study"',
@@ -59,9 +66,8 @@ def _objective(address: str, experiment: str) -> str:
     }
     for run in _ask(address, "runs/search", query).get("runs", []):
         tags = {tag["key"]: tag["value"] for tag in run["data"].get("tags", [])}
-        if "iterate.objective" in tags:
-            return f"metrics.`best/{tags['iterate.objective'].partition(' ')[0]}`"
-    return "attributes.end_time"
+        return tags.get("iterate.objective")
+    return None
 
 
 def _ask(address: str, question: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -54,9 +54,10 @@ class Backlog:
     def __str__(self) -> str:
         if not self.records:
             return f"everything is in MLflow ({self.uri})"
+        reason = self.reason or "it has not answered yet"
         runs = "1 run is" if self.records == 1 else f"{self.records} runs are"
         return (
-            f"{runs} not wholly in MLflow ({self.uri}): {self.reason}. Nothing is lost: the "
+            f"{runs} not wholly in MLflow ({self.uri}): {reason}. Nothing is lost: the "
             "study's storage has everything, and the same command writes the rest next time."
         )
 

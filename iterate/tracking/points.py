@@ -42,14 +42,13 @@ def curves(record: RunRecord | StudyRecord) -> dict[str, list[Point]]:
 
 
 def figures(record: RunRecord | StudyRecord, now_ms: int) -> list[Point]:
-    """The single figures, at the last epoch's step, dated to the run's end or else to now.
+    """The single figures, dated to the run's end or else to now.
 
-    The date decides which of two values MLflow takes for the latest.
+    Their step is 0, by which the dashboard knows to draw bars; so the date decides which of two
+    values is the latest.
     """
-    epochs = record.epochs if isinstance(record, RunRecord) else record.history
-    step = epochs[-1].epoch if epochs else 0
     return [
-        Point(legal_name(name), step, record.end_ms or now_ms, stored(value))
+        Point(legal_name(name), 0, record.end_ms or now_ms, stored(value))
         for name, value in record.metrics.items()
     ]
 

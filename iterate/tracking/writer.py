@@ -23,7 +23,7 @@ Record = RunRecord | StudyRecord
 
 # MLflow takes 1,000 entries a batch, of which at most 100 parameters and 100 tags.
 _METRICS, _PARAMS, _TAGS = 800, 100, 100
-# Without it the dashboard takes an experiment for a chat program's and opens on empty pages.
+# Models are trained here; otherwise the dashboard guesses, and may take it for a chat program.
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 

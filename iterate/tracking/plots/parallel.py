@@ -121,11 +121,13 @@ def _ticks(low: float, high: float, log: bool, whole: bool) -> list[float]:
     if high == low:
         return [low]
     if log:
-        decades = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
-        inside = [10.0**decade for decade in decades]
-        if len(inside) > 1:
-            return inside
-        return [low, math.sqrt(low * high), high]
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        for steps in ((1,), (1, 3), (1, 2, 5)):
+            round_numbers = [step * 10.0**decade for decade in decades for step in steps]
+            inside = [at for at in round_numbers if low <= at <= high]
+            if len(inside) > 2:
+                return inside
+        return [low, high]
     locator = MaxNLocator(nbins=5, integer=whole, steps=[1, 2, 5, 10])
     return [float(at) for at in locator.tick_values(low, high) if low <= at <= high]
 

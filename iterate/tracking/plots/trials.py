@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -81,8 +82,8 @@ class PlottedStudy:
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
-    """Each dotted name's shortest ending that no other of the names shares."""
-    parts = {name: name.split(".") for name in names}
+    """Each name's shortest ending, at a dot or slash, that no other of the names shares."""
+    parts = {name: re.split(r"[./]", name) for name in names}
     short = {}
     for name, own in parts.items():
         for length in range(1, len(own) + 1):
