@@ -1,6 +1,7 @@
 """A frozen backbone's features, computed once and read by every later trial.
 
-Each (split, flip or rotation, level) is one memory-mapped file below a folder whose name is fixed
+Each (split, flip or rotation, level) is one memory-mapped file, (samples, width) or (samples,
+height, width, channels), below a folder whose name is fixed
 by the backbone, its weights, the data, and everything else that decides the numbers. A file is
 whole or absent; processes that want the same one wait for the one that computes it.
 """
@@ -143,7 +144,7 @@ class FeatureSupply:
             if chosen is not None and targets.ndim > 1:
                 targets = apply_each(targets, which, self._group)
             levels = [self._gather(level, chunk, which) for level in range(self._levels)]
-            inputs = levels[0] if self._pooled else levels
+            inputs = levels[0] if self._pooled else [maps.movedim(-1, 1) for maps in levels]
             targets = self._pixels.prepared_targets(targets)
             yield Batch(inputs, targets, encoded=True, size=self._size)
 
@@ -200,7 +201,7 @@ class FeatureSupply:
         with torch.no_grad():
             for batch in self._pixels.transformed(chunks, element):
                 features = encode(batch)
-                levels = [features] if self._pooled else features
+                levels = [features] if self._pooled else [m.movedim(1, -1) for m in features]
                 yield [level.float().cpu().numpy() for level in levels]
 
 

@@ -40,7 +40,10 @@ class Scaling:
     size: tuple[int, int]
 
     def apply(self, raw: Tensor) -> Tensor:
-        """Pixels (n, bands, h, w) of any type as normalised float32 (n, bands, height, width)."""
+        """Pixels (n, bands, h, w) of any type as normalised float32 (n, bands, height, width).
+
+        The channels of a pixel lie together in memory (see `building.channels_last`).
+        """
         shape = (1, -1, 1, 1)
         shift = torch.from_numpy(self.shift).to(raw.device, torch.float32).view(shape)
         scale = torch.from_numpy(1 / self.scale).to(raw.device, torch.float32).view(shape)
@@ -49,7 +52,7 @@ class Scaling:
             images = functional.interpolate(
                 images, size=self.size, mode="bilinear", align_corners=False
             )
-        return images
+        return images.contiguous(memory_format=torch.channels_last)
 
     def resize_masks(self, masks: Tensor) -> Tensor:
         """Masks (n, h, w) as int64 (n, height, width), by the nearest pixel."""

@@ -57,7 +57,7 @@ class Model(nn.Module):
         if self.backbone is None:
             raise RuntimeError("this model was assembled without its backbone")
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze):
-            return self.backbone(images)
+            return laid_out(self.backbone(images))
 
     def decode(self, features: Any, size: tuple[int, int]) -> Tensor:
         """Logits of features.
@@ -76,3 +76,10 @@ class Model(nn.Module):
                 logits, size=whole, mode="bilinear", align_corners=False
             )
         return logits[..., : size[0], : size[1]]
+
+
+def laid_out(features: Any) -> Any:
+    """Feature maps with their channels together in memory; vectors as they are."""
+    if isinstance(features, Tensor):
+        return features
+    return [level.contiguous(memory_format=torch.channels_last) for level in features]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -12,6 +13,8 @@ from iterate.core.identity import canonical, seed_for
 from iterate.core.models.assembly import Model
 from iterate.core.models.backbones.base import Backbone
 from iterate.core.prepared import Prepared
+
+M = TypeVar("M", bound=nn.Module)
 
 
 def build_model(prepared: Prepared, *, meta: bool = False, headless: bool = False) -> Model:
@@ -36,7 +39,7 @@ def build_model(prepared: Prepared, *, meta: bool = False, headless: bool = Fals
             recipe.model.decoder, backbone.shape, len(prepared.info.classes)
         )
     kept = None if headless else backbone
-    return Model(kept, decoder, backbone.multiple, recipe.model.freeze)
+    return Model(kept, channels_last(decoder), backbone.multiple, recipe.model.freeze)
 
 
 def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:
@@ -50,10 +53,21 @@ def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:
             made: Backbone = build(
                 recipe.model.backbone, prepared.bands, prepared.size, prepared.task.dense, meta
             )
-        return made
+        return channels_last(made)
 
     recipe = prepared.recipe
     return shelf.backbones.get((backbone_key(prepared), meta), make, _size)
+
+
+def channels_last(module: M) -> M:
+    """Lay out filters with their channels together, as batches are.
+
+    Convolutions are then up to twice as fast on CPUs, and on GPUs in mixed precision.
+    """
+    for parameter in module.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return module
 
 
 def backbone_key(prepared: Prepared) -> str:
