@@ -75,6 +75,7 @@ def make_study(
         recipe_at=recipe_at,
         data=data,
         dataset="stand-in",
+        task="classification",
         settings=SearchSettings.model_validate({"repeats": 0, **search}),
         resources=ResourceSettings(cpu=cpu),
     )

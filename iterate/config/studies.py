@@ -45,6 +45,7 @@ def study_from(loaded: LoadedStudy, name: str) -> Study:
         recipe_at=recipe_at,
         data=reader.fingerprint(),
         dataset=reader.info.name,
+        task=reader.info.task,
         settings=loaded.config.search,
         resources=loaded.config.resources,
     )

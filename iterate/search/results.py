@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
 
 from iterate.core.identity import seed_for
+from iterate.core.prepared import declaration_of
 from iterate.core.recipe import Recipe
 from iterate.search.budget import failing_for_one_reason
 from iterate.search.ledger import Ledger
@@ -34,13 +36,20 @@ class Interval:
     n: int
 
 
-def interval(values: Sequence[float]) -> Interval:
-    """Mean and 95 % interval of a few independent repeats."""
+def interval(values: Sequence[float], lowest: float, highest: float) -> Interval:
+    """Mean and 95 % interval of a few independent repeats.
+
+    Args:
+        values: One a repeat.
+        lowest: The interval is cut where no value can be.
+        highest: See `lowest`.
+    """
     mean = float(np.mean(values))
     if len(values) < 2:
         return Interval(mean, None, None, len(values))
     half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
-    return Interval(mean, mean - half, mean + half, len(values))
+    low, high = max(lowest, mean - half), min(highest, mean + half)
+    return Interval(mean, low, high, len(values))
 
 
 def best_recipe(ledger: Ledger) -> Recipe | None:
@@ -57,10 +66,14 @@ def test_intervals(ledger: Ledger) -> dict[str, Interval]:
     best = ledger.best()
     done = [] if best is None else [t for t in ledger.repeats_of(best) if _tested(t)]
     names = sorted({name for trial in done for name in trial.user_attrs["test"]})
-    return {
-        name.removeprefix("test/"): interval([t.user_attrs["test"][name] for t in done])
-        for name in names
-    }
+    task = declaration_of(ledger.study.task)
+    intervals: dict[str, Interval] = {}
+    for name in names:
+        metric = task.metric(name.removeprefix("test/"))
+        bounds = (-math.inf, math.inf) if metric is None else (0.0, metric.highest)
+        values = [trial.user_attrs["test"][name] for trial in done]
+        intervals[name.removeprefix("test/")] = interval(values, *bounds)
+    return intervals
 
 
 def failure_of(ledger: Ledger) -> str | None:

@@ -29,6 +29,7 @@ class Study:
         recipe_at: The recipe at a point of the space, under a seed.
         data: Fingerprint of the dataset's content.
         dataset: The dataset's name, for tables.
+        task: Its task, which declares the metrics.
         settings: Sampler, scheduler, budget and repeats.
         resources: What each trial holds while it trains.
     """
@@ -39,6 +40,7 @@ class Study:
     recipe_at: Callable[[Point, int], Recipe]
     data: str
     dataset: str
+    task: str
     settings: SearchSettings
     resources: ResourceSettings = field(default_factory=ResourceSettings)
 
@@ -65,6 +67,7 @@ class Study:
             recipe_at=partial(_with_values, base),
             data=reader.fingerprint(),
             dataset=reader.info.name,
+            task=reader.info.task,
             settings=parse(SearchSettings, search, "search"),
         )
 

@@ -8,6 +8,7 @@ tp and fp = Σ_i c[i, k] − tp of class k, macro means are taken over the class
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,11 +23,13 @@ class Metric:
         name: As in ``val/<name>``.
         mode: Which direction is better.
         meaning: Its exact definition.
+        highest: The largest value it can take; the smallest is 0.
     """
 
     name: str
     mode: Mode
     meaning: str
+    highest: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ CLASSIFICATION = TaskDeclaration(
     (
         Metric("accuracy", "max", "share of samples whose class is predicted"),
         *_MACRO,
-        Metric("loss", "min", _LOSS.meaning.format(what="samples")),
+        Metric("loss", "min", _LOSS.meaning.format(what="samples"), math.inf),
     ),
     dense=False,
 )
@@ -76,7 +79,7 @@ SEGMENTATION = TaskDeclaration(
         Metric("iou_micro", "max", "Σ tp / Σ (tp + fp + fn)"),
         Metric("pixel_accuracy", "max", "share of counted pixels whose class is predicted"),
         *_MACRO,
-        Metric("loss", "min", _LOSS.meaning.format(what="pixels")),
+        Metric("loss", "min", _LOSS.meaning.format(what="pixels"), math.inf),
     ),
     dense=True,
 )

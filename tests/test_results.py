@@ -1,0 +1,138 @@
+"""Summary and intervals, against closed forms."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pool_support import make_study
+
+from iterate.core.errors import RequestError
+from iterate.core.reports import EpochReport
+from iterate.run.storage import open_storage
+from iterate.search.jobs import Progress
+from iterate.search.ledger import Ledger
+from iterate.search.results import interval, summarise
+
+
+def test_interval_is_students() -> None:
+    found = interval([0.70, 0.75, 0.80], 0.0, 1.0)
+    half = 4.302652729911275 * 0.05 / math.sqrt(3)  # t(0.975, 2) of the tables
+    assert found.mean == pytest.approx(0.75)
+    assert (found.low, found.high) == pytest.approx((0.75 - half, 0.75 + half))
+
+
+def test_interval_of_one_repeat_has_no_ends() -> None:
+    assert vars(interval([0.5], 0.0, 1.0)) == {"mean": 0.5, "low": None, "high": None, "n": 1}
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=6))
+def test_interval_stays_where_values_can_be(values: list[float]) -> None:
+    found = interval(values, 0.0, 1.0)
+    assert found.low is not None
+    assert found.high is not None
+    assert 0.0 <= found.low <= found.mean + 1e-12
+    assert found.mean - 1e-12 <= found.high <= 1.0
+
+
+def work(ledger: Ledger, values: list[float], test: dict[str, float] | None = None) -> None:
+    """Do the ledger's next job as a worker would."""
+    job = ledger.next_job()
+    assert job is not None
+    best = values[0]
+    for epoch, value in enumerate(values, start=1):
+        best = max(best, value)
+        done = epoch == len(values)
+        report = EpochReport(epoch, {"val/score": value}, value, best, 0.5, done)
+        ledger.record(job.key, Progress((report,), done=done and test is None, held_seconds=epoch))
+    if test is not None:
+        ledger.record(job.key, Progress(test=test, done=True, held_seconds=9))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    study = make_study(trials=2, repeats=2, sampler={"name": "random"})
+    return Ledger(study, open_storage(None, tmp_path), tmp_path)
+
+
+def test_summary_of_a_finished_study(ledger: Ledger) -> None:
+    work(ledger, [0.1, 0.9, 0.5])
+    work(ledger, [0.2, 0.3])
+    work(ledger, [0.8], {"test/accuracy": 0.7, "test/loss": 1.0})
+    work(ledger, [0.8], {"test/accuracy": 0.9, "test/loss": 2.0})
+    assert ledger.finished
+    summary = summarise([ledger])
+    study = summary["studies"][0]
+    assert study["trials"] == {"complete": 2, "pruned": 0, "failed": 0}
+    # The value of a trial is that of its best epoch, whose checkpoint is kept.
+    assert (study["best"]["number"], study["best"]["value"]) == (0, 0.9)
+    assert set(study["best"]["params"]) == {"optimiser.lr"}
+    assert study["test"]["accuracy"]["mean"] == pytest.approx(0.8)
+    assert (study["test"]["accuracy"]["low"], study["test"]["accuracy"]["high"]) == (0.0, 1.0)
+    assert study["test"]["loss"]["high"] == pytest.approx(1.5 + 12.706204736 * 0.5)
+    assert [row["metrics"]["test/accuracy"] for row in study["repeats"]] == [0.7, 0.9]
+    assert summary["train_seconds"] == pytest.approx(0.5 * 7)
+    assert summary["worker_seconds"] == pytest.approx(3 + 2 + 9 + 9)
+
+
+def test_a_better_best_found_later_gets_repeats_of_its_own(ledger: Ledger, tmp_path: Path) -> None:
+    work(ledger, [0.5])
+    work(ledger, [0.4])
+    work(ledger, [0.5], {"test/accuracy": 0.5})
+    work(ledger, [0.5], {"test/accuracy": 0.5})
+    more = make_study(trials=3, repeats=2, sampler={"name": "random"})
+    continued = Ledger(more, open_storage(None, tmp_path), tmp_path)
+    work(continued, [0.6])
+    assert not continued.finished
+    work(continued, [0.6], {"test/accuracy": 0.6})
+    work(continued, [0.6], {"test/accuracy": 0.6})
+    assert continued.finished
+    study = summarise([continued])["studies"][0]
+    assert study["best"]["number"] == 2
+    assert study["test"]["accuracy"] == {"mean": 0.6, "low": 0.6, "high": 0.6, "n": 2}
+    assert len(continued.history("repeat")) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"space": {"optimiser.lr": "interval(0, 2)"}}, "space.optimiser.lr"),
+        ({"mode": "min"}, "recipe.objective.mode"),
+        ({"epochs": 8}, "recipe.trainer.epochs"),
+        ({"data": "other"}, "data"),
+    ],
+)
+def test_a_changed_question_is_refused_with_the_difference(
+    ledger: Ledger, tmp_path: Path, change: dict[str, object], named: str
+) -> None:
+    work(ledger, [0.5])
+    changed = make_study(trials=2, repeats=2, sampler={"name": "random"}, **change)  # type: ignore[arg-type]
+    with pytest.raises(RequestError) as refused:
+        Ledger(changed, open_storage(None, tmp_path), tmp_path)
+    assert [p.where for p in refused.value.problems] == ["", named, ""]
+    assert "--fresh" in str(refused.value)
+    assert len(Ledger(ledger.study, open_storage(None, tmp_path), tmp_path).history("trial")) == 1
+
+
+def test_budget_and_sampler_may_change(ledger: Ledger, tmp_path: Path) -> None:
+    work(ledger, [0.5])
+    changed = make_study(trials=5, repeats=0, sampler={"name": "tpe"}, patience=3)
+    assert len(Ledger(changed, open_storage(None, tmp_path), tmp_path).history("trial")) == 1
+
+
+def test_interrupted_jobs_are_handed_out_again_with_their_parameters(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    first = ledger.next_job()
+    assert first is not None
+    report = EpochReport(1, {"val/score": 0.4}, 0.4, 0.4, 0.5, done=False)
+    ledger.record(first.key, Progress((report,)))
+    continued = Ledger(ledger.study, open_storage(None, tmp_path), tmp_path)
+    again = continued.next_job()
+    assert again == first
+    # What was recorded before counts once, whatever the worker replays.
+    continued.record(again.key, Progress((report,)))
+    assert continued.history("trial")[0].intermediate_values == {1: 0.4}
