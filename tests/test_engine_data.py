@@ -13,7 +13,6 @@ from engine_support import RGB, give, random_images, recipe
 from torch.nn import functional
 
 from iterate.core import features, fit
-from iterate.core.check import complete
 from iterate.core.data.dataset import Band
 from iterate.core.data.dihedral import IDENTITY, Element, apply_each, elements
 from iterate.core.data.loading import PixelSupply, Scaling, chunked
@@ -86,7 +85,7 @@ def supplied(prepared: Prepared, group: tuple[Element, ...] = (IDENTITY,)) -> Pi
 def prepared_with(images: Any, targets: Any, bands: Any = RGB, **data: Any) -> Prepared:
     section = give(images, targets, bands, classes=3) | data
     kind = "segmentation" if targets.ndim > 1 else "classification"
-    return prepare(complete(recipe(kind, data=section)))
+    return prepare(recipe(kind, data=section))
 
 
 @pytest.mark.parametrize(
@@ -167,7 +166,7 @@ def test_a_last_batch_of_one_is_left_out_only_if_asked() -> None:
 
 
 def test_an_epochs_order_is_fixed_by_seed_and_epoch_and_holds_every_sample_once() -> None:
-    prepared = prepare(complete(recipe()))
+    prepared = prepare(recipe())
     group = elements(flip=True, rotate=True, square=True)
 
     def course(epoch: int) -> tuple[list[int], list[int]]:
@@ -244,7 +243,7 @@ def test_what_decides_the_features_names_their_folder() -> None:
     base: dict[str, Any] = {"model": {"freeze": True}}
 
     def folder(**changes: Any) -> Path:
-        return features.Place(prepare(complete(recipe(**base | changes))), CPU).folder
+        return features.Place(prepare(recipe(**base | changes)), CPU).folder
 
     assert folder() == folder(optimiser={"lr": 0.3}, data={"batch_size": 4})
     others = [
@@ -276,7 +275,7 @@ def test_features_are_not_kept_where_that_costs_more_than_it_saves(
     group = elements(flip=True, rotate=True, square=True)
 
     def kept(**changes: Any) -> bool:
-        return features.worthwhile(prepare(complete(recipe(**changes))), group)
+        return features.worthwhile(prepare(recipe(**changes)), group)
 
     frozen = {"freeze": True}
     assert kept(model=frozen, trainer={"epochs": 8})

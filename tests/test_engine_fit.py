@@ -16,7 +16,9 @@ from safetensors import safe_open
 
 from iterate.core import fit
 from iterate.core.errors import RequestError, WorkError
+from iterate.core.prepared import prepare
 from iterate.core.reports import EpochReport
+from iterate.core.training import Training
 
 
 @pytest.fixture(scope="module")
@@ -152,12 +154,8 @@ def test_only_what_was_trained_is_saved(tmp_path: Path) -> None:
 
 
 def test_a_frozen_backbone_does_not_change_and_its_statistics_do_not_drift(tmp_path: Path) -> None:
-    from iterate.core.check import complete
-    from iterate.core.prepared import prepare
-    from iterate.core.training import Training
-
     # Fewer epochs than flips and rotations: the backbone runs in every step.
-    training = Training(prepare(complete(recipe(model={"freeze": True}, trainer={"epochs": 2}))))
+    training = Training(prepare(recipe(model={"freeze": True}, trainer={"epochs": 2})))
     backbone = training.module.model.backbone
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
     training.train_epoch(1)
@@ -168,11 +166,7 @@ def test_a_frozen_backbone_does_not_change_and_its_statistics_do_not_drift(tmp_p
 
 
 def test_full_fine_tuning_changes_weights_and_statistics(tmp_path: Path) -> None:
-    from iterate.core.check import complete
-    from iterate.core.prepared import prepare
-    from iterate.core.training import Training
-
-    training = Training(prepare(complete(recipe())))
+    training = Training(prepare(recipe()))
     before = {name: value.clone() for name, value in training.trained().items()}
     training.train_epoch(1)
     same = [name for name, value in training.trained().items() if torch.equal(value, before[name])]

@@ -17,7 +17,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 from iterate.core import components
-from iterate.core.check import complete
 from iterate.core.data.dataset import Band
 from iterate.core.errors import RequestError
 from iterate.core.models.assembly import Model
@@ -47,7 +46,7 @@ def prepared_with(
     data = give(images, targets, bands, classes=3)
     chosen = {"backbone": {"name": CNN, "weights": "none"}} | model
     kind = "segmentation" if dense else "classification"
-    return prepare(complete(recipe(kind, data=data, model=chosen)))
+    return prepare(recipe(kind, data=data, model=chosen))
 
 
 @pytest.mark.parametrize("size", [(32, 32), (37, 50)])

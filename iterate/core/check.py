@@ -8,8 +8,8 @@ from iterate.core.data.dataset import DatasetInfo
 from iterate.core.data.open import open_dataset
 from iterate.core.errors import Problem, RequestError, nearest
 from iterate.core.models.backbones.options import BackboneOptions
-from iterate.core.prepared import declaration_of
 from iterate.core.recipe import Recipe
+from iterate.core.tasks.declarations import TaskDeclaration
 
 
 def complete(recipe: Recipe) -> Recipe:
@@ -19,7 +19,11 @@ def complete(recipe: Recipe) -> Recipe:
         RequestError: With everything found wrong: the dataset, bands, metric, direction, a
             component that does not serve the task, or weights that are not there.
     """
-    info = open_dataset(recipe.data).info
+    return completed(recipe, open_dataset(recipe.data).info)
+
+
+def completed(recipe: Recipe, info: DatasetInfo) -> Recipe:
+    """As `complete`, for a dataset that is open already."""
     problems: list[Problem] = []
     bands = recipe.data.bands
     try:
@@ -77,6 +81,19 @@ def _objective(recipe: Recipe, info: DatasetInfo) -> tuple[str | None, str | Non
         what = f"{metric.name} is better when it is {_BETTER[metric.mode]}, but got {asked.mode!r}."
         return None, None, [Problem("objective.mode", what, f"Say {metric.mode} or leave it out.")]
     return metric.name, metric.mode, []
+
+
+def declaration_of(task: str) -> TaskDeclaration:
+    """A task's declaration.
+
+    Raises:
+        RequestError: This version does not know the dataset's task.
+    """
+    if task not in components.tasks.names():
+        legal = f"Known: {', '.join(components.tasks.names())}."
+        raise RequestError(Problem("data.name", f"the dataset's task is {task!r}.", legal))
+    found: TaskDeclaration = components.tasks.get(task).facts["declaration"]
+    return found
 
 
 _BETTER = {"max": "higher", "min": "lower"}

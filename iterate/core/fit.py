@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from iterate.core.check import complete
 from iterate.core.checkpoints import (
     Progress,
     load_best,
@@ -57,7 +56,6 @@ def epochs(recipe: Recipe, folder: Path, *, replay: bool = False) -> Iterator[Ep
         RequestError: The recipe cannot be trained as it stands, or the folder is another's.
         WorkError: Training failed: the objective is not finite, or memory ran out.
     """
-    recipe = complete(recipe)
     prepared = prepare(recipe)
     progress = load_progress(folder, prepared.identity)
     if replay:
@@ -167,7 +165,7 @@ def confusion(recipe: Recipe, folder: Path, split: Split = "test") -> list[list[
 def _evaluated(
     recipe: Recipe, folder: Path, split: Split
 ) -> tuple[dict[str, float], list[list[int]]]:
-    prepared = prepare(complete(recipe))
+    prepared = prepare(recipe)
     tensors, _ = load_best(folder, prepared.identity)
     training = Training(prepared, optimise=False)
     training.take(tensors)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import torch
 
-from iterate.core.check import complete
 from iterate.core.data.dataset import SPLITS
 from iterate.core.data.normalisation import scaling_of
 from iterate.core.errors import Problem, RequestError
@@ -24,11 +23,11 @@ def preflight(recipe: Recipe) -> None:
     PyTorch's meta device, so it takes no memory, and the shape of a batch is sent through it.
 
     Raises:
-        RequestError: Everything that `complete` finds, or else everything that does not fit:
-            splits, device and arithmetic, weights, normalisation, shapes.
+        RequestError: Everything that `iterate.core.check.complete` finds, or else everything that
+            does not fit: splits, device and arithmetic, weights, normalisation, shapes.
         DataError: A sample is damaged.
     """
-    prepared = prepare(complete(recipe))
+    prepared = prepare(recipe)
     problems: list[Problem] = []
     with torch.random.fork_rng(devices=[]):
         for attempt in (_read_splits, fabric_for, _load_weights, _normalise, _send_shape):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from iterate.core import components
+from iterate.core.check import completed, declaration_of
 from iterate.core.data.dataset import Band, DatasetInfo
 from iterate.core.data.open import open_dataset
 from iterate.core.data.store import Pack, cache_folder, pack
-from iterate.core.errors import Problem, RequestError
 from iterate.core.models.backbones.options import BackboneOptions
 from iterate.core.recipe import Recipe
 from iterate.core.tasks.declarations import TaskDeclaration
@@ -20,7 +19,7 @@ class Prepared:
     """A complete recipe and its data.
 
     Attributes:
-        recipe: The recipe.
+        recipe: The recipe, complete.
         pack: The dataset's chosen bands.
         data: The dataset's fingerprint.
         weights: Fixes the backbone's weights by content.
@@ -54,17 +53,24 @@ class Prepared:
 
     @cached_property
     def identity(self) -> str:
-        """Fixed by the recipe and by the content of its data and weights."""
-        return self.recipe.fingerprint(f"{self.data}-{self.weights}")
+        """Fixed by what decides the results: the recipe, and its data and weights by content."""
+        backbone = self.recipe.model.backbone
+        if isinstance(backbone, BackboneOptions):
+            backbone = backbone.model_copy(update={"weights": self.weights})
+        model = self.recipe.model.model_copy(update={"backbone": backbone})
+        data = self.recipe.data.model_copy(update={"workers": 0})
+        decisive = self.recipe.model_copy(update={"model": model, "data": data})
+        return decisive.fingerprint(self.data)
 
 
 def prepare(recipe: Recipe) -> Prepared:
-    """Open a recipe's dataset; no pixel is read yet.
+    """Open a recipe's dataset and complete the recipe by it; no pixel is read yet.
 
     Raises:
-        RequestError: The dataset, a band or the weights are absent.
+        RequestError: Everything that `iterate.core.check.complete` finds.
     """
     reader = open_dataset(recipe.data)
+    recipe = completed(recipe, reader.info)
     fingerprint = reader.fingerprint()
     packed = pack(reader, recipe.data.bands, cache_folder(), fingerprint=fingerprint)
     return Prepared(recipe, packed, fingerprint, weights_of(recipe))
@@ -74,16 +80,3 @@ def weights_of(recipe: Recipe) -> str:
     """What fixes the backbone's weights; a backbone that does not say is fixed by its options."""
     options = recipe.model.backbone
     return options.content() if isinstance(options, BackboneOptions) else ""
-
-
-def declaration_of(task: str) -> TaskDeclaration:
-    """A task's declaration.
-
-    Raises:
-        RequestError: This version does not know the dataset's task.
-    """
-    if task not in components.tasks.names():
-        legal = f"Known: {', '.join(components.tasks.names())}."
-        raise RequestError(Problem("data.name", f"the dataset's task is {task!r}.", legal))
-    found: TaskDeclaration = components.tasks.get(task).facts["declaration"]
-    return found

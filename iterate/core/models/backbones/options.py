@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
-from iterate.core.errors import Problem, RequestError
+from iterate.core.data.content import hash_files
+from iterate.core.errors import DataError, Problem, RequestError
 from iterate.core.section import Component
+
+WHERE = "model.backbone.weights"
 
 
 class BackboneOptions(Component):
@@ -43,12 +45,10 @@ class BackboneOptions(Component):
         if self.file is None:
             return self.weights
         try:
-            with self.file.open("rb") as handle:
-                return hashlib.file_digest(handle, "sha256").hexdigest()
-        except OSError as error:
-            what = f"{self.weights} cannot be read ({error.strerror})."
-            hint = "Name an existing file, or 'hub', or 'none'."
-            raise RequestError(Problem("model.backbone.weights", what, hint)) from None
+            return hash_files(self.file.parent, [self.file.name])[self.file.name]
+        except DataError as error:
+            what, hint = error.problems[0].what, "Name an existing file, or 'hub', or 'none'."
+            raise RequestError(Problem(WHERE, f"{self.weights} {what}", hint)) from None
 
 
 class TimmOptions(BackboneOptions):

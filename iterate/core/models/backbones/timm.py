@@ -17,8 +17,8 @@ from iterate.core.errors import Problem, RequestError, nearest
 from iterate.core.models.backbones.base import Backbone, RgbNormalisation
 from iterate.core.models.backbones.inflation import RGB, inflate
 from iterate.core.models.backbones.names import PREFIX
-from iterate.core.models.backbones.options import TimmOptions
-from iterate.core.models.backbones.weights import WHERE, read_weights
+from iterate.core.models.backbones.options import WHERE, TimmOptions
+from iterate.core.models.backbones.weights import read_weights
 from iterate.core.models.shapes import Maps, Pooled, Shape, padded
 
 NAME = "model.backbone.name"

@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from iterate.core.errors import Problem, RequestError
+from iterate.core.models.backbones.options import WHERE
 
-WHERE = "model.backbone.weights"
 _NESTED = ("state_dict", "model")
 
 
