@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
 from engine_support import RGB, folder_bytes, give, random_images, recipe
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 from iterate.core import fit
 from iterate.core.errors import RequestError, WorkError
 from iterate.core.prepared import prepare
+from iterate.core.recipe import Recipe
 from iterate.core.reports import EpochReport
 from iterate.core.training import Training
 
@@ -222,6 +225,26 @@ def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
         list(fit.epochs(recipe(seed=1), tmp_path))
     with pytest.raises(RequestError, match="another recipe"):
         fit.test(recipe(seed=1), tmp_path)
+
+
+def test_moved_weights_and_other_readers_are_the_same_run_and_other_weights_are_not(
+    tmp_path: Path,
+) -> None:
+    state = timm.create_model("test_resnet", num_classes=0).state_dict()
+    for name in ("a", "b"):
+        save_file(state, tmp_path / f"{name}.safetensors")
+    save_file(
+        state | {"conv1.0.weight": state["conv1.0.weight"] + 1}, tmp_path / "other.safetensors"
+    )
+
+    def using(name: str, **data: Any) -> Recipe:
+        weights = str(tmp_path / f"{name}.safetensors")
+        return recipe(model={"backbone": {"weights": weights}}, data=data)
+
+    list(islice(fit.epochs(using("a"), tmp_path / "run"), 1))
+    assert fit.fit(using("b", workers=1), tmp_path / "run").reports[-1].epoch == 3
+    with pytest.raises(RequestError, match="another recipe"):
+        fit.test(using("other"), tmp_path / "run")
 
 
 @pytest.mark.parametrize("keep", [0, 100, 0.5])
