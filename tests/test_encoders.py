@@ -18,7 +18,7 @@ from iterate.core.models.encoders.codes import sincos
 from iterate.core.models.encoders.configurations import HubFile
 from iterate.core.models.encoders.dofa import Dofa, load_dofa
 from iterate.core.models.encoders.prithvi import Prithvi, load_prithvi
-from iterate.core.models.encoders.satmae import SatMae
+from iterate.core.models.encoders.satmae import SatMae, load_satmae
 from iterate.core.models.encoders.terramind import TerraMind, load_terramind
 
 PAIR = ("S2L2A", "S1GRD")
@@ -252,6 +252,32 @@ def test_dofa_takes_a_file_without_the_pooled_norm() -> None:
     target: Any = SMALL["dofa"]()
     load_dofa(target, published, "dofa.pth")
     assert torch.equal(target.cls_token, source.cls_token)
+
+
+LOADED: dict[str, Callable[[Any, dict[str, Tensor]], None]] = {
+    "prithvi": lambda model, tensors: load_prithvi(model, tensors, "file"),
+    "terramind plain": lambda model, tensors: load_terramind(model, tensors, "file"),
+    "terramind gated": lambda model, tensors: load_terramind(model, tensors, "file"),
+    "clay": lambda model, tensors: load_clay(
+        model, {f"model.encoder.{name}": tensor for name, tensor in tensors.items()}, "file"
+    ),
+    "dofa": lambda model, tensors: load_dofa(model, tensors, "file"),
+    "satmae": lambda model, tensors: load_satmae(model, tensors, "file"),
+}
+UNPUBLISHED = ("fc_norm.weight", "fc_norm.bias", "channel_cls_embed", "missing_mod_token")
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_model_without_memory_takes_the_file_s_tensors(name: str) -> None:
+    source = SMALL[name]().eval()
+    published = {k: t for k, t in source.state_dict().items() if k not in UNPUBLISHED}
+    with torch.device("meta"):
+        target = SMALL[name]().eval()
+    LOADED[name](target, published)
+    frozen = {key for key, parameter in source.named_parameters() if not parameter.requires_grad}
+    assert {k for k, p in target.named_parameters() if not p.requires_grad} == frozen
+    with torch.inference_mode():
+        assert all(torch.equal(a, b) for a, b in zip(run(target), run(source), strict=True))
 
 
 def test_a_file_s_name_carries_its_digest_s_prefix() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -16,21 +16,23 @@ def load_strictly(
     module: nn.Module,
     tensors: Mapping[str, Tensor],
     source: str,
-    may_lack: Collection[str] = (),
+    defaults: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Copy tensors into a module's parameters and buffers.
 
     Args:
-        module: What to fill; unchanged if anything is wrong.
+        module: What to fill; unchanged if anything is wrong. On the meta device it takes the
+            tensors themselves, so that a large model is never held twice.
         tensors: By the module's own names.
         source: The file they came from, for messages.
-        may_lack: Names that keep the module's values if the file does not hold them.
+        defaults: Values of what published files do not hold.
 
     Raises:
         RequestError: A name is missing or left over, or a shape differs; all are named.
     """
     wanted = module.state_dict()
-    missing = [name for name in wanted if name not in tensors and name not in may_lack]
+    tensors = {**(defaults or {}), **tensors}
+    missing = [name for name in wanted if name not in tensors]
     left_over = [name for name in tensors if name not in wanted]
     misshapen = [
         f"{name} is {_shape(tensor)} instead of {_shape(wanted[name])}"
@@ -48,7 +50,8 @@ def load_strictly(
     ]
     if problems:
         raise RequestError(problems)
-    module.load_state_dict(dict(tensors), strict=False)
+    meta = any(tensor.is_meta for tensor in wanted.values())
+    module.load_state_dict(tensors, strict=True, assign=meta)
 
 
 def strip(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -122,8 +122,8 @@ class DofaResidual(nn.Module):
 def load_dofa(encoder: Dofa, tensors: Mapping[str, Tensor], source: str) -> None:
     """Fill an encoder from a published checkpoint.
 
-    The file holds no norm for the pooled vector, which keeps its first values; a classifier in
-    it is left out.
+    The file holds no norm for the pooled vector, whose scale is then 1 and shift 0; a classifier
+    in it is left out.
 
     Args:
         encoder: What to fill.
@@ -133,5 +133,6 @@ def load_dofa(encoder: Dofa, tensors: Mapping[str, Tensor], source: str) -> None
     Raises:
         RequestError: A weight is missing, left over or of another shape.
     """
-    optional = ("fc_norm.weight", "fc_norm.bias")
-    load_strictly(encoder, without(tensors, "head."), source, may_lack=optional)
+    width = encoder.configuration.width
+    norm = {"fc_norm.weight": torch.ones(width), "fc_norm.bias": torch.zeros(width)}
+    load_strictly(encoder, without(tensors, "head."), source, defaults=norm)

@@ -132,4 +132,5 @@ def load_satmae(encoder: SatMae, tensors: Mapping[str, Tensor], source: str) -> 
     """
     kept = without(tensors, "decoder", "mask_token")
     # The autoencoder adds nothing to its class token; the classifier adds these zeros.
-    load_strictly(encoder, kept, source, may_lack=("channel_cls_embed",))
+    nothing = {"channel_cls_embed": torch.zeros(1, 1, _GROUP_CODE)}
+    load_strictly(encoder, kept, source, defaults=nothing)

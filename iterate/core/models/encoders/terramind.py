@@ -235,7 +235,7 @@ def load_terramind(encoder: TerraMind, tensors: Mapping[str, Tensor], source: st
     """Fill an encoder from a published checkpoint.
 
     Embeddings of modalities that the encoder was not built for, and the decoder, are left out.
-    The token for absent modalities was never trained and keeps its first value.
+    The token for absent modalities was not pretrained and starts at zero.
 
     Args:
         encoder: What to fill.
@@ -252,7 +252,8 @@ def load_terramind(encoder: TerraMind, tensors: Mapping[str, Tensor], source: st
         for name, tensor in kept.items()
         if not name.startswith("encoder_embeddings.") or name.startswith(own)
     }
-    load_strictly(encoder, kept, source, may_lack=("missing_mod_token",))
+    zero = {"missing_mod_token": torch.zeros(encoder.configuration.width)}
+    load_strictly(encoder, kept, source, defaults=zero if encoder.merging == "concat" else None)
 
 
 def _checked(modalities: Sequence[str]) -> tuple[str, ...]:
