@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+import ray
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
@@ -20,6 +22,7 @@ from ray.tune.search import Searcher
 from iterate.core.errors import WorkError
 from iterate.search.jobs import Job, Progress, Train
 from iterate.search.ledger import Ledger
+from iterate.search.settings import ResourceSettings
 from iterate.search.worker import Worker
 
 # A process that dies is replaced this often before its job counts as failed.
@@ -41,6 +44,7 @@ class Coordinator:
         self._ledgers = ledgers
         self._observers = observers
         self._jobs: dict[str, tuple[Ledger, Job]] = {}
+        self._room = _Room()
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune saves whatever it is given, and the ledgers are saved already."""
@@ -52,7 +56,13 @@ class Coordinator:
         return all(ledger.finished for ledger in self._ledgers)
 
     def next_job(self, trial_id: str) -> Job | None:
-        """The next job of whichever study has most left to do, so that none forms a tail."""
+        """The next job of whichever study has most left to do, so that none forms a tail.
+
+        One job is drawn ahead of what the cluster holds, so that a worker that finishes finds
+        work at once; no more, because a later point knows more results.
+        """
+        if self._room.exceeded(ledger.study.resources for ledger, _ in self._jobs.values()):
+            return None
         for ledger in sorted(self._ledgers, key=_work_left, reverse=True):
             job = ledger.next_job()
             if job is not None:
@@ -89,6 +99,28 @@ def _work_left(ledger: Ledger) -> float:
     mean = sum(t.duration.total_seconds() for t in ended if t.duration) / len(ended)
     settings = ledger.study.settings
     return mean * (settings.trials - len(ended) + settings.repeats)
+
+
+class _Room:
+    """What the cluster holds; it may grow while it is used."""
+
+    _SECONDS = 10.0  # between two looks
+
+    def __init__(self) -> None:
+        self._there: dict[str, float] = {}
+        self._looked = -self._SECONDS
+
+    def exceeded(self, held: Iterable[ResourceSettings]) -> bool:
+        """Whether these jobs together are more than the cluster holds."""
+        now = time.monotonic()
+        if now - self._looked >= self._SECONDS:
+            self._there = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            self._looked = now
+        held = list(held)
+        return any(
+            sum(getattr(resource, name.lower()) for resource in held) > self._there.get(name, 0.0)
+            for name in ("CPU", "GPU")
+        )
 
 
 class _Searcher(Searcher):
@@ -199,6 +231,9 @@ def _tune_settings() -> Iterator[None]:
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledgers and MLflow keep the results
         "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours to explain
         "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+        # The coordinator decides how many are drawn; with Tune's own limit of one the second
+        # worker would not start before the first trial has, and never if trials are short.
+        "TUNE_MAX_PENDING_TRIALS_PG": "1000",
         "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # the ledgers are the checkpoint
         "RAY_CHDIR_TO_TRIAL_DIR": "0",
         "RAY_AIR_NEW_OUTPUT": "0",
