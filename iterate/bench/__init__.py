@@ -1,0 +1,1 @@
+"""Benchmarks: suites as data, statistics, leaderboards and submissions."""

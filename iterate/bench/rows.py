@@ -1,0 +1,124 @@
+"""A leaderboard: every backbone on every capability group and every dataset, with uncertainty.
+
+Scores of groups and normalised scores are in points (× 100), as leaderboards show them; raw scores
+are in the dataset's own metric. Absent is None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from iterate.bench.entries import Entry
+from iterate.bench.statistics.comparisons import Comparison
+from iterate.bench.statistics.friedman import CriticalDifference
+from iterate.bench.statistics.scores import Scale
+from iterate.bench.statistics.spread import Spread
+from iterate.bench.suite import Suite
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """One entry on one capability group, in points.
+
+    Attributes:
+        backbone: The entry's label: the backbone's key, with its file where two files disagree.
+        track: Its track.
+        group: The capability group.
+        value: What the benchmark's own leaderboard computes, exactly.
+        published_error: The ± that it shows; no sampling error, see `statistics.published`.
+        bootstrap_sd: The standard deviation of its bootstrap rounds.
+        low: Lower end of the 95 % interval over seeds (`statistics.intervals`).
+        high: Upper end.
+        iqm: The interquartile mean that the interval is about.
+        rank: 1 the best, of the track's entries that have a value.
+        rank_low: The best rank it might have, with the others' (simultaneously) 95 % sure.
+        rank_high: The worst.
+        published: Whether it is a published baseline.
+        missing: The group's datasets it has no results of: why the figures are None.
+    """
+
+    backbone: str
+    track: str
+    group: str
+    value: float | None = None
+    published_error: float | None = None
+    bootstrap_sd: float | None = None
+    low: float | None = None
+    high: float | None = None
+    iqm: float | None = None
+    rank: int | None = None
+    rank_low: int | None = None
+    rank_high: int | None = None
+    published: bool = False
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """One entry on one dataset.
+
+    Attributes:
+        mean: Raw mean over seeds.
+        sd: Raw standard deviation over seeds (ddof 1).
+        sem: ``sd / √n``: the ± that leaderboards show with raw scores.
+        mean_low: Lower end of Student's 95 % interval of the mean.
+        mean_high: Upper end.
+        n: Seeds.
+        value: Interquartile mean of the normalised scores, in points.
+        published_error: Standard error of the scores that it keeps, in points.
+        bootstrap_sd: Standard deviation of 100 bootstrap rounds, in points.
+        low: Lower end of the 95 % interval of `value`, in points.
+        high: Upper end.
+        repeated: Whether an earlier file has the same scores.
+    """
+
+    backbone: str
+    track: str
+    dataset: str
+    mean: float
+    sd: float | None
+    sem: float | None
+    mean_low: float | None
+    mean_high: float | None
+    n: int
+    value: float | None = None
+    published_error: float | None = None
+    bootstrap_sd: float | None = None
+    low: float | None = None
+    high: float | None = None
+    published: bool = False
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
+class GroupFindings:
+    """What a track's entries show together on one group.
+
+    Attributes:
+        comparisons: Every pair, Holm-corrected, over seeds; differences in points.
+        alike: Neighbours in rank of whom no pair differs.
+        friedman: Average ranks over datasets; None with fewer than two entries or datasets.
+        spread: Each dataset's part in the spread; entries that repeat another's are left out.
+    """
+
+    track: str
+    group: str
+    comparisons: tuple[Comparison, ...]
+    alike: tuple[tuple[str, ...], ...]
+    friedman: CriticalDifference | None
+    spread: dict[str, Spread]
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """All of it."""
+
+    suite: Suite
+    entries: tuple[Entry, ...]
+    normaliser: dict[str, Scale]
+    source: Literal["suite", "computed", "given"]
+    groups: tuple[GroupRow, ...]
+    datasets: tuple[DatasetRow, ...]
+    findings: tuple[GroupFindings, ...]
+    notes: tuple[str, ...]

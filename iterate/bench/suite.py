@@ -1,0 +1,138 @@
+"""Suites: a named list of datasets with their metrics, groups and normaliser, as YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import Field, model_validator
+
+from iterate.bench.statistics.scores import Scale
+from iterate.core.errors import Problem, RequestError, nearest
+from iterate.core.parsing import parse
+from iterate.core.section import Section
+from iterate.resources import shipped
+
+Task = Literal[
+    "classification", "multilabel", "segmentation", "regression", "detection", "instance"
+]
+
+
+class SuiteDataset(Section):
+    """One dataset of a suite.
+
+    Attributes:
+        task: What is predicted.
+        classes: How many, the background included where it is one; None where that means nothing.
+        metric: The name that results files give the score.
+        meaning: The metric's exact definition.
+        direction: Which direction of the stored score is better.
+        splits: Number of samples of each split; None where not known for certain.
+        bands: How many bands a sample has; None where that differs within the dataset.
+        pixels: Height and width of a sample; None where it differs.
+        metres: Ground size of a pixel; None where it differs.
+        normaliser: The scores that count as 0 and 1; None: computed from the results at hand.
+        defects: What is known to be wrong with the published files.
+    """
+
+    task: Task
+    classes: int | None = None
+    metric: str
+    meaning: str
+    direction: Literal["max", "min"] = "max"
+    splits: dict[Literal["train", "val", "test"], int] | None = None
+    bands: int | None = None
+    pixels: int | None = None
+    metres: float | None = None
+    normaliser: tuple[float, float] | None = None
+    defects: tuple[str, ...] = ()
+
+    @property
+    def scale(self) -> Scale | None:
+        """The normaliser as worst and best."""
+        return None if self.normaliser is None else Scale(*self.normaliser)
+
+
+class SuiteBackbone(Section):
+    """How a leaderboard shows a backbone."""
+
+    name: str
+    size: str | None = None
+
+
+class PublishedResults(Section):
+    """A published results file, known by its content."""
+
+    title: str
+    sha256: str
+
+
+class Suite(Section):
+    """A benchmark as data.
+
+    Attributes:
+        name: How commands call it.
+        title: How people call it.
+        reference: The paper.
+        seeds: How many repeats a submission needs for each backbone and dataset; None: any.
+        tracks: Track → its title. The first is the default of files that name none.
+        groups: Capability group → its datasets.
+        datasets: Dataset → its declaration.
+        backbones: Backbone → how it is shown.
+        published: Results files that count as published baselines.
+        submission: Whether a submission folder is defined for the suite.
+    """
+
+    name: str
+    title: str
+    reference: str
+    seeds: int | None = None
+    tracks: Annotated[dict[str, str], Field(min_length=1)]
+    groups: Annotated[dict[str, tuple[str, ...]], Field(min_length=1)]
+    datasets: Annotated[dict[str, SuiteDataset], Field(min_length=1)]
+    backbones: Annotated[dict[str, SuiteBackbone], Field(default_factory=dict)]
+    published: tuple[PublishedResults, ...] = ()
+    submission: bool = False
+
+    @model_validator(mode="after")
+    def _groups_name_datasets(self) -> Self:
+        for group, members in self.groups.items():
+            strange = [name for name in members if name not in self.datasets]
+            if strange or not members:
+                raise ValueError(f"group {group!r} must list datasets of the suite, not {strange}")
+        return self
+
+    def shown(self, backbone: str) -> str:
+        """A backbone's name for people."""
+        known = self.backbones.get(backbone)
+        return backbone if known is None else known.name
+
+
+def suites() -> dict[str, Path]:
+    """The suites that ship: name → file."""
+    return {path.stem: path for path in sorted((shipped("benchmarks") / "geobench").glob("*.yaml"))}
+
+
+def load_suite(name: str) -> Suite:
+    """A suite that ships, by its name, or one's own, by the path of its YAML.
+
+    Raises:
+        RequestError: There is no such suite, or its file is wrong: all that is wrong with it.
+    """
+    known = suites()
+    path = known.get(name, Path(name))
+    if not path.is_file():
+        raise RequestError(Problem("--suite", f"there is no suite {name!r}.", nearest(name, known)))
+    return parse(Suite, _mapping(path), "")
+
+
+def _mapping(path: Path) -> Mapping[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RequestError(Problem(str(path), f"cannot be read: {error}.")) from None
+    if not isinstance(content, dict):
+        raise RequestError(Problem(str(path), "must hold key: value pairs."))
+    return content
