@@ -52,9 +52,14 @@ def recipe(kind: str = "classification", **changes: Any) -> Recipe:
 
 
 class ArraysData(DataSection):
-    """The arrays last given to `give`."""
+    """Arrays that were given to `give`.
+
+    Attributes:
+        number: Which of them.
+    """
 
     name: Literal["arrays"] = "arrays"
+    number: int
 
 
 @dataclass
@@ -83,7 +88,7 @@ _given: list[Arrays] = []
 
 
 def open_arrays(section: ArraysData) -> Arrays:
-    return _given[-1]
+    return _given[section.number]
 
 
 if "arrays" not in components.datasets.names():
@@ -111,7 +116,7 @@ def give(
         ignore_index=ignore_index,
     )
     _given.append(Arrays(images, targets, info))
-    return {"name": "arrays", "bands": None, "batch_size": 4}
+    return {"name": "arrays", "number": len(_given) - 1, "bands": None, "batch_size": 4}
 
 
 RGB = tuple(Band(name, name, unit="uint8") for name in ("red", "green", "blue"))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import engine_support
 import numpy as np
 import pytest
 import torch
@@ -13,6 +14,7 @@ from engine_support import RGB, give, random_images, recipe
 from torch.nn import functional
 
 from iterate.core import features, fit
+from iterate.core import prepared as prepared_module
 from iterate.core.data.dataset import Band
 from iterate.core.data.dihedral import IDENTITY, Element, apply_each, elements
 from iterate.core.data.loading import PixelSupply, Scaling, chunked
@@ -291,3 +293,12 @@ def test_scaling_is_exact_for_large_numbers() -> None:
     scaling = Scaling(np.array([10_000.0]), np.array([0.5]), (1, 1))
     result = scaling.apply(torch.tensor([[[[10_001]]]], dtype=torch.int32))
     assert result.item() == 2.0
+
+
+def test_a_dataset_is_looked_at_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    section = give(random_images((2, 3, 8, 8)), np.zeros(2, np.int64), RGB, classes=2)
+    before = prepare(recipe(data=section)).data
+    engine_support._given[section["number"]].images[0] = 0
+    assert prepare(recipe(data=section | {"batch_size": 1})).data == before
+    monkeypatch.setattr(prepared_module, "REOPEN_SECONDS", 0.0)
+    assert prepare(recipe(data=section)).data != before

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import cached_property
 
 from iterate.core.check import completed, declaration_of
-from iterate.core.data.dataset import Band, DatasetInfo
+from iterate.core.data.dataset import Band, DatasetInfo, Reader
 from iterate.core.data.open import open_dataset
 from iterate.core.data.store import Pack, cache_folder, pack
+from iterate.core.identity import canonical
 from iterate.core.models.backbones.options import BackboneOptions
-from iterate.core.recipe import Recipe
+from iterate.core.recipe import DataSection, Recipe
 from iterate.core.tasks.declarations import TaskDeclaration
+
+REOPEN_SECONDS = 60.0
+"""How long a process relies on what it saw of a dataset's files."""
+
+_NOT_THE_READERS = ("batch_size", "eval_batch_size", "image_size", "normalisation", "workers")
+_opened: dict[str, tuple[float, Reader, str]] = {}
 
 
 @dataclass(frozen=True)
@@ -69,11 +77,25 @@ def prepare(recipe: Recipe) -> Prepared:
     Raises:
         RequestError: Everything that `iterate.core.check.complete` finds.
     """
-    reader = open_dataset(recipe.data)
+    reader, fingerprint = _open(recipe.data)
     recipe = completed(recipe, reader.info)
-    fingerprint = reader.fingerprint()
     packed = pack(reader, recipe.data.bands, cache_folder(), fingerprint=fingerprint)
     return Prepared(recipe, packed, fingerprint, weights_of(recipe))
+
+
+def _open(section: DataSection) -> tuple[Reader, str]:
+    """The dataset's reader and fingerprint, kept for a while between recipes.
+
+    Looking at every file of a large dataset takes longer than a short trial. What is trained on is
+    the packed copy of the content that the fingerprint names, so a late look cannot mix them up.
+    """
+    options = section.model_dump(mode="json", exclude=set(_NOT_THE_READERS))
+    key = canonical(options)
+    opened = _opened.get(key)
+    if opened is None or time.monotonic() - opened[0] > REOPEN_SECONDS:
+        reader = open_dataset(section)
+        opened = _opened[key] = (time.monotonic(), reader, reader.fingerprint())
+    return opened[1], opened[2]
 
 
 def weights_of(recipe: Recipe) -> str:
