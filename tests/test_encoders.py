@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from iterate.core.errors import RequestError
 from iterate.core.models.encoders import configurations as known
+from iterate.core.models.encoders import statistics
 from iterate.core.models.encoders.clay import Clay, load_clay, place_code, time_code
 from iterate.core.models.encoders.codes import sincos
 from iterate.core.models.encoders.configurations import HubFile
@@ -20,6 +21,7 @@ from iterate.core.models.encoders.dofa import Dofa, load_dofa
 from iterate.core.models.encoders.prithvi import Prithvi, load_prithvi
 from iterate.core.models.encoders.satmae import SatMae, load_satmae
 from iterate.core.models.encoders.terramind import TerraMind, load_terramind
+from iterate.core.models.encoders.tokens import drop_rates
 
 PAIR = ("S2L2A", "S1GRD")
 # Parameters and tensors of the public implementations, without classification heads.
@@ -46,6 +48,13 @@ COUNTS: dict[str, tuple[Any, Callable[[Any], nn.Module], int, int]] = {
     "satmae large": (known.SATMAE_LARGE, SatMae, 24 * (12 * 1024**2 + 13 * 1024) + 773_888, 300),
 }
 
+STATISTICS = {
+    "prithvi 1": statistics.PRITHVI_V1_STATISTICS,
+    "prithvi 2": statistics.PRITHVI_V2_STATISTICS,
+    "satmae": statistics.SATMAE_STATISTICS,
+    **statistics.TERRAMIND_STATISTICS,
+    **statistics.CLAY_STATISTICS,
+}
 SMALL: dict[str, Callable[[], nn.Module]] = {
     "prithvi": lambda: Prithvi(replace(known.PRITHVI_V2_TINY_TL, width=48, depth=2), frames=2),
     "terramind plain": lambda: TerraMind(
@@ -147,6 +156,15 @@ def test_prithvi_maps_hold_frame_after_frame() -> None:
     assert grid[0, 48:, 3, 5].unique().item() == 1 + 98 + 3 * 14 + 5
 
 
+@pytest.mark.parametrize("name", STATISTICS)
+def test_statistics_are_of_the_model_s_own_bands(name: str) -> None:
+    found = STATISTICS[name]
+    assert len(found.bands) == len(found.mean) == len(found.std) > 0
+    assert not found.wavelengths or len(found.wavelengths) == len(found.bands)
+    assert all(deviation > 0 for deviation in found.std)
+    assert found.unit in {"dn", "uint8", "db", "metre", "unknown"}
+
+
 def test_codes_are_sines_then_cosines() -> None:
     code = sincos(torch.tensor([3.0], dtype=torch.float64), 4)[0].tolist()
     expected = [math.sin(3), math.sin(0.03), math.cos(3), math.cos(0.03)]
@@ -171,6 +189,20 @@ def test_the_order_in_which_modalities_are_given_does_not_matter() -> None:
         one = model({"S2L2A": optical, "S1GRD": radar})[-1]
         other = model({"S1GRD": radar, "S2L2A": optical})[-1]
     torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
+
+
+def test_stochastic_depth_rises_from_the_first_block_to_the_last() -> None:
+    assert drop_rates(0.4, 3) == pytest.approx([0, 0.2, 0.4])
+    assert drop_rates(0.4, 1) == [0]
+    torch.manual_seed(0)
+    reduced = replace(known.TERRAMIND_V1_TINY, width=48, depth=2)
+    model = TerraMind(reduced, ("DEM",), drop_path=1 - 1e-9).train()
+    images = torch.randn(2, 1, 32, 32)
+    first, last = model(images)
+    # The last block is left out, but for its norm; the first is not.
+    torch.testing.assert_close(last, model.encoder_norm(first))
+    first, last = model.eval()(images)
+    assert not torch.allclose(last, model.encoder_norm(first))
 
 
 def test_modalities_are_left_out_at_the_rate_and_never_all() -> None:

@@ -14,7 +14,7 @@ from encoders_support import numbers, weight
 from iterate.core.errors import RequestError
 from iterate.core.models.encoders.codes import table_2d
 from iterate.core.models.encoders.configurations import SATMAE_BASE
-from iterate.core.models.encoders.satmae import SatMae, load_satmae
+from iterate.core.models.encoders.satmae import SatMae, eight_bit, load_satmae
 
 # 384 = 256 of the group and 128 of the place.
 REDUCED = replace(SATMAE_BASE, width=384, depth=2, heads=6)
@@ -98,6 +98,17 @@ def test_the_autoencoder_s_file_loads_without_its_decoder() -> None:
     load_satmae(target, published, "pretrain.pth")
     for name, tensor in source.state_dict().items():
         assert torch.equal(target.state_dict()[name], tensor), name
+
+
+def test_pixels_are_cut_to_eight_bits_around_the_mean() -> None:
+    images = torch.zeros(1, 10, 1, 5)
+    # B02: 1184.38 and 650.28; B12: 1247.92 and 1087.60.
+    images[0, 0, 0] = torch.tensor([1184.38, 1184.38 + 650.28, 1184.38 - 3 * 650.28, 9999, 0])
+    images[0, 9, 0, 0] = 1247.92 - 1087.60
+    pixels = eight_bit(images) * 255
+    expected = [127, 191, 0, 255, int((0.5 - 1184.38 / (4 * 650.28)) * 255)]
+    assert pixels[0, 0, 0].tolist() == pytest.approx(expected)
+    assert pixels[0, 9, 0, 0].item() == pytest.approx(63)
 
 
 def test_other_numbers_of_bands_are_refused() -> None:

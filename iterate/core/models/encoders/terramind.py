@@ -25,6 +25,7 @@ from iterate.core.models.encoders.configurations import (
 from iterate.core.models.encoders.tokens import (
     WHERE,
     check_channels,
+    drop_rates,
     grid_of,
     pool,
     run_blocks,
@@ -65,7 +66,7 @@ class TerraMind(nn.Module):
         self.modalities = _checked(modalities)
         self.merging = merging
         self.modality_dropout = modality_dropout
-        width, depth = configuration.width, configuration.depth
+        width = configuration.width
         self.encoder_embeddings = nn.ModuleDict(
             {
                 (known := TERRAMIND_MODALITIES[name]).key: ImageEmbedding(
@@ -77,10 +78,8 @@ class TerraMind(nn.Module):
         if merging == "concat":
             self.missing_mod_token = nn.Parameter(torch.zeros(width))
         self.encoder = nn.ModuleList(
-            TerraMindBlock(
-                width, configuration.heads, configuration.gated, drop_path * index / (depth - 1)
-            )
-            for index in range(depth)
+            TerraMindBlock(width, configuration.heads, configuration.gated, rate)
+            for rate in drop_rates(drop_path, configuration.depth)
         )
         self.encoder_norm = FixedBiasNorm(width)
 

@@ -27,10 +27,15 @@ def vit_blocks(
         drop_path: Rate of stochastic depth at the last block, rising linearly from 0.
     """
     norm: Any = partial(nn.LayerNorm, eps=eps)
-    rates = [drop_path * index / max(1, depth - 1) for index in range(depth)]
     return nn.ModuleList(
-        Block(width, heads, qkv_bias=True, norm_layer=norm, drop_path=rate) for rate in rates
+        Block(width, heads, qkv_bias=True, norm_layer=norm, drop_path=rate)
+        for rate in drop_rates(drop_path, depth)
     )
+
+
+def drop_rates(last: float, depth: int) -> list[float]:
+    """Rates of stochastic depth (Huang et al., 2016) that rise linearly from 0 to `last`."""
+    return [last * index / max(1, depth - 1) for index in range(depth)]
 
 
 def run_blocks(blocks: nn.ModuleList, norm: nn.Module | None, tokens: Tensor) -> list[Tensor]:

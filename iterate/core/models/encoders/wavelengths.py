@@ -65,9 +65,10 @@ def band_wavelengths(wavelengths: Tensor | Sequence[float], images: Tensor) -> T
     """
     given = torch.as_tensor(wavelengths, dtype=torch.float32, device=images.device)
     check_channels(images, given.numel(), "the list of wavelengths")
-    # 100 µm is beyond thermal infrared; 1 m in µm is beyond radar. Nanometres land in between.
+    # Nanometres of visible light are above 100; thermal infrared in µm is below.
     wrong = given[(given <= 0) | (given > 100)]
     if wrong.numel():
         what = f"wavelengths must be in µm above 0, but got {wrong.tolist()}."
-        raise RequestError(Problem(WHERE, what, "Divide nanometres by 1000."))
+        hint = "Divide nanometres by 1000; radar bands take the model's stand-ins below 10."
+        raise RequestError(Problem(WHERE, what, hint))
     return given
