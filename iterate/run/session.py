@@ -14,7 +14,7 @@ from iterate.core.files import Locked, lock
 from iterate.run.folders import claim_folder
 from iterate.run.mirroring import Tracker
 from iterate.run.outcome import write_results
-from iterate.run.storage import open_storage
+from iterate.run.storage import opened_storage
 from iterate.search.cluster import check_local, cluster
 from iterate.search.jobs import Job, Train
 from iterate.search.ledger import Ledger
@@ -108,8 +108,10 @@ def run_studies(
     display = display or Silent()
     wanted = [study.resources for study in studies]
     check_local(settings.ray, wanted)
-    with own_folder(settings.folder):
-        storage = open_storage(settings.storage, settings.folder)
+    with (
+        own_folder(settings.folder),
+        opened_storage(settings.storage, settings.folder) as storage,
+    ):
         ledgers = [
             Ledger(study, storage, study_folder(settings, study), settings.began)
             for study in studies

@@ -13,8 +13,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
 
+from iterate.core.check import declaration_of
 from iterate.core.identity import seed_for
-from iterate.core.prepared import declaration_of
 from iterate.core.recipe import Recipe
 from iterate.search.budget import failing_for_one_reason
 from iterate.search.ledger import Ledger
