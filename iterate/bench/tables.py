@@ -1,0 +1,165 @@
+"""A leaderboard as JSON, CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from iterate.bench.rows import DatasetRow, GroupFindings, GroupRow, Leaderboard
+from iterate.core.files import replacing, write_json
+
+DASH = "–"
+
+
+def json_rows(board: Leaderboard) -> list[dict[str, Any]]:
+    """Every group's and every dataset's rows, flat.
+
+    Each has backbone, track, group, value, published_error, bootstrap_sd, low and high in points.
+    ``kind`` is ``"group"`` or ``"dataset"``; the group of a dataset's row is the dataset's name,
+    and it has the raw mean, sd, sem and interval besides.
+    """
+    names = {entry.label: board.suite.shown(entry.backbone) for entry in board.entries}
+    groups = [{"kind": "group", **asdict(row), "name": names[row.backbone]} for row in board.groups]
+    datasets = [
+        {"kind": "dataset", **asdict(row), "group": row.dataset, "name": names[row.backbone]}
+        for row in board.datasets
+    ]
+    return [*groups, *datasets]
+
+
+def json_board(board: Leaderboard) -> dict[str, Any]:
+    """All of a leaderboard as plain JSON types."""
+    return {
+        "suite": board.suite.name,
+        "normaliser": {
+            "source": board.source,
+            "scales": {name: [one.worst, one.best] for name, one in board.normaliser.items()},
+        },
+        "notes": list(board.notes),
+        "rows": json_rows(board),
+        "findings": [asdict(one) for one in board.findings],
+    }
+
+
+def csv_text(rows: Sequence[GroupRow] | Sequence[DatasetRow]) -> str:
+    """Rows as CSV; absent is empty."""
+    if not rows:
+        return ""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(asdict(rows[0])), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        cells = asdict(row)
+        if "missing" in cells:
+            cells["missing"] = " ".join(cells["missing"])
+        writer.writerow(cells)
+    return text.getvalue()
+
+
+def markdown(board: Leaderboard) -> str:
+    """For people: a table of groups for each track, with intervals, and what they show."""
+    lines = [f"# {board.suite.title}", ""]
+    lines += [f"> {note}" for note in board.notes]
+    for track, title in board.suite.tracks.items():
+        rows = [row for row in board.groups if row.track == track]
+        if rows:
+            lines += ["", f"## {title}", "", *_groups(board, rows)]
+            lines += ["", "### Raw scores", "", *_raw(board, track)]
+            lines += _alike([one for one in board.findings if one.track == track])
+    lines += ["", LEGEND]
+    return "\n".join(lines) + "\n"
+
+
+LEGEND = (
+    "Points are normalised scores × 100. In brackets: the 95 % interval over training seeds of the "
+    "interquartile mean over the group's datasets. The ± of published leaderboards is not shown: "
+    "it is the standard error of 100 bootstrap rounds and ten times too small for a sampling error."
+)
+
+
+def _groups(board: Leaderboard, rows: Sequence[GroupRow]) -> list[str]:
+    used = [group for group in board.suite.groups if any(row.group == group for row in rows)]
+    cells = {(row.backbone, row.group): row for row in rows}
+    lines = [_line(["backbone", *used]), _line(["---", *["---:"] * len(used)])]
+    for label in order(rows):
+        found = [cells.get((label, group)) for group in used]
+        lines.append(_line([label, *(_interval(row) for row in found)]))
+    return lines
+
+
+def order(rows: Sequence[GroupRow]) -> list[str]:
+    """Backbones by their value on the first group, those without one after it."""
+    first = rows[0].group if rows else ""
+    values = {row.backbone: row.value for row in rows if row.group == first}
+    labels = list(dict.fromkeys(row.backbone for row in rows))
+    missing = float("-inf")
+    return sorted(
+        labels, key=lambda label: -(v if (v := values.get(label)) is not None else missing)
+    )
+
+
+def _interval(row: GroupRow | None) -> str:
+    if row is None or row.value is None:
+        return DASH
+    if row.low is None or row.high is None:
+        return f"{row.value:.1f}"
+    return f"{row.value:.1f} [{row.low:.1f}, {row.high:.1f}]"
+
+
+def _raw(board: Leaderboard, track: str) -> list[str]:
+    rows = [row for row in board.datasets if row.track == track]
+    used = [name for name in board.suite.datasets if any(row.dataset == name for row in rows)]
+    cells = {(row.backbone, row.dataset): row for row in rows}
+    lines = [_line(["backbone", *used]), _line(["---", *["---:"] * len(used)])]
+    for label in dict.fromkeys(row.backbone for row in rows):
+        found = [cells.get((label, name)) for name in used]
+        lines.append(_line([label, *(_mean(row) for row in found)]))
+    return lines
+
+
+def _mean(row: DatasetRow | None) -> str:
+    if row is None:
+        return DASH
+    return f"{row.mean:.4f}" if row.sd is None else f"{row.mean:.4f} (sd {row.sd:.4f})"
+
+
+def _alike(findings: Sequence[GroupFindings]) -> list[str]:
+    lines = ["", "### Cannot be told apart (95 %, Holm-corrected)"] if findings else []
+    for one in findings:
+        lines += ["", f"{one.group}:", ""]
+        lines += [f"- {', '.join(names)}" for names in one.alike] or ["- every pair differs"]
+    return lines
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def write_board(board: Leaderboard, folder: Path, page: str) -> list[Path]:
+    """Write every form of a leaderboard into a folder.
+
+    Args:
+        board: The leaderboard.
+        folder: Made if need be.
+        page: The HTML page.
+
+    Returns:
+        The files.
+    """
+    texts = {
+        "leaderboard.md": markdown(board),
+        "leaderboard.csv": csv_text(board.groups),
+        "datasets.csv": csv_text(board.datasets),
+        "leaderboard.html": page,
+    }
+    for name, text in texts.items():
+        with replacing(folder / name) as part:
+            part.write_text(text, encoding="utf-8")
+    write_json(folder / "leaderboard.json", json_board(board))
+    scales = {name: [one.worst, one.best] for name, one in board.normaliser.items()}
+    write_json(folder / "normaliser.json", scales)
+    return [folder / name for name in (*texts, "leaderboard.json", "normaliser.json")]
