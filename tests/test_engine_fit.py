@@ -227,6 +227,7 @@ def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
         fit.test(recipe(seed=1), tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
 def test_moved_weights_and_other_readers_are_the_same_run_and_other_weights_are_not(
     tmp_path: Path,
 ) -> None:
@@ -273,6 +274,7 @@ def test_the_confusion_matrix_agrees_with_the_scores(tmp_path: Path) -> None:
     assert scores["test/accuracy"] == pytest.approx(np.trace(counts) / 12)
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
 def test_processes_that_read_ahead_change_nothing(tmp_path: Path) -> None:
     alone = list(fit.epochs(recipe(), tmp_path / "a"))
     helped = list(fit.epochs(recipe(data={"workers": 1}), tmp_path / "b"))

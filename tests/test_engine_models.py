@@ -307,3 +307,14 @@ def test_a_frozen_model_takes_no_gradient_in_its_backbone() -> None:
     assert all(value.grad is None for value in model.backbone.parameters())
     assert not any(part.training for part in model.backbone.modules())
     assert model.decoder.training
+
+
+def test_parameters_that_a_backbone_fixes_stay_fixed() -> None:
+    prepared = prepared_with((64, 64), backbone={"name": "test_vit", "weights": "none"})
+    shared = shared_backbone(prepared)
+    shared.fixed = frozenset({"model.pos_embed"})
+    for freeze in (True, False):
+        one = Model(shared, nn.Identity(), 1, freeze)
+        wanted = {name: parameter.requires_grad for name, parameter in one.named_parameters()}
+        assert not wanted["backbone.model.pos_embed"]
+        assert wanted["backbone.model.blocks.0.attn.qkv.weight"] is not freeze

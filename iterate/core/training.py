@@ -64,7 +64,9 @@ class Training:
         device = self.fabric.device
         if optimise:
             samples = len(self.supply("train"))
-            self._drop_single = any(isinstance(part, _BATCH_NORM) for part in task.modules())
+            self._drop_single = any(
+                isinstance(part, _BATCH_NORM) and part.training for part in task.modules()
+            )
             course = self._course(samples, 1)
             self.steps_per_epoch = len(course.chunks)
             scheduler = components.schedulers.get(self.recipe.scheduler.name).load()
@@ -162,7 +164,8 @@ class Training:
         supply = self.supply(split)
         course = evaluation_course(self.prepared, supply)
         self.task.eval()
-        with torch.inference_mode():
+        # Not inference mode: what a model keeps from one forward to the next must be trainable.
+        with torch.no_grad():
             for batch in supply.batches(course.chunks, None):
                 self.task.validation_step(batch)
         self.confusion = self.module.scores.matrix()

@@ -34,7 +34,7 @@ class Model(nn.Module):
         self.multiple = multiple
         self.freeze = freeze
         if backbone is not None:
-            backbone.requires_grad_(not freeze)
+            backbone.train_parameters(wanted=not freeze)
         self.train()
 
     def train(self, mode: bool = True) -> Self:

@@ -53,6 +53,8 @@ def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:
             made: Backbone = build(
                 recipe.model.backbone, prepared.bands, prepared.size, prepared.task.dense, meta
             )
+        named = made.named_parameters()
+        made.fixed = frozenset(name for name, value in named if not value.requires_grad)
         return channels_last(made)
 
     recipe = prepared.recipe

@@ -37,16 +37,23 @@ class Backbone(nn.Module, ABC):
         shape: What `forward` delivers.
         multiple: Sides of the image are padded, at the bottom and right, to multiples of this.
         normalisation: What the weights were trained with; None where that is not declared.
+        fixed: Names of parameters that never train, as the backbone was built.
     """
 
     shape: Shape
     multiple: int
     normalisation: RgbNormalisation | None = None
+    fixed: frozenset[str] = frozenset()
 
     def __init__(self, shape: Shape, multiple: int) -> None:
         super().__init__()
         self.shape = shape
         self.multiple = multiple
+
+    def train_parameters(self, *, wanted: bool) -> None:
+        """Let parameters take gradients or not; those in `fixed` never do."""
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(wanted and name not in self.fixed)
 
     def pad(self, images: Tensor) -> Tensor:
         """Images (n, c, h, w) with their last row and column repeated up to `multiple`."""
