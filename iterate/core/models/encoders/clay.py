@@ -207,7 +207,8 @@ def wavelength_code(wavelengths: Tensor) -> Tensor:
     """
     half = CODE_WIDTH // 2
     steps = torch.arange(half, dtype=wavelengths.dtype, device=wavelengths.device)
-    angles = wavelengths[:, None] / 10000 ** (steps / (half - 1))
+    frequencies = 1.0 / 10000 ** (steps / (half - 1))
+    angles = wavelengths[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
@@ -225,7 +226,8 @@ def scaled_table(
     """
     quarter = width // 4
     steps = torch.arange(quarter, dtype=torch.float32, device=device) / (quarter - 1)
-    frequencies = gsd / 10000 ** (2 * steps / width)
+    # In this order of rounding: the angles run to hundreds, where single precision is coarse.
+    frequencies = 1.0 / 10000 ** (2 * steps / width) * gsd
     rows, columns = (
         torch.arange(side, dtype=torch.float32, device=device)[:, None] * frequencies
         for side in grid

@@ -31,7 +31,7 @@ class WeightGenerator(nn.Module):
         super().__init__()
         self.name = name
         layer = nn.TransformerEncoderLayer(
-            CODE_WIDTH, _HEADS, _INNER, dropout=0.0, activation="gelu", batch_first=True
+            CODE_WIDTH, _HEADS, _INNER, dropout=0.0, activation="gelu"
         )
         encoder = nn.TransformerEncoder(layer, num_layers=1, enable_nested_tensor=False)
         self.add_module(name, encoder)
@@ -52,7 +52,7 @@ class WeightGenerator(nn.Module):
             (bands, outputs) weights and the (width,) bias, both unscaled.
         """
         sequence = torch.cat([self.weight_tokens, codes, self.bias_token])
-        written = self.get_submodule(self.name)(sequence[None])[0]
+        written = self.get_submodule(self.name)(sequence)
         weights = self.fc_weight(written[_TOKENS:-1] + codes)
         return weights, self.fc_bias(written[-1])
 
