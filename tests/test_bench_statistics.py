@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import optimize, stats
+from scipy import integrate, optimize, stats
 
 from iterate.bench.statistics import published
 from iterate.bench.statistics.comparisons import alike, compare, holm, ranks
@@ -116,7 +116,7 @@ def population_iqm(cdf: Sequence[stats.rv_continuous]) -> float:
     grid = np.linspace(low, high, 20001)
     mixture = np.mean([part.cdf(grid) for part in cdf], axis=0)
     # By parts: the mean of x between the quartiles is x F(x) there, less the integral of F.
-    inner = high * 0.75 - low * 0.25 - float(np.trapezoid(mixture, grid))
+    inner = high * 0.75 - low * 0.25 - float(integrate.trapezoid(mixture, grid))
     return 2 * inner
 
 

@@ -144,7 +144,7 @@ def _details(title: str, rows: Sequence[GroupRow]) -> Table:
     for row in sorted(rows, key=lambda row: (row.rank is None, row.rank)):
         name = escape(row.backbone) + (" [dim]published[/]" if row.published else "")
         if row.value is None:
-            table.add_row("", name, "–", f"[dim]lacks {escape(', '.join(row.missing))}[/]", "", "")
+            table.add_row("", f"{name} [dim]lacks {escape(', '.join(row.missing))}[/]", "–")
             continue
         table.add_row(
             f"{row.rank} ({row.rank_low}–{row.rank_high})",
