@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -57,11 +58,19 @@ def cpus() -> int:
 
 def _connect(address: str) -> None:
     try:
+        _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         what = f"no Ray cluster answers at {address!r} ({str(error).splitlines()[0]})."
         hint = "Start one with `ray start --head`, or leave ray.address out to use this machine."
         raise RequestError(Problem("ray.address", what, hint)) from error
+
+
+def _knock(address: str) -> None:
+    """Find out in seconds that nobody listens; Ray would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
 
 
 def _check(
