@@ -2,73 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-
-from iterate.bench.rows import GroupRow
-
-# Half-way room for whiskers beyond 0 and 100, in points.
-_STEP = 20
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, floor, log10
 
 
-def interval_plot(rows: Sequence[GroupRow], name: Callable[[str, bool], str]) -> str:
+@dataclass(frozen=True)
+class Drawn:
+    """One line of an interval plot.
+
+    Attributes:
+        name: HTML.
+        value: Where the mark stands.
+        error: Half the dark bar: a standard error; None for no bar.
+        low: Left end of the interval; None for none.
+        high: Its right end.
+        rank: Its place.
+        rank_low: The best place it might have; None where not known.
+        rank_high: The worst.
+    """
+
+    name: str
+    value: float
+    error: float | None
+    low: float | None
+    high: float | None
+    rank: int
+    rank_low: int | None = None
+    rank_high: int | None = None
+
+
+def interval_plot(rows: Sequence[Drawn], digits: int, within: Sequence[float] = ()) -> str:
     """One line a backbone: rank, name, interval on a common axis, figures.
 
     Args:
-        rows: With values, best first.
-        name: A backbone's name as HTML, and whether it is a published baseline.
+        rows: Best first.
+        digits: Behind the point of the figures.
+        within: What the axis shall contain besides the rows.
     """
-    low, high = _range(rows)
-    ticks = range(low, high + 1, _STEP)
-    grid = "".join(
-        f'<line class="grid" x1="{_at(t, low, high)}" x2="{_at(t, low, high)}" y1="0" y2="22"/>'
-        for t in ticks
-    )
-    marks = "".join(f'<span style="left:{_at(t, low, high)}">{t}</span>' for t in ticks)
-    lines = "".join(_line(row, low, high, grid, name) for row in rows)
-    axis = f'<span></span><span></span><div class="axis">{marks}</div><span></span>'
-    scale = f'<div class="scale">{axis}</div>'
-    return f'<div class="plot">{lines}{scale}</div>'
-
-
-def _range(rows: Sequence[GroupRow]) -> tuple[int, int]:
-    """Whole steps around everything that is drawn, at least 0 to 100."""
     ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
-    low, high = min([0.0, *ends]), max([100.0, *ends])
-    return int(low // _STEP) * _STEP, -int(-high // _STEP) * _STEP
+    ticks = _ticks(min([*ends, *within]), max([*ends, *within]))
+    low, high = ticks[0], ticks[-1]
+    places = max(0, -floor(log10(ticks[1] - ticks[0]) + 1e-9))
+    marks = "".join(
+        f'<span style="left:{_at(tick, low, high)}">{tick:.{places}f}</span>' for tick in ticks
+    )
+    lines = "".join(_line(row, low, high, digits) for row in rows)
+    axis = f'<span></span><span></span><div class="axis">{marks}</div><span></span>'
+    style = f"--parts:{len(ticks) - 1}"
+    return f'<div class="plot" style="{style}">{lines}<div class="scale">{axis}</div></div>'
 
 
-def _at(value: float, low: int, high: int) -> str:
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers, four to ten of them, that enclose what is drawn."""
+    span = (high - low) or abs(high) or 1.0
+    power = 10.0 ** floor(log10(span / 4))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if span / (m * power) <= 6)
+    first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
+    return [step * i for i in range(first, max(last, first + 1) + 1)]
+
+
+def _at(value: float, low: float, high: float) -> str:
     return f"{100 * (value - low) / (high - low):.2f}%"
 
 
-def _line(row: GroupRow, low: int, high: int, grid: str, name: Callable[[str, bool], str]) -> str:
-    value = row.value or 0.0
-    drawn = [grid]
-    told = f"{value:.1f}"
+def _line(row: Drawn, low: float, high: float, digits: int) -> str:
+    drawn = []
+    told = f"{row.value:.{digits}f}"
     if row.low is not None and row.high is not None:
         drawn.append(_segment("whisker", row.low, row.high, low, high))
-        told += f" <span>[{row.low:.1f}, {row.high:.1f}]</span>"
-    if row.bootstrap_sd is not None:
-        drawn.append(_segment("sd", value - row.bootstrap_sd, value + row.bootstrap_sd, low, high))
-    at = _at(value, low, high)
+        told += f" <span>[{row.low:.{digits}f}, {row.high:.{digits}f}]</span>"
+    if row.error is not None:
+        drawn.append(_segment("sd", row.value - row.error, row.value + row.error, low, high))
+    at = _at(row.value, low, high)
     drawn.append(f'<line class="centre" x1="{at}" x2="{at}" y1="3" y2="19"/>')
-    label = f"{value:.1f} points"
     return (
-        f'<div><span class="rank">{_rank(row)}</span>'
-        f'<span class="name">{name(row.backbone, row.published)}</span>'
-        f'<svg role="img" aria-label="{label}">{"".join(drawn)}</svg>'
+        f'<div><span class="rank">{_rank(row)}</span><span class="name">{row.name}</span>'
+        f'<svg role="img" aria-label="{row.value:.{digits}f}">{"".join(drawn)}</svg>'
         f'<span class="figure">{told}</span></div>'
     )
 
 
-def _segment(kind: str, start: float, end: float, low: int, high: int) -> str:
+def _segment(kind: str, start: float, end: float, low: float, high: float) -> str:
     return (
         f'<line class="{kind}" x1="{_at(start, low, high)}" x2="{_at(end, low, high)}" '
         'y1="11" y2="11"/>'
     )
 
 
-def _rank(row: GroupRow) -> str:
+def _rank(row: Drawn) -> str:
     if row.rank_low == row.rank_high:
         return f"<b>{row.rank}</b>"
     return f"<b>{row.rank}</b> ({row.rank_low}–{row.rank_high})"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 
-from iterate.bench.plot import interval_plot, share_bars
+from iterate.bench.plot import Drawn, interval_plot, share_bars
 from iterate.bench.rows import DatasetRow, GroupFindings, GroupRow, Leaderboard
 from iterate.bench.tables import DASH, order
 
@@ -96,18 +96,48 @@ def _track(board: Leaderboard, track: str) -> str:
         ]
     else:
         parts.append('<p class="soft">No backbone has every dataset of a group.</p>')
-    scales = {f"{track}-raw": "Raw", f"{track}-normalised": "Normalised"}
-    parts += [
-        "<h2>Datasets</h2>",
-        _choice(f"{track}-scale", scales),
-        _panel(f"{track}-scale", f"{track}-raw", _dataset_table(board, datasets, name, _raw)),
-        _panel(
-            f"{track}-scale",
-            f"{track}-normalised",
-            _dataset_table(board, datasets, name, _normalised),
-        ),
+    return "\n".join([*parts, "<h2>Datasets</h2>", *_datasets(board, datasets, track, name)])
+
+
+def _datasets(
+    board: Leaderboard, rows: Sequence[DatasetRow], track: str, name: _Namer
+) -> list[str]:
+    used = [d for d in board.suite.datasets if any(row.dataset == d for row in rows)]
+    views = {f"{track}-raw": "Raw", f"{track}-normalised": "Normalised", f"{track}-plot": "Drawn"}
+    sets, plots = f"{track}-scale", f"{track}-dataset"
+    drawn = [_choice(plots, {dataset: dataset for dataset in used})]
+    drawn += [_panel(plots, dataset, _dataset_plot(board, rows, dataset, name)) for dataset in used]
+    return [
+        _choice(sets, views),
+        _panel(sets, f"{track}-raw", _dataset_table(used, rows, name, _raw)),
+        _panel(sets, f"{track}-normalised", _dataset_table(used, rows, name, _normalised)),
+        _panel(sets, f"{track}-plot", "\n".join(drawn)),
     ]
-    return "\n".join(parts)
+
+
+def _dataset_plot(
+    board: Leaderboard, rows: Sequence[DatasetRow], dataset: str, name: _Namer
+) -> str:
+    """Raw means with Student's intervals."""
+    declared = board.suite.datasets[dataset]
+    sign = -1 if declared.direction == "max" else 1
+    own = sorted((r for r in rows if r.dataset == dataset), key=lambda row: sign * row.mean)
+    drawn = [
+        Drawn(
+            name(row.backbone, row.published),
+            row.mean,
+            row.sem,
+            row.mean_low,
+            row.mean_high,
+            1 + sum(sign * other.mean < sign * row.mean for other in own),
+        )
+        for row in own
+    ]
+    told = (
+        f"{declared.metric}: {declared.meaning}. "
+        "Mean over seeds, ± its standard error, with Student's 95 % interval."
+    )
+    return f'<p class="soft">{escape(told)}</p><div class="card">{interval_plot(drawn, 4)}</div>'
 
 
 _Namer = Callable[[str, bool], str]
@@ -134,9 +164,22 @@ def _group(
     ranked = sorted((row for row in own if row.value is not None), key=lambda r: -(r.value or 0))
     gaps = [row for row in own if row.value is None]
     members = ", ".join(board.suite.groups[group])
+    drawn = [
+        Drawn(
+            name(row.backbone, row.published),
+            row.value or 0.0,
+            row.bootstrap_sd,
+            row.low,
+            row.high,
+            row.rank or 0,
+            row.rank_low,
+            row.rank_high,
+        )
+        for row in ranked
+    ]
     parts = [
         f'<p class="soft">{escape(members)}</p>',
-        f'<div class="card">{interval_plot(ranked, name)}</div>',
+        f'<div class="card">{interval_plot(drawn, 1, (0.0, 100.0))}</div>',
     ]
     if gaps:
         told = "; ".join(f"{escape(r.backbone)} lacks {escape(', '.join(r.missing))}" for r in gaps)
@@ -188,12 +231,11 @@ def _score(row: GroupRow | None) -> str:
 
 
 def _dataset_table(
-    board: Leaderboard,
+    used: Sequence[str],
     rows: Sequence[DatasetRow],
     name: _Namer,
     cell: Callable[[DatasetRow], str],
 ) -> str:
-    used = [d for d in board.suite.datasets if any(row.dataset == d for row in rows)]
     cells = {(row.backbone, row.dataset): cell(row) for row in rows}
     published = {row.backbone: row.published for row in rows}
     gap = f'<td class="gap">{DASH}</td>'

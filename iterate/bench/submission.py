@@ -126,7 +126,7 @@ def write_submission(
     with tempfile.TemporaryDirectory(dir=out, prefix=f".{FOLDER}.") as scratch:
         draft = Path(scratch) / FOLDER
         draft.mkdir()
-        _write_rows(draft / RESULTS_FILE, rows)
+        write_rows(draft / RESULTS_FILE, rows)
         text = json.dumps(dict(info), indent=2, ensure_ascii=False) + "\n"
         (draft / INFO_FILE).write_text(text, encoding="utf-8")
         problems = check_submission(draft, suite)
@@ -139,7 +139,8 @@ def write_submission(
     return target
 
 
-def _write_rows(path: Path, rows: Sequence[SubmissionRow | Mapping[str, Any]]) -> None:
+def write_rows(path: Path, rows: Sequence[SubmissionRow | Mapping[str, Any]]) -> None:
+    """Write results in the published format, whatever they are; other columns are dropped."""
     found = [row.columns() if isinstance(row, SubmissionRow) else dict(row) for row in rows]
     present = [name for name in (*TEXT, *WHOLE, *REAL) if any(name in row for row in found)]
     with path.open("w", encoding="utf-8", newline="") as handle:

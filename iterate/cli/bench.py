@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,6 +15,7 @@ from iterate.core.errors import DataError, Problem, RequestError, nearest
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from iterate.bench.entries import Entry
     from iterate.bench.rows import GroupRow, Leaderboard
     from iterate.bench.statistics.scores import Scale
     from iterate.bench.suite import Suite
@@ -104,10 +105,12 @@ def _tell(board: Leaderboard, group: str | None, out: Path | None) -> None:
         rows = [row for row in board.groups if row.track == track]
         if not rows:
             continue
-        say(_overview(title, rows))
+        names = {entry.label: _name(board, entry) for entry in board.entries}
+        say(_overview(title, rows, names))
         used = dict.fromkeys(row.group for row in rows if row.value is not None)
         for name in [group] if group is not None else list(used)[:1]:
-            say(_details(f"{title}: {name}", [row for row in rows if row.group == name]))
+            own = [row for row in rows if row.group == name]
+            say(_details(f"{title}: {name}", own, names))
     if out is not None:
         from iterate.bench.report import page
         from iterate.bench.tables import write_board
@@ -116,33 +119,44 @@ def _tell(board: Leaderboard, group: str | None, out: Path | None) -> None:
             say(f"[dim]wrote[/]  {escape(str(path))}")
 
 
-def _overview(title: str, rows: Sequence[GroupRow]) -> Table:
+def _name(board: Leaderboard, entry: Entry) -> str:
+    extra = entry.label[len(entry.backbone) :]
+    mark = "*" if entry.published else ""
+    return escape(board.suite.shown(entry.backbone) + mark + extra)
+
+
+def _plain(title: str) -> Table:
+    from rich import box
     from rich.table import Table
 
-    from iterate.bench.tables import order
-
-    table = Table(title=f"{title} (points)", title_justify="left")
-    table.add_column("backbone", overflow="fold")
-    groups = list(dict.fromkeys(row.group for row in rows))
-    for group in groups:
-        table.add_column(group, justify="right")
-    cells = {(row.backbone, row.group): row.value for row in rows}
-    for label in order(rows):
-        values = [cells.get((label, group)) for group in groups]
-        table.add_row(escape(label), *("–" if v is None else f"{v:.1f}" for v in values))
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.show_edge = False
     return table
 
 
-def _details(title: str, rows: Sequence[GroupRow]) -> Table:
-    from rich.table import Table
+def _overview(title: str, rows: Sequence[GroupRow], names: Mapping[str, str]) -> Table:
+    from iterate.bench.tables import order
 
-    table = Table(title=title, title_justify="left")
-    table.add_column("rank", justify="right")
+    table = _plain(f"{title}, points (* published)")
+    table.add_column("backbone", overflow="ellipsis", no_wrap=True, min_width=20)
+    groups = list(dict.fromkeys(row.group for row in rows))
+    for group in groups:
+        table.add_column(group, justify="right", overflow="fold", min_width=5)
+    cells = {(row.backbone, row.group): row.value for row in rows}
+    for label in order(rows):
+        values = [cells.get((label, group)) for group in groups]
+        table.add_row(names[label], *("–" if v is None else f"{v:.1f}" for v in values))
+    return table
+
+
+def _details(title: str, rows: Sequence[GroupRow], names: Mapping[str, str]) -> Table:
+    table = _plain(title)
+    table.add_column("rank", justify="right", no_wrap=True)
     table.add_column("backbone", overflow="fold")
     for heading in ("score", "95 % interval", "bootstrap sd", "published ±"):
         table.add_column(heading, justify="right")
     for row in sorted(rows, key=lambda row: (row.rank is None, row.rank)):
-        name = escape(row.backbone) + (" [dim]published[/]" if row.published else "")
+        name = names[row.backbone]
         if row.value is None:
             table.add_row("", f"{name} [dim]lacks {escape(', '.join(row.missing))}[/]", "–")
             continue
