@@ -39,13 +39,16 @@ def numbers(name: str, shape: Sequence[int]) -> Array:
 
 
 def weight(name: str, shape: Sequence[int]) -> Tensor:
-    """A parameter of a size that keeps signals at about their size."""
+    """A parameter of a size that keeps signals small.
+
+    Rounding differs between builds of PyTorch in proportion to them.
+    """
     drawn = torch.from_numpy(numbers(name, shape))
     if name.endswith("bias"):
         return 0.2 * drawn
     if not name.endswith("weight"):
         return 0.5 * drawn
-    return 1 + 0.2 * drawn if len(shape) == 1 else drawn / math.sqrt(math.prod(shape[1:]))
+    return 1 + 0.2 * drawn if len(shape) == 1 else 0.5 * drawn / math.sqrt(math.prod(shape[1:]))
 
 
 def fill(module: nn.Module) -> None:
