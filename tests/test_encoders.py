@@ -131,6 +131,14 @@ def test_gradients_reach_all_parameters(name: str) -> None:
     assert untouched == []
 
 
+# Too small a difference to show in every reference.
+@pytest.mark.parametrize(("name", "eps"), [("prithvi", 1e-5), ("dofa", 1e-6), ("satmae", 1e-6)])
+def test_layer_norms_keep_the_authors_epsilon(name: str, eps: float) -> None:
+    norms = [part for part in SMALL[name]().modules() if isinstance(part, nn.LayerNorm)]
+    inside = {norm.eps for norm in norms if norm.normalized_shape != (128,)}
+    assert inside == {eps}
+
+
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("size", [112, 224])
 def test_maps_have_a_cell_a_patch(name: str, size: int) -> None:
