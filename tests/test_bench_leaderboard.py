@@ -21,7 +21,7 @@ from iterate.bench.report import page
 from iterate.bench.results import read_results
 from iterate.bench.rows import GroupRow, Leaderboard
 from iterate.bench.suite import load_suite, suites
-from iterate.bench.tables import json_board
+from iterate.bench.tables import json_board, json_rows
 from iterate.cli.bench import app
 from iterate.core.errors import DataError, RequestError
 
@@ -61,9 +61,9 @@ def test_the_normaliser_comes_exactly_out_of_the_raw_rows(
 def test_the_capability_table_is_that_of_the_leaderboard(published: Leaderboard) -> None:
     table = capability_table()
     found = {
-        (SUITE.shown(row.backbone), row.group): "–" if row.value is None else f"{row.value:.1f}"
-        for row in published.groups
-        if "(" not in row.backbone
+        (row["name"], row["group"]): "–" if row["value"] is None else f"{row['shown_value']:.1f}"
+        for row in json_rows(published)
+        if row["kind"] == "group" and "(" not in row["backbone"]
     }
     expected = {
         (model, group): cell
@@ -137,6 +137,12 @@ def test_the_first_benchs_baselines(shared_data: Find) -> None:
         assert found[key]["mean"] == pytest.approx(mean, abs=1e-9)
         assert found[key]["sd"] == pytest.approx(sd, abs=1e-9)
         assert found[key]["n"] == len(values)
+    less = CliRunner().invoke(
+        app, ["leaderboard", str(path), "--suite", "geobench", "--json", "--fraction", "0.01"]
+    )
+    few = [row for row in json.loads(less.stdout) if row["kind"] == "dataset"]
+    assert len(few) == 36
+    assert all(row["mean"] < found[row["backbone"], row["dataset"]]["mean"] for row in few)
     # The ends of the printed figures' scale, at their four digits.
     scale = load_suite("geobench").datasets["m-NeonTree"].normaliser
     assert scale == pytest.approx((0.4504, 0.5858), abs=5e-5)
@@ -273,6 +279,27 @@ def test_suites_are_whole() -> None:
     assert len(SUITE.groups) == 9
     with pytest.raises(RequestError, match="Did you mean 'geobench-2' or 'geobench'"):
         load_suite("geobench2")
+
+
+def test_a_suite_of_ones_own(tmp_path: Path) -> None:
+    text = (
+        "{name: own, title: Own, reference: none, tracks: {full_ft: Full}, groups: {All: [x]}, "
+        "datasets: {x: {task: regression, metric: RMSE, meaning: error, direction: min}}}"
+    )
+    path = tmp_path / "own.yaml"
+    path.write_text(text, encoding="utf-8")
+    suite = load_suite(str(path))
+    rows = [
+        f"x,RMSE,{0.1 * i + k},{i},{b},100%,full_ft" for k, b in enumerate("ab") for i in (1, 2)
+    ]
+    file = written(tmp_path / "r.csv", rows)
+    entries, notes = entries_of(read_results([file], suite), suite)
+    board = build(entries, suite, notes=notes)
+    assert {row.backbone: row.rank for row in board.groups} == {"a": 1, "b": 2}
+    assert "The results at hand set the scale of x." in board.notes
+    path.write_text(text.replace("[x]", "[y]"), encoding="utf-8")
+    with pytest.raises(RequestError, match="must list datasets of the suite"):
+        load_suite(str(path))
 
 
 class Page(HTMLParser):

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from iterate.bench.entries import Entry
-from iterate.bench.rows import DatasetRow, GroupFindings, GroupRow, Leaderboard
+from iterate.bench.rows import POINTS, DatasetRow, GroupFindings, GroupRow, Leaderboard
 from iterate.bench.statistics import published
 from iterate.bench.statistics.comparisons import Comparison, alike, compare, ranks
 from iterate.bench.statistics.friedman import critical_difference
@@ -17,8 +17,6 @@ from iterate.bench.statistics.intervals import Estimate, mean_estimate, pool_est
 from iterate.bench.statistics.scores import Scale, Scores, iqm, scales
 from iterate.bench.statistics.spread import spread
 from iterate.bench.suite import Suite
-
-POINTS = 100.0
 
 
 def computed_normaliser(entries: Sequence[Entry], suite: Suite) -> dict[str, Scale]:

@@ -16,6 +16,8 @@ from iterate.bench.statistics.scores import Scale
 from iterate.bench.statistics.spread import Spread
 from iterate.bench.suite import Suite
 
+POINTS = 100.0
+
 
 @dataclass(frozen=True)
 class GroupRow:

@@ -9,7 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from iterate.bench.rows import DatasetRow, GroupFindings, GroupRow, Leaderboard
+from iterate.bench.rows import POINTS, DatasetRow, GroupFindings, GroupRow, Leaderboard
+from iterate.bench.statistics.published import shown_error, shown_value
 from iterate.core.files import replacing, write_json
 
 DASH = "–"
@@ -20,15 +21,24 @@ def json_rows(board: Leaderboard) -> list[dict[str, Any]]:
 
     Each has backbone, track, group, value, published_error, bootstrap_sd, low and high in points.
     ``kind`` is ``"group"`` or ``"dataset"``; the group of a dataset's row is the dataset's name,
-    and it has the raw mean, sd, sem and interval besides.
+    and it has the raw mean, sd, sem and interval besides. ``shown_value`` and ``shown_error`` are
+    rounded as leaderboards round them.
     """
     names = {entry.label: board.suite.shown(entry.backbone) for entry in board.entries}
-    groups = [{"kind": "group", **asdict(row), "name": names[row.backbone]} for row in board.groups]
-    datasets = [
-        {"kind": "dataset", **asdict(row), "group": row.dataset, "name": names[row.backbone]}
-        for row in board.datasets
+    rows: list[GroupRow | DatasetRow] = [*board.groups, *board.datasets]
+    return [
+        {
+            "kind": "group" if isinstance(row, GroupRow) else "dataset",
+            **asdict(row),
+            "group": row.group if isinstance(row, GroupRow) else row.dataset,
+            "name": names[row.backbone],
+            "shown_value": None if row.value is None else shown_value(row.value / POINTS),
+            "shown_error": (
+                None if row.published_error is None else shown_error(row.published_error / POINTS)
+            ),
+        }
+        for row in rows
     ]
-    return [*groups, *datasets]
 
 
 def json_board(board: Leaderboard) -> dict[str, Any]:
