@@ -14,7 +14,7 @@ On simulated benchmarks of 4 to 12 datasets with unequal, normal or skewed sprea
 the truth in 93 to 97 % of replications from 10 seeds on. With 5 seeds they contain it in 94 to
 98 %: somewhat too wide where the seeds of several datasets mix at the quartiles, as few seeds say
 little of a spread.
-A percentile bootstrap covers 86 to 90 % at 5 seeds and 89 to 93 % at 10, since drawing n seeds
+A percentile bootstrap covers 86 to 91 % at 5 seeds and 89 to 93 % at 10, since drawing n seeds
 again loses a factor (n − 1)/n of the variance and knows nothing of t quantiles.
 """
 
