@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import hashlib
 import io
 import math
@@ -125,6 +126,12 @@ def table(path: Path) -> tuple[list[str], list[dict[str, str]], str]:
     return header, rows, hashlib.sha256(content).hexdigest()
 
 
+def nearest_column(name: str, header: Sequence[str]) -> str | None:
+    """A hint where a column of the file looks like the one that is missing."""
+    near = difflib.get_close_matches(name, header, n=1)
+    return f"Is it {near[0]!r}?" if near else None
+
+
 def _read(path: Path, suite: Suite) -> ResultsFile:
     header, rows, digest = table(path)
     layout = _GEOBENCH_1 if "model" in header and "backbone" not in header else _GEOBENCH_2
@@ -132,7 +139,7 @@ def _read(path: Path, suite: Suite) -> ResultsFile:
     if missing:
         raise DataError(
             [
-                Problem(str(path), f"has no column {name!r}.", nearest(name, header))
+                Problem(str(path), f"has no column {name!r}.", nearest_column(name, header))
                 for name in missing
             ]
         )

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iterate.bench.results import RESULTS_FILE, table, whole
+from iterate.bench.results import RESULTS_FILE, nearest_column, table, whole
 from iterate.bench.suite import Suite
 from iterate.core.errors import DataError, Problem, RequestError, nearest
 
@@ -177,7 +177,8 @@ def _check_results(path: Path, suite: Suite) -> list[Problem]:
     rows = [(number, row) for number, row in enumerate(lines, start=2) if row]
     missing = [name for name in (*TEXT, *WHOLE, *REAL) if name not in header]
     problems = [
-        Problem(str(path), f"has no column {name!r}.", nearest(name, header)) for name in missing
+        Problem(str(path), f"has no column {name!r}.", nearest_column(name, header))
+        for name in missing
     ]
     if not rows:
         return [*problems, Problem(str(path), "holds no results.")]

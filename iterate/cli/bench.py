@@ -105,7 +105,8 @@ def _tell(board: Leaderboard, group: str | None, out: Path | None) -> None:
         rows = [row for row in board.groups if row.track == track]
         if not rows:
             continue
-        names = {entry.label: _name(board, entry) for entry in board.entries}
+        own_entries = [entry for entry in board.entries if entry.track == track]
+        names = {entry.label: _name(board, entry) for entry in own_entries}
         say(_overview(title, rows, names))
         used = dict.fromkeys(row.group for row in rows if row.value is not None)
         for name in [group] if group is not None else list(used)[:1]:
