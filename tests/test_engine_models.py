@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import numpy as np
 import pytest
 import timm
@@ -318,3 +321,21 @@ def test_parameters_that_a_backbone_fixes_stay_fixed() -> None:
         wanted = {name: parameter.requires_grad for name, parameter in one.named_parameters()}
         assert not wanted["backbone.model.pos_embed"]
         assert wanted["backbone.model.blocks.0.attn.qkv.weight"] is not freeze
+
+
+def test_a_hub_whose_name_does_not_resolve_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def unresolved(*_: Any) -> None:
+        raise socket.gaierror("Name or service not known")
+
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(socket, "getaddrinfo", unresolved)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    prepared = prepared_with((64, 64), backbone={"name": "test_resnet", "weights": "hub"})
+    started = time.monotonic()
+    with pytest.raises(RequestError, match="cannot be fetched from timm/test_resnet"):
+        preflight(prepared.recipe)
+    assert time.monotonic() - started < 20
+    assert not huggingface_hub.constants.HF_HUB_OFFLINE

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from iterate.core.data.dataset import Band
 from iterate.core.errors import Problem, RequestError, nearest
 from iterate.core.models.backbones.base import Backbone, RgbNormalisation
+from iterate.core.models.backbones.hub import failing_fast
 from iterate.core.models.backbones.inflation import RGB, inflate
 from iterate.core.models.backbones.names import PREFIX
 from iterate.core.models.backbones.options import WHERE, TimmOptions
@@ -216,7 +217,8 @@ def _with_weights(options: TimmOptions, arguments: dict[str, Any]) -> nn.Module:
 def _from_hub(options: TimmOptions, arguments: dict[str, Any]) -> nn.Module:
     name = options.name.removeprefix(PREFIX)
     try:
-        model: nn.Module = timm.create_model(name, pretrained=True, **arguments)
+        with failing_fast():
+            model: nn.Module = timm.create_model(name, pretrained=True, **arguments)
     except Exception as error:
         settings = pretrained_settings(options.name)
         place = settings.get("hf_hub_id") or settings.get("url") or "timm's hub"
