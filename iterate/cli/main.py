@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from iterate import __version__
-from iterate.cli import data, fit, hpo, plan, test, ui
+from iterate.cli import bench, data, fit, hpo, plan, test, ui
 from iterate.cli.console import problems_of, say
 from iterate.core.errors import IterateError, RequestError
 
@@ -26,6 +26,7 @@ app.command()(fit.fit)
 app.command()(test.test)
 app.command()(ui.ui)
 app.add_typer(data.app, name="data")
+app.add_typer(bench.app, name="bench")
 
 
 def _version(wanted: bool) -> None:
