@@ -136,9 +136,7 @@ def check_mlflow(folder: Path, count: int) -> None:
             assert [point.step for point in history] == [*range(1, EPOCHS + 1)]
 
 
-@pytest.mark.parametrize(
-    ("kills", "count"), [(2, 4), pytest.param(10, 12, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("kills", "count"), [(2, 4), pytest.param(10, 12, marks=pytest.mark.slow)])
 @pytest.mark.timeout(1500)
 def test_killed_runs_lose_nothing_and_train_nothing_twice(
     tmp_path: Path, kills: int, count: int
