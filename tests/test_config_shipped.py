@@ -79,7 +79,7 @@ def test_a_ready_made_file_composes_alone(name: str) -> None:
 
 def test_the_quick_start_asks_little() -> None:
     study = load_study(FOLDER / "quickstart.yaml")
-    assert (study.config.search.trials, study.config.search.repeats) == (12, 2)
+    assert (study.config.search.trials, study.config.search.repeats) == (12, 3)
     assert study.config.search.scheduler.name == "asha"
     assert study.recipe.data.name == "generated"
     assert study.recipe.to_mapping()["model"]["backbone"]["weights"] == "none"
