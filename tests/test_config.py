@@ -127,7 +127,7 @@ def test_samplers_by_name_or_with_options(load: Load) -> None:
     assert study.config.search.sampler.model_dump() == {"name": "gp", "startup_trials": 10}
     assert study.config.search.scheduler.name == "median"
     asha = load(BASE, "search=asha", "search.scheduler.reduction_factor=4").config.search.scheduler
-    assert asha.model_dump() == {"name": "asha", "min_epochs": 2, "reduction_factor": 4}
+    assert asha.model_dump() == {"name": "asha", "min_epochs": 3, "reduction_factor": 4}
 
 
 # --- who wins ---------------------------------------------------------------------------------
