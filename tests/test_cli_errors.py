@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from iterate.cli.main import main
-from iterate.core.data.generated import GeneratedData, open_generated
+from iterate.core.data.generated import GeneratedData, generate
 
 BASE = {
     "defaults": [
@@ -38,7 +38,7 @@ BASE = {
 def dataset(tmp_path: Path) -> Path:
     """A small dataset in GeoBench format that a test may damage."""
     folder = tmp_path / "small"
-    open_generated(GeneratedData(kind="classification", samples=(12, 6, 6), size=16, root=folder))
+    generate(GeneratedData(kind="classification", samples=(12, 6, 6), size=16), folder)
     return folder
 
 

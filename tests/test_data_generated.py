@@ -38,7 +38,7 @@ def test_one_seed_gives_one_set_of_bytes(tmp_path: Path, kind: Any) -> None:
         section = GeneratedData(
             kind=kind, samples=(9, 2, 2), size=20, seed=seed, root=tmp_path / folder
         )
-        open_dataset(section)
+        open_dataset(section).names("train")
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert names == sorted(path.name for path in (tmp_path / "b").iterdir())
     for name in names:
@@ -52,10 +52,13 @@ def test_it_lies_in_the_cache_under_a_name_of_its_content_and_is_drawn_once(
 ) -> None:
     section = GeneratedData(samples=(2, 1, 1), size=16)
     first = open_generated(section)
+    assert not (tmp_path / "cache/generated").exists()  # a plan needs no pixels
+    first.names("train")
     (folder,) = (tmp_path / "cache/generated").glob("[!.]*")
     assert folder.name == first.info.name
     stamp = (folder / "train_00000.hdf5").stat().st_mtime_ns
     assert open_generated(section).fingerprint() == first.fingerprint()
+    assert open_generated(section).info == first.info
     assert (folder / "train_00000.hdf5").stat().st_mtime_ns == stamp
     other = open_generated(section.model_copy(update={"size": 17}))
     assert other.info.name != first.info.name
@@ -63,7 +66,7 @@ def test_it_lies_in_the_cache_under_a_name_of_its_content_and_is_drawn_once(
 
 def test_a_folder_with_another_dataset_is_refused(tmp_path: Path) -> None:
     section = GeneratedData(samples=(2, 1, 1), size=16, root=tmp_path / "set")
-    open_generated(section)
+    open_generated(section).names("train")
     with pytest.raises(RequestError, match=r"set: holds 'generated-classification-\w+', not"):
         open_generated(section.model_copy(update={"seed": 1}))
 

@@ -103,7 +103,9 @@ def generate(
         {"kind": kind, "samples": (train, val, test), "size": size, "seed": seed, "root": out},
     )
     run(section, out)
-    _tell(open_generated(section).info, out, json)
+    reader = open_generated(section)
+    reader.names("train")  # draws it, if it is not there yet
+    _tell(reader.info, out, json)
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from iterate.core.data.cache import cache_folder
-from iterate.core.data.dataset import SPLITS, Reader, Split
+from iterate.core.data.dataset import SPLITS, DatasetInfo, Reader, Sample, Split
 from iterate.core.data.geobench_v1 import GeoBenchV1, GeoBenchV1Data
 from iterate.core.data.geobench_v1_writer import NewDataset, writing
 from iterate.core.data.scenes import COVERS, mosaic, scene, with_intrusion
@@ -34,6 +36,9 @@ _INTRUSION = 0.35
 _PATIENCE_SECONDS = 600.0
 
 
+_LICENCE = "CC0-1.0"
+
+
 class GeneratedData(DataSection):
     """A dataset that is drawn when it is first used.
 
@@ -54,7 +59,7 @@ class GeneratedData(DataSection):
 
 
 def open_generated(section: GeneratedData) -> Reader:
-    """Open a generated dataset, drawing it first where it is not there yet.
+    """Open a generated dataset; one that is not there yet is drawn when it is first read.
 
     Processes that want the same dataset at once wait for the one that draws it.
 
@@ -64,13 +69,53 @@ def open_generated(section: GeneratedData) -> Reader:
     """
     root = section.root.expanduser() if section.root is not None else _default_root(section)
     if not (root / "dataset.json").exists():
-        _generate_once(section, root)
+        return _Undrawn(section, root)
+    return _drawn(section, root)
+
+
+def _drawn(section: GeneratedData, root: Path) -> Reader:
     options = section.model_dump(include=set(DataSection.model_fields) - {"name"})
     reader = GeoBenchV1(GeoBenchV1Data(root=root, **options))
     if reader.info.name != dataset_name(section):
         what = f"holds {reader.info.name!r}, not {dataset_name(section)!r}."
         raise RequestError(Problem(str(root), what, "Name another folder in data.root."))
     return reader
+
+
+class _Undrawn:
+    """A dataset that is declared and not drawn yet: a plan needs no pixels."""
+
+    def __init__(self, section: GeneratedData, root: Path) -> None:
+        self._section, self._root = section, root
+        self.info = DatasetInfo(
+            name=dataset_name(section),
+            task=section.kind,
+            classes=tuple(COVERS if section.kind == "classification" else _MOSAIC_COVERS),
+            bands=BANDS,
+            sizes=dict(zip(SPLITS, section.samples, strict=True)),
+            height=section.size,
+            width=section.size,
+            licence=_LICENCE,
+            source=_source(section),
+        )
+
+    @cached_property
+    def _reader(self) -> Reader:
+        _generate_once(self._section, self._root)
+        return _drawn(self._section, self._root)
+
+    def names(self, split: Split) -> Sequence[str]:
+        return self._reader.names(split)
+
+    def read(self, name: str, bands: Sequence[str]) -> Sample:
+        return self._reader.read(name, bands)
+
+    def fingerprint(self) -> str:
+        return self._reader.fingerprint()
+
+
+def _source(section: GeneratedData) -> str:
+    return f"generated, edition {EDITION}, seed {section.seed}"
 
 
 def dataset_name(section: GeneratedData) -> str:
@@ -90,8 +135,8 @@ def generate(section: GeneratedData, out: Path) -> None:
         task=section.kind,
         classes=covers,
         bands=BANDS,
-        licence="CC0-1.0",
-        source=f"generated, edition {EDITION}, seed {section.seed}",
+        licence=_LICENCE,
+        source=_source(section),
     )
     with writing(out, dataset, section.seed) as writer:
         for split, count in zip(SPLITS, section.samples, strict=True):
