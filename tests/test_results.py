@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from pool_support import make_study
 
 from iterate.core.errors import RequestError
+from iterate.core.models.backbones.options import TimmOptions
 from iterate.core.reports import EpochReport
 from iterate.run.storage import open_storage
 from iterate.search.jobs import Progress
@@ -136,3 +139,22 @@ def test_interrupted_jobs_are_handed_out_again_with_their_parameters(
     # What was recorded before counts once, whatever the worker replays.
     continued.record(again.key, Progress((report,)))
     assert continued.history("trial")[0].intermediate_values == {1: 0.4}
+
+
+def test_a_question_holds_the_content_of_weights_rather_than_their_place(tmp_path: Path) -> None:
+    """Moving a file changes nothing; another file under the same name changes the question."""
+
+    def question(file: Path) -> dict[str, Any]:
+        study = make_study()
+        backbone = TimmOptions(name="resnet10t", weights=str(file))
+        model = study.recipe.model.model_copy(update={"backbone": backbone})
+        recipe = study.recipe.model_copy(update={"model": model})
+        return replace(study, recipe=recipe).question()
+
+    file, moved = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    file.write_bytes(b"first")
+    moved.write_bytes(b"first")
+    first = question(file)
+    assert question(moved) == first
+    file.write_bytes(b"second")
+    assert question(file) != first

@@ -12,6 +12,7 @@ from iterate.core.data.open import open_dataset
 from iterate.core.errors import Problem, RequestError
 from iterate.core.objective import Objective
 from iterate.core.parsing import parse
+from iterate.core.prepared import weights_of
 from iterate.core.recipe import Recipe
 from iterate.search.settings import ResourceSettings, SearchSettings
 from iterate.search.space import Point, Space
@@ -84,11 +85,15 @@ class Study:
     def question(self) -> dict[str, Any]:
         """What makes this study itself: two runs continue each other only if it is the same.
 
-        The budget is no part of it, and neither is where the data lie: their content is.
+        The budget is no part of it, and neither is where data and weights lie or how many
+        processes read them: the content is.
         """
         recipe = self.recipe.to_mapping()
-        recipe["data"].pop("root", None)
+        for how in ("root", "workers"):
+            recipe["data"].pop(how, None)
         recipe.pop("seed")
+        if weights := weights_of(self.recipe):
+            recipe["model"]["backbone"]["weights"] = weights
         return {"recipe": recipe, "space": self.space.to_mapping(), "data": self.data}
 
 
