@@ -74,7 +74,7 @@ def test_a_short_name_that_means_different_bands_on_different_sensors_is_not_gue
 def test_the_other_names_or_the_request_tell_the_sensor() -> None:
     assert describe(["B05", "B8A"])[0].common == "red_edge_1"
     assert describe(["B5", "05 - NIR"])[0].common == "nir"
-    assert describe(["B5"], sensor="landsat-8")[0] == Band("B5", "nir", 0.865)
+    assert describe(["B5"], sensor="landsat-8")[0] == Band("B5", "nir", 0.865, sensor="landsat-8")
 
 
 def test_a_common_name_reaches_a_sensor_s_band_and_back() -> None:

@@ -167,6 +167,7 @@ def test_the_pickled_attribute_is_plain_for_anyone(tmp_path: Path) -> None:
     assert details["bands_order"] == ["B02"]
     assert details["B02"]["band_info"] == {
         "name": "B02", "common": "blue", "wavelength": 0.49, "unit": "unknown",
+        "sensor": "sentinel-2",
     }  # fmt: skip
 
 

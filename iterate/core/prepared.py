@@ -12,6 +12,7 @@ from iterate.core.data.open import open_dataset
 from iterate.core.data.store import Pack, cache_folder, pack
 from iterate.core.identity import canonical
 from iterate.core.models.backbones.options import BackboneOptions
+from iterate.core.models.inputs import Inputs
 from iterate.core.recipe import DataSection, Recipe
 from iterate.core.tasks.declarations import TaskDeclaration
 
@@ -58,6 +59,13 @@ class Prepared:
         """(height, width) of the images the model takes."""
         resized = self.recipe.data.image_size
         return (resized, resized) if resized else (self.info.height, self.info.width)
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the backbone is built for."""
+        info, height = self.info, self.size[0]
+        metres = None if info.metres is None else info.metres * info.height / height
+        return Inputs(self.bands, self.size, self.task.dense, info.frames, metres)
 
     @cached_property
     def identity(self) -> str:

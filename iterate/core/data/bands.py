@@ -135,7 +135,9 @@ def _describe(name: str, sensor: str | None) -> Band:
         found = tuple(known for known in found if known.sensor in (sensor, ANY)) or found
     if len({known.common for known in found}) != 1:
         return Band(name)
-    return Band(name, found[0].common, found[0].wavelength)
+    known = found[0]
+    recorded_by = None if known.sensor == ANY else known.sensor
+    return Band(name, known.common, known.wavelength, sensor=recorded_by)
 
 
 def guess_unit(band: Band, dtype: npt.DTypeLike, largest: float | None = None) -> str:

@@ -24,12 +24,15 @@ class Band:
         wavelength: Centre in micrometres; None where it means nothing (radar, elevation).
         unit: ``"dn"`` (reflectance × 10,000), ``"reflectance"``, ``"uint8"``, ``"db"``,
             ``"linear"``, ``"metre"``, ``"probability"`` or ``"unknown"``.
+        sensor: What recorded it: ``"sentinel-2-l2a"``, ``"sentinel-1"``, ``"aerial"``; None where
+            the files do not say. It tells apart bands of one common name.
     """
 
     name: str
     common: str | None = None
     wavelength: float | None = None
     unit: str = "unknown"
+    sensor: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,14 @@ class DatasetInfo:
     Attributes:
         name: The dataset's name, such as ``"m-eurosat"``.
         task: A name from the task registry: ``"classification"``, ``"segmentation"``.
-        classes: Class names in the order of their indices.
+        classes: Class names in the order of their indices; the one quantity of a regression.
         bands: All bands it can deliver.
         sizes: Number of samples of each split.
         height: Rows of a sample in pixels.
         width: Columns of a sample in pixels.
-        ignore_index: The mask value that no metric or loss counts.
+        frames: Dates of a sample; with more than one, its images have an axis for them.
+        metres: Ground size of a pixel; None where it is unknown or differs.
+        ignore_index: The mask value that no metric or loss counts. In a regression NaN is ignored.
         notes: What the reader corrected, for people and for the record.
         licence: The dataset's licence, where its files say.
         source: Where the data come from, where its files say.
@@ -57,10 +62,27 @@ class DatasetInfo:
     sizes: dict[Split, int]
     height: int
     width: int
+    frames: int = 1
+    metres: float | None = None
     ignore_index: int = 255
     notes: tuple[str, ...] = ()
     licence: str | None = None
     source: str | None = None
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """The objects of a sample.
+
+    Attributes:
+        corners: (objects, 4) float32: left, top, right, bottom in pixels.
+        labels: (objects,) int64 class indices.
+        masks: (objects, height, width) of 0 and 1; None where only boxes are known.
+    """
+
+    corners: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    masks: npt.NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,13 +91,19 @@ class Sample:
 
     Attributes:
         name: Its identifier in the dataset.
-        image: (bands, height, width) in the files' own type and units.
-        target: A class index, a (height, width) integer mask, or a (classes,) array of 0 and 1.
+        image: (bands, height, width), or (bands, frames, height, width) of a dataset with several
+            dates, in the files' own type and units.
+        target: A class index, a (height, width) integer mask, a (classes,) array of 0 and 1, a
+            (height, width) floating-point map, or objects.
+        dates: Year and day of the year of each frame; None where unknown.
+        place: Latitude and longitude of its centre in degrees; None where unknown.
     """
 
     name: str
     image: npt.NDArray[Any]
-    target: int | npt.NDArray[np.integer[Any]]
+    target: int | npt.NDArray[Any] | Boxes
+    dates: tuple[tuple[int, int], ...] | None = None
+    place: tuple[float, float] | None = None
 
 
 class Reader(Protocol):

@@ -31,6 +31,7 @@ class BandEntry(Section):
     common: str | None = None
     wavelength: float | None = None
     unit: str = "unknown"
+    sensor: str | None = None
 
 
 class DatasetFile(Section):

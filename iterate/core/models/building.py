@@ -50,9 +50,7 @@ def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:
         build = components.backbones.get(recipe.model.backbone.name).load()
         # Whoever asks first may be inferring; tensors made then could never be trained.
         with torch.inference_mode(mode=False):
-            made: Backbone = build(
-                recipe.model.backbone, prepared.bands, prepared.size, prepared.task.dense, meta
-            )
+            made: Backbone = build(recipe.model.backbone, prepared.inputs, meta)
         named = made.named_parameters()
         made.fixed = frozenset(name for name, value in named if not value.requires_grad)
         return channels_last(made)

@@ -13,6 +13,19 @@ from iterate.core.models.shapes import Shape, padded
 
 
 @dataclass(frozen=True)
+class Context:
+    """Where and when images were taken, for backbones that take it into account.
+
+    Attributes:
+        dates: (n, frames, 2) year and day of the year; None, or NaN for a sample, where unknown.
+        places: (n, 2) latitude and longitude in degrees; likewise.
+    """
+
+    dates: Tensor | None = None
+    places: Tensor | None = None
+
+
+@dataclass(frozen=True)
 class RgbNormalisation:
     """How 8-bit images were normalised in pretraining: (x / 255 − mean) / std.
 
@@ -28,10 +41,9 @@ class RgbNormalisation:
 class Backbone(nn.Module, ABC):
     """Turns normalised images into features.
 
-    A backbone's entry in the registry names a callable ``build(options, bands, size, dense,
-    meta)`` that returns one: `bands` are the `Band` records of the input's channels, `size` its
-    (height, width), `dense` asks for feature maps instead of one vector, and `meta` builds it
-    without weights or memory on PyTorch's meta device.
+    A backbone's entry in the registry names a callable ``build(options, inputs, meta)`` that
+    returns one: `inputs` is an `iterate.core.models.inputs.Inputs`, and `meta` builds it without
+    weights or memory on PyTorch's meta device.
 
     Attributes:
         shape: What `forward` delivers.
@@ -64,8 +76,8 @@ class Backbone(nn.Module, ABC):
         return functional.pad(images, (0, right, 0, below), mode="replicate")
 
     @abstractmethod
-    def forward(self, images: Tensor) -> Any:
-        """Features of images (n, bands, height, width).
+    def forward(self, images: Tensor, context: Context | None = None) -> Any:
+        """Features of images (n, bands, height, width), or (n, bands, frames, height, width).
 
         Returns:
             (n, width), or a list of (n, channels, height, width) as `shape` declares.

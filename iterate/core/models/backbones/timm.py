@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,14 +11,14 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from iterate.core.data.dataset import Band
 from iterate.core.errors import Problem, RequestError, nearest
-from iterate.core.models.backbones.base import Backbone, RgbNormalisation
+from iterate.core.models.backbones.base import Backbone, Context, RgbNormalisation
 from iterate.core.models.backbones.hub import failing_fast
 from iterate.core.models.backbones.inflation import RGB, inflate
 from iterate.core.models.backbones.names import PREFIX
 from iterate.core.models.backbones.options import WHERE, TimmOptions
 from iterate.core.models.backbones.weights import read_weights
+from iterate.core.models.inputs import Inputs
 from iterate.core.models.shapes import Maps, Pooled, Shape, padded
 
 NAME = "model.backbone.name"
@@ -61,24 +60,22 @@ class TimmBackbone(Backbone):
         self.plain = isinstance(plan.shape, Maps) and plan.shape.plain
         self.normalisation = plan.normalisation
 
-    def forward(self, images: Tensor) -> Tensor | list[Tensor]:
+    def forward(self, images: Tensor, context: Context | None = None) -> Tensor | list[Tensor]:  # noqa: ARG002
         """See `Backbone.forward`."""
         return _features(self.model, self.pad(images), self.levels, self.plain)
 
 
-def build(
-    options: TimmOptions, bands: Sequence[Band], size: tuple[int, int], dense: bool, meta: bool
-) -> TimmBackbone:
+def build(options: TimmOptions, inputs: Inputs, meta: bool) -> TimmBackbone:
     """Build a timm model as a backbone; see `Backbone` for the arguments.
 
     Raises:
         RequestError: The tag, the weights, the bands or the image size do not fit the model.
     """
-    plan = plan_for(options.name, size, dense)
+    plan = plan_for(options.name, inputs.size, inputs.dense)
     arguments: dict[str, Any] = {"drop_path_rate": options.drop_path} if options.drop_path else {}
     if plan.fixed:
-        arguments["img_size"] = padded(size, plan.multiple)
-    channels = len(RGB) if options.pretrained else len(bands)
+        arguments["img_size"] = padded(inputs.size, plan.multiple)
+    channels = len(RGB) if options.pretrained else len(inputs.bands)
     arguments["in_chans"] = channels
     with torch.device("meta" if meta else "cpu"):
         if options.pretrained and not meta:
@@ -86,8 +83,8 @@ def build(
         else:
             model = _create(options.name, num_classes=0, **arguments)
     if options.pretrained:
-        inflate(model, _input_layers(model), bands)
-    if dense and hasattr(model, "prune_intermediate_layers"):
+        inflate(model, _input_layers(model), inputs.bands)
+    if inputs.dense and hasattr(model, "prune_intermediate_layers"):
         keep_norm = isinstance(plan.shape, Maps) and plan.shape.plain
         prune: Any = model.prune_intermediate_layers
         prune(list(plan.levels), prune_norm=not keep_norm)
