@@ -17,8 +17,9 @@ from iterate.core import features, fit
 from iterate.core import prepared as prepared_module
 from iterate.core.data.dataset import Band
 from iterate.core.data.dihedral import IDENTITY, Element, apply_each, elements
-from iterate.core.data.loading import PixelSupply, Scaling, chunked
+from iterate.core.data.loading import PixelSupply, chunked
 from iterate.core.data.normalisation import scaling_of
+from iterate.core.data.scaling import Scaling
 from iterate.core.errors import RequestError
 from iterate.core.models.building import shared_backbone
 from iterate.core.preflight import preflight
@@ -290,7 +291,7 @@ def test_features_are_not_kept_where_that_costs_more_than_it_saves(
 
 
 def test_scaling_is_exact_for_large_numbers() -> None:
-    scaling = Scaling(np.array([10_000.0]), np.array([0.5]), (1, 1))
+    scaling = Scaling.affine(np.array([10_000.0]), np.array([0.5]), (1, 1))
     result = scaling.apply(torch.tensor([[[[10_001]]]], dtype=torch.int32))
     assert result.item() == 2.0
 

@@ -3,63 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from iterate.core import shelf
 from iterate.core.batch import Batch
 from iterate.core.data.dataset import Split
 from iterate.core.data.dihedral import Element, apply_each
+from iterate.core.data.scaling import Scaling
 from iterate.core.data.store import Pack
 
 Indices = npt.NDArray[np.int64]
 
 ON_DEVICE_BYTES = 2 * shelf.GIB
 """Splits up to this size are held on the GPU whole."""
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """(x − shift) / scale for each band, then resizing.
-
-    Attributes:
-        shift: (bands,) in the unit of the pixels.
-        scale: (bands,), above 0.
-        size: (height, width) of the images that leave.
-    """
-
-    shift: npt.NDArray[np.float64]
-    scale: npt.NDArray[np.float64]
-    size: tuple[int, int]
-
-    def apply(self, raw: Tensor) -> Tensor:
-        """Pixels (n, bands, h, w) of any type as normalised float32 (n, bands, height, width).
-
-        The channels of a pixel lie together in memory (see `building.channels_last`).
-        """
-        shape = (1, -1, 1, 1)
-        shift = torch.from_numpy(self.shift).to(raw.device, torch.float32).view(shape)
-        scale = torch.from_numpy(1 / self.scale).to(raw.device, torch.float32).view(shape)
-        images = (raw.float() - shift) * scale
-        if tuple(images.shape[-2:]) != self.size:
-            images = functional.interpolate(
-                images, size=self.size, mode="bilinear", align_corners=False
-            )
-        return images.contiguous(memory_format=torch.channels_last)
-
-    def resize_masks(self, masks: Tensor) -> Tensor:
-        """Masks (n, h, w) as int64 (n, height, width), by the nearest pixel."""
-        if tuple(masks.shape[-2:]) == self.size:
-            return masks.long()
-        whole = masks[:, None].float()
-        return functional.interpolate(whole, size=self.size, mode="nearest-exact")[:, 0].long()
 
 
 class Supply(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from iterate.core.data.loading import Scaling
+from iterate.core.data.scaling import Scaling
 from iterate.core.errors import Problem, RequestError
 from iterate.core.models.backbones.base import Backbone
 from iterate.core.models.backbones.inflation import RGB
@@ -23,9 +23,9 @@ def scaling_of(prepared: Prepared, backbone: Backbone) -> Scaling:
     how = prepared.recipe.data.normalisation
     bands = len(prepared.bands)
     if how == "dataset":
-        return Scaling(prepared.pack.mean, prepared.pack.std, prepared.size)
+        return Scaling.affine(prepared.pack.mean, prepared.pack.std, prepared.size)
     if how == "none":
-        return Scaling(np.zeros(bands), np.ones(bands), prepared.size)
+        return Scaling.affine(np.zeros(bands), np.ones(bands), prepared.size)
     return _of_backbone(prepared, backbone)
 
 
@@ -41,7 +41,7 @@ def _of_backbone(prepared: Prepared, backbone: Backbone) -> Scaling:
         raise RequestError(Problem(WHERE, what, hint))
     mean, std = (_by_band(prepared, values) for values in
                  (backbone.normalisation.mean, backbone.normalisation.std))  # fmt: skip
-    return Scaling(255 * mean, 255 * std, prepared.size)
+    return Scaling.affine(255 * mean, 255 * std, prepared.size)
 
 
 def _by_band(
