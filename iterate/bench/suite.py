@@ -55,6 +55,24 @@ class SuiteDataset(Section):
         return None if self.normaliser is None else Scale(*self.normaliser)
 
 
+class SuiteMetric(Section):
+    """How a run's own test metric becomes the score that results files hold.
+
+    Attributes:
+        of: The engine's name: ``miou``.
+        factor: The score is ``offset + factor × value``.
+        offset: See `factor`.
+    """
+
+    of: str
+    factor: float = 1.0
+    offset: float = 0.0
+
+    def score(self, value: float) -> float:
+        """The score of the engine's value."""
+        return self.offset + self.factor * value
+
+
 class SuiteBackbone(Section):
     """How a leaderboard shows a backbone."""
 
@@ -83,6 +101,8 @@ class Suite(Section):
         backbones: Backbone → how it is shown.
         published: Results files that count as published baselines.
         submission: Whether a submission folder is defined for the suite.
+        protocol: The protocol of its runs unless another is named.
+        metrics: A dataset's metric → how a run of ours gives it.
     """
 
     name: str
@@ -95,6 +115,8 @@ class Suite(Section):
     backbones: Annotated[dict[str, SuiteBackbone], Field(default_factory=dict)]
     published: tuple[PublishedResults, ...] = ()
     submission: bool = False
+    protocol: str = "quick"
+    metrics: Annotated[dict[str, SuiteMetric], Field(default_factory=dict)]
 
     @model_validator(mode="after")
     def _groups_name_datasets(self) -> Self:
