@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from iterate.config.protocol import ProtocolSection
 from iterate.core.errors import Problem, RequestError
 from iterate.core.parsing import Chosen, collect
 from iterate.core.recipe import Recipe
@@ -24,6 +25,8 @@ class SearchConfig(Recipe):
     Attributes:
         name: Names the study, its folder and its runs.
         note: For people: what this study is to find out.
+        bench: What else a protocol says, for `iterate bench`; a search of one dataset passes it
+            by.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
@@ -32,6 +35,7 @@ class SearchConfig(Recipe):
     resources: ResourceSettings = ResourceSettings()
     ray: RaySettings = RaySettings()
     tracking: TrackingSettings = TrackingSettings()
+    bench: ProtocolSection = ProtocolSection()
 
     def recipe(self) -> Recipe:
         """The recipe alone."""

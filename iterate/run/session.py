@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,8 +96,16 @@ def run_studies(
     settings: RunSettings,
     display: Display | None = None,
     train: Train = train_job,
+    conclude: Callable[[Sequence[Ledger]], None] | None = None,
 ) -> RunResult:
     """Run all studies in one pool until each is finished; the same call continues a stopped run.
+
+    Args:
+        studies: With different names.
+        settings: What they share.
+        display: Shows the run to people.
+        train: What trains a job.
+        conclude: Called with all ledgers once every study is finished, their storage still open.
 
     Raises:
         RequestError: The folder cannot be written or is in use, a study asks another question
@@ -123,6 +131,8 @@ def run_studies(
                 with cluster(settings.ray, wanted), shown(display, ledgers):
                     run_pool(ledgers, train, [display, tracker])
             summary, artifacts = write_results(ledgers, settings.folder)
+            if conclude is not None:
+                conclude(ledgers)
             tracker.end(ledgers, artifacts)
         finally:
             backlog = tracker.close()

@@ -228,7 +228,7 @@ class Ledger:
         else:
             point = self.point(self.history("trial")[trial.user_attrs["of"]])
             index = trial.user_attrs["index"]
-        seed = seed_for(self.study.name, self.study.settings.seed, kind, index)
+        seed = self._seed(kind, index)
         trial.set_user_attr("seed", seed)
         try:
             recipe = self.study.recipe_at(point, seed).to_mapping()
@@ -241,6 +241,13 @@ class Ledger:
         last_epoch = max(frozen.intermediate_values, default=0)
         self._running[job.key] = Run(job, trial, last_epoch)
         return job
+
+    def _seed(self, kind: Kind, index: int) -> int:
+        """Fixed by the study's name and the job's place, unless the settings say it."""
+        settings = self.study.settings
+        if kind == "repeat" and index < len(settings.seeds):
+            return settings.seeds[index]
+        return seed_for(self.study.name, settings.seed, kind, index)
 
     # What has happened
 

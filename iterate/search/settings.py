@@ -12,6 +12,7 @@ from iterate.core.section import Component, Section
 
 Positive = Annotated[int, Field(gt=0)]
 Counted = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class TPE(Component):
@@ -135,6 +136,8 @@ class SearchSettings(Section):
         patience: Ends the search once so many finished trials in a row did not improve the best;
             None searches on.
         repeats: Trainings of the best point with further seeds, each tested; 0 tests nothing.
+        seeds: Of the first repeats, in this order; those of further ones, and of trials, follow
+            from the study's name and `seed`.
         seed: Fixes, with the study's name, every point and every training.
         max_failures: Failed trials in a row, from the first on, after which the study ends with
             their reason.
@@ -148,7 +151,8 @@ class SearchSettings(Section):
     hours: Annotated[float, Field(gt=0)] | None = None
     patience: Positive | None = None
     repeats: Counted = 3
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    seeds: tuple[Seed, ...] = ()
+    seed: Seed = 0
     max_failures: Positive = 3
     storage: str | None = None
 

@@ -1,0 +1,33 @@
+"""What a search file says besides a search, so that it can be the protocol of a benchmark."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from iterate.core.section import Section
+
+Words = dict[str, Any]
+"""Key → value, each what ``key=value`` is on the command line; nested mappings are keys too."""
+
+_Empty = Field(default_factory=dict)
+
+
+class ProtocolSection(Section):
+    """How a protocol's recipe differs from task to task, dataset to dataset, backbone to backbone.
+
+    A later one of the three wins over an earlier one, and the command line over all.
+
+    Attributes:
+        track: The suite's track that the results belong to; None: ``frozen`` if the backbone is,
+            else ``full_ft``.
+        tasks: Task → words: ``segmentation: {model/decoder: unet}``.
+        datasets: Dataset of the suite → words.
+        backbones: Name in the leaderboard → its options, and words.
+    """
+
+    track: str | None = None
+    tasks: Annotated[dict[str, Words], _Empty]
+    datasets: Annotated[dict[str, Words], _Empty]
+    backbones: Annotated[dict[str, Words], _Empty]
