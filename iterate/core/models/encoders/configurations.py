@@ -6,31 +6,9 @@ classification heads, of all bands the weights were trained with.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class HubFile:
-    """A published file of weights.
-
-    Attributes:
-        repository: ``owner/name`` on the Hugging Face hub, or ``zenodo.org/records/NUMBER``.
-        filename: Path within the repository.
-        revision: The commit that is pinned; None where none has been verified.
-        sha256: Digest of the whole file; None where none has been verified.
-    """
-
-    repository: str
-    filename: str
-    revision: str | None = None
-    sha256: str | None = None
-
-    @property
-    def sha256_prefix(self) -> str | None:
-        """The digest's first eight digits, where the file's name carries them; else None."""
-        found = re.search(r"-([0-9a-f]{8})\.[a-z]+$", self.filename)
-        return found.group(1) if found else None
+from iterate.core.hub import HubFile as HubFile
 
 
 @dataclass(frozen=True)
