@@ -129,12 +129,34 @@ def test_backbone_normalisation_is_by_band_not_by_position() -> None:
     torch.testing.assert_close(batch.inputs, (torch.from_numpy(images) / 255 - mean) / std)
 
 
-def test_backbone_normalisation_of_reflectance_is_refused() -> None:
+def test_reflectance_becomes_8_bit_as_in_true_colour_images() -> None:
+    """ESA's rule: a reflectance of 0.3558 is 255, and so is what is brighter."""
     bands = tuple(Band(name, name, unit="dn") for name in ("red", "green", "blue"))
+    images = np.array([0, 1000, 3558, 9000], np.uint16).repeat(12).reshape(4, 3, 2, 2)
+    prepared = prepared_with(images, np.zeros(4, np.int64), bands, normalisation="backbone")
+    declared = shared_backbone(prepared, meta=True).normalisation
+    assert declared is not None
+    (batch,) = supplied(prepared).batches([np.arange(4)], None)
+    grey = torch.tensor([0, 1000 / 3558, 1.0, 1.0]).view(4, 1, 1, 1)
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (declared.mean, declared.std))
+    expected = ((grey - mean) / std).expand(-1, -1, 2, 2)
+    torch.testing.assert_close(batch.inputs, expected)
+
+
+def test_a_unit_that_does_not_convert_is_refused_until_the_recipe_states_it() -> None:
+    bands = tuple(Band(name, name, unit="unknown") for name in ("red", "green", "blue"))
     images = random_images((2, 3, 8, 8)).astype(np.uint16)
     prepared = prepared_with(images, np.zeros(2, np.int64), bands, normalisation="backbone")
-    with pytest.raises(RequestError, match=r"data\.normalisation.*'red' \(dn\).*dataset"):
+    with pytest.raises(RequestError, match=r"data\.normalisation.*'red' is unknown and not uint8"):
         preflight(prepared.recipe)
+    data = prepared.recipe.data.model_copy(
+        update={"units": dict.fromkeys(prepared.recipe.data.bands or (), "dn")}
+    )
+    stated = prepared.recipe.model_copy(update={"data": data})
+    assert scaling_of(prepare(stated), shared_backbone(prepare(stated), meta=True)).channels
+    wrong = data.model_copy(update={"units": {"rde": "dn", "green": "dm"}})
+    with pytest.raises(RequestError, match=r"(?s)data\.units.*'rde'.*'red'.*'dm'.*dn,"):
+        prepare(prepared.recipe.model_copy(update={"data": wrong}))
 
 
 def test_resizing_is_bilinear_for_images_and_nearest_for_masks() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from iterate.core import components
-from iterate.core.data.bands import resolve_bands
-from iterate.core.data.dataset import DatasetInfo
+from iterate.core.data.bands import resolve_bands, with_units
+from iterate.core.data.dataset import Band, DatasetInfo
 from iterate.core.data.open import open_dataset
 from iterate.core.errors import Problem, RequestError, nearest
+from iterate.core.models.backbones.matching import Matching, match_bands
 from iterate.core.models.backbones.options import BackboneOptions
 from iterate.core.recipe import Recipe
 from iterate.core.tasks.declarations import TaskDeclaration
@@ -27,7 +28,9 @@ def completed(recipe: Recipe, info: DatasetInfo) -> Recipe:
     problems: list[Problem] = []
     bands = recipe.data.bands
     try:
-        bands = tuple(band.name for band in resolve_bands(bands, info.bands, "data.bands"))
+        chosen = resolve_bands(bands, info.bands, "data.bands")
+        bands = tuple(band.name for band in chosen)
+        matching_of(recipe, chosen)
     except RequestError as error:
         problems += error.problems
     problems += _components(recipe, info) + _weights(recipe)
@@ -38,6 +41,18 @@ def completed(recipe: Recipe, info: DatasetInfo) -> Recipe:
     data = recipe.data.model_copy(update={"bands": bands})
     objective = recipe.objective.model_copy(update={"metric": metric, "mode": mode})
     return recipe.model_copy(update={"data": data, "objective": objective})
+
+
+def matching_of(recipe: Recipe, bands: tuple[Band, ...]) -> Matching:
+    """Which of a dataset's chosen bands goes to which channel of the recipe's backbone.
+
+    Raises:
+        RequestError: They do not fit, or `data.units` is wrong.
+    """
+    options = recipe.model.backbone
+    card = components.backbones.get(options.name, "model.backbone.name").facts.get("card")
+    stated = with_units(bands, recipe.data.units or {}, "data.units")
+    return match_bands(card, stated, options)
 
 
 def _components(recipe: Recipe, info: DatasetInfo) -> list[Problem]:

@@ -6,11 +6,13 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 
-from iterate.core.check import completed, declaration_of
+from iterate.core.check import completed, declaration_of, matching_of
+from iterate.core.data.bands import with_units
 from iterate.core.data.dataset import Band, DatasetInfo, Reader
 from iterate.core.data.open import open_dataset
 from iterate.core.data.store import Pack, cache_folder, pack
 from iterate.core.identity import canonical
+from iterate.core.models.backbones.matching import Matching
 from iterate.core.models.backbones.options import BackboneOptions
 from iterate.core.models.inputs import Inputs
 from iterate.core.recipe import DataSection, Recipe
@@ -19,7 +21,9 @@ from iterate.core.tasks.declarations import TaskDeclaration
 REOPEN_SECONDS = 60.0
 """How long a process relies on what it saw of a dataset's files."""
 
-_NOT_THE_READERS = ("batch_size", "eval_batch_size", "image_size", "normalisation", "workers")
+_NOT_THE_READERS = (
+    *("units", "batch_size", "eval_batch_size", "image_size", "normalisation", "workers"),
+)
 _opened: dict[str, tuple[float, Reader, str]] = {}
 
 
@@ -44,10 +48,29 @@ class Prepared:
         """The dataset's declaration."""
         return self.pack.info
 
+    @cached_property
+    def matching(self) -> Matching:
+        """Which of the dataset's chosen bands goes to which channel of the model."""
+        return matching_of(self.recipe, self.pack.bands)
+
+    @cached_property
+    def stated(self) -> tuple[Band, ...]:
+        """The dataset's chosen bands, with the units that the recipe states."""
+        return with_units(self.pack.bands, self.recipe.data.units or {}, "data.units")
+
+    @property
+    def routes(self) -> list[tuple[str, str] | None]:
+        """Band and unit that fill each channel of the model; None for zeros."""
+        sources = [match.source for match in self.matching.matches]
+        return [
+            None if index is None else (self.stated[index].name, self.stated[index].unit)
+            for index in sources
+        ]
+
     @property
     def bands(self) -> tuple[Band, ...]:
         """The bands the model takes, in order."""
-        return self.pack.bands
+        return self.matching.bands
 
     @property
     def task(self) -> TaskDeclaration:
@@ -65,7 +88,14 @@ class Prepared:
         """What the backbone is built for."""
         info, height = self.info, self.size[0]
         metres = None if info.metres is None else info.metres * info.height / height
-        return Inputs(self.bands, self.size, self.task.dense, info.frames, metres)
+        return Inputs(
+            self.bands,
+            self.size,
+            self.task.dense,
+            info.frames,
+            metres,
+            self.matching.modalities,
+        )
 
     @cached_property
     def identity(self) -> str:

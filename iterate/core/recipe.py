@@ -24,6 +24,9 @@ class DataSection(Component):
 
     Attributes:
         bands: The bands to use, by name and in this order; None takes all.
+        units: The unit of a band's pixels, where the files say none or a wrong one: ``dn``
+            (reflectance × 10,000), ``reflectance``, ``uint8``, ``fraction`` (8 bit ÷ 255), ``db``,
+            ``linear``, ``metre``, … Only ``normalisation: backbone`` needs units.
         batch_size: Samples in a training step.
         eval_batch_size: Samples in an evaluation step; None takes `batch_size`.
         image_size: Height and width in pixels to which samples are resized (bilinear for images,
@@ -34,6 +37,7 @@ class DataSection(Component):
     """
 
     bands: tuple[str, ...] | None = None
+    units: dict[str, str] | None = None
     batch_size: Positive = 32
     eval_batch_size: Positive | None = None
     image_size: Positive | None = None

@@ -7,14 +7,15 @@ Landsat 8 handbook) in micrometres; the full names are those of GeoBench v1's fi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from iterate.core.data.dataset import Band
+from iterate.core.data.units import UNITS
 from iterate.core.errors import Problem, RequestError, nearest
 
 SENTINEL_2, LANDSAT_8, ANY = "sentinel-2", "landsat-8", "any"
@@ -197,6 +198,28 @@ def resolve_bands(
     if problems:
         raise RequestError(problems)
     return tuple(found)
+
+
+def with_units(bands: Sequence[Band], units: Mapping[str, str], where: str) -> tuple[Band, ...]:
+    """The bands, some of them in units that a person states.
+
+    Raises:
+        RequestError: A name is no band's, or a unit is unknown; all are named.
+    """
+    problems: list[Problem] = []
+    stated: dict[str, str] = {}
+    for name, unit in units.items():
+        try:
+            (band,) = resolve_bands([name], tuple(bands), where)
+            stated[band.name] = unit
+        except RequestError as error:
+            problems += [replace(problem, where=where) for problem in error.problems]
+        if unit not in UNITS:
+            hint = nearest(unit, UNITS) or f"Legal: {', '.join(UNITS)}."
+            problems.append(Problem(f"{where}.{name}", f"there is no unit {unit!r}.", hint))
+    if problems:
+        raise RequestError(problems)
+    return tuple(replace(band, unit=stated.get(band.name, band.unit)) for band in bands)
 
 
 def match(name: str, available: Sequence[Band]) -> tuple[Band, ...]:

@@ -1,54 +1,86 @@
-"""How a recipe's pixels are normalised."""
+"""How a recipe's pixels become what its backbone takes."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
 from iterate.core.data.scaling import Scaling
+from iterate.core.data.units import Channel, converted
 from iterate.core.errors import Problem, RequestError
 from iterate.core.models.backbones.base import Backbone
 from iterate.core.models.backbones.inflation import RGB
+from iterate.core.models.backbones.matching import Match
 from iterate.core.prepared import Prepared
 
 WHERE = "data.normalisation"
+_HINT = "Choose normalisation: dataset."
 
 
 def scaling_of(prepared: Prepared, backbone: Backbone) -> Scaling:
-    """What `data.normalisation` asks for.
+    """What `data.normalisation` asks for, for each channel of the backbone.
 
     Raises:
-        RequestError: It is ``backbone``, and the bands are not 8-bit or the backbone declares
-            nothing.
+        RequestError: It is ``backbone``, and the backbone declares nothing, or bands are not in a
+            unit that converts into what it declares.
     """
     how = prepared.recipe.data.normalisation
-    bands = len(prepared.bands)
-    if how == "dataset":
-        return Scaling.affine(prepared.pack.mean, prepared.pack.std, prepared.size)
-    if how == "none":
-        return Scaling.affine(np.zeros(bands), np.ones(bands), prepared.size)
-    return _of_backbone(prepared, backbone)
+    matches = prepared.matching.matches
+    if how == "backbone":
+        channels = _as_in_pretraining(prepared, backbone)
+    elif how == "dataset":
+        mean, std = prepared.pack.mean, prepared.pack.std
+        channels = [
+            Channel(None)
+            if match.source is None
+            else Channel(match.source, shift=mean[match.source], scale=std[match.source])
+            for match in matches
+        ]
+    else:
+        channels = [Channel(match.source) for match in matches]
+    return Scaling(tuple(channels), prepared.size)
 
 
-def _of_backbone(prepared: Prepared, backbone: Backbone) -> Scaling:
-    hint = "Choose normalisation: dataset."
-    if backbone.normalisation is None:
-        what = "the backbone does not declare how its training images were normalised."
-        raise RequestError(Problem(WHERE, what, hint))
-    foreign = [band for band in prepared.bands if band.unit != "uint8"]
+def _as_in_pretraining(prepared: Prepared, backbone: Backbone) -> list[Channel]:
+    channels: list[Channel] = []
+    foreign: dict[str, str] = {}
+    unknown: list[str] = []
+    for match in prepared.matching.matches:
+        normal, wanted = _normal(match, backbone)
+        if match.source is None:
+            channels.append(Channel(None))
+            continue
+        stored = prepared.stated[match.source]
+        if normal is None:
+            unknown.append(stored.name)
+            continue
+        channel = converted(replace(normal, source=match.source), stored.unit, wanted)
+        if channel is None:
+            foreign[stored.name] = f"{stored.name!r} is {stored.unit} and not {wanted}"
+        else:
+            channels.append(channel)
+    problems = []
+    if unknown:
+        what = "the backbone does not declare how its training images were normalised"
+        which = "." if len(unknown) == len(prepared.matching.matches) else f" in {unknown}."
+        problems.append(Problem(WHERE, what + which, _HINT))
     if foreign:
-        units = ", ".join(f"{band.name!r} ({band.unit})" for band in foreign[:5])
-        what = f"the backbone's normalisation is one of 8-bit pixels, but bands are not: {units}."
-        raise RequestError(Problem(WHERE, what, hint))
-    mean, std = (_by_band(prepared, values) for values in
-                 (backbone.normalisation.mean, backbone.normalisation.std))  # fmt: skip
-    return Scaling.affine(255 * mean, 255 * std, prepared.size)
+        what = f"bands are in units that do not convert: {'; '.join(foreign.values())}."
+        hint = f"{_HINT} If the files' units are wrong, state them in data.units."
+        problems.append(Problem(WHERE, what, hint))
+    if problems:
+        raise RequestError(problems)
+    return channels
 
 
-def _by_band(
-    prepared: Prepared, values: tuple[float, float, float]
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """A red, green or blue band takes its own value, any other the mean of the three."""
-    mean = float(np.mean(values))
-    return np.array(
-        [values[RGB.index(b.common)] if b.common in RGB else mean for b in prepared.bands]
+def _normal(match: Match, backbone: Backbone) -> tuple[Channel | None, str]:
+    """What pretraining did to a channel's pixels, and in which unit it took them."""
+    if match.normal is not None or backbone.normalisation is None:
+        return match.normal, match.band.unit
+    # A model of photographs: red, green and blue take their own values, others the mean of all.
+    mean, std = (
+        values[RGB.index(match.band.common)] if match.band.common in RGB else float(np.mean(values))
+        for values in (backbone.normalisation.mean, backbone.normalisation.std)
     )
+    return Channel(None, shift=255 * mean, scale=255 * std), "uint8"

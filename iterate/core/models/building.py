@@ -75,14 +75,16 @@ def backbone_key(prepared: Prepared) -> str:
     recipe = prepared.recipe
     options = recipe.model.backbone.model_dump(mode="json")
     options["weights"] = prepared.weights
+    added = options.get("extra") == "random"
     return canonical(
         {
             "options": options,
             # Random weights differ from seed to seed.
-            "seed": recipe.seed if prepared.weights in ("", "none") else None,
+            "seed": recipe.seed if prepared.weights in ("", "none") or added else None,
             "bands": [[band.name, band.common, band.wavelength] for band in prepared.bands],
             "size": prepared.size,
             "dense": prepared.task.dense,
+            "inputs": [prepared.inputs.frames, prepared.inputs.metres, prepared.inputs.modalities],
         }
     )
 

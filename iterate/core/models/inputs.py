@@ -17,6 +17,8 @@ class Inputs:
         dense: Whether feature maps are wanted instead of one vector.
         frames: Dates of a sample.
         metres: Ground size of a pixel of these images; None where it is unknown.
+        modalities: Which of its modalities it is given, and how many channels each has; empty
+            for a backbone that declares none.
     """
 
     bands: tuple[Band, ...]
@@ -24,3 +26,4 @@ class Inputs:
     dense: bool
     frames: int = 1
     metres: float | None = None
+    modalities: tuple[tuple[str, int], ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -49,6 +49,22 @@ class BackboneOptions(Component):
         except DataError as error:
             what, hint = error.problems[0].what, "Name an existing file, or 'hub', or 'none'."
             raise RequestError(Problem(WHERE, f"{self.weights} {what}", hint)) from None
+
+
+class MatchedOptions(BackboneOptions):
+    """A backbone whose channels have a meaning; see `iterate.core.models.backbones.matching`.
+
+    Attributes:
+        missing: What a channel gets for which the dataset has no band: ``refuse`` is an error,
+            ``zero`` gives zeros after normalisation, ``nearest`` the band of nearest wavelength.
+        extra: What becomes of bands the backbone has no channel for: ``drop`` leaves them out,
+            ``refuse`` is an error, ``random`` adds channels with seeded random weights.
+        modalities: The modalities to use, in this order; None takes those the dataset fills.
+    """
+
+    missing: Literal["refuse", "zero", "nearest"] = "refuse"
+    extra: Literal["drop", "refuse", "random"] = "drop"
+    modalities: tuple[str, ...] | None = None
 
 
 class TimmOptions(BackboneOptions):
