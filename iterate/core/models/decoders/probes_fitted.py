@@ -1,0 +1,70 @@
+"""The base of decoders that are fitted to all training features at once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+
+class Fitted(nn.Module, ABC):
+    """A decoder of vectors that is fitted once instead of trained in steps.
+
+    What it learns is kept in buffers, whose sizes may follow from the data: a checkpoint sets
+    them. Until it is fitted, it predicts every class alike. It computes in float32 whatever
+    arithmetic the recipe asks for, which is the backbone's.
+
+    Its entry in the registry says so too: ``facts={"fitted": True}``.
+
+    Args:
+        classes: Number of classes.
+
+    Attributes:
+        scores_training: Whether its scores on what it was fitted to are worth their time.
+    """
+
+    scores_training: ClassVar[bool] = True
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+
+    @abstractmethod
+    def fit(self, features: Tensor, targets: Tensor) -> dict[str, float]:
+        """Fit to the whole training split.
+
+        Args:
+            features: (n, width).
+            targets: (n,) class indices, or (n, classes) of 0 and 1.
+
+        Returns:
+            What is worth reporting of the fit, by name.
+
+        Raises:
+            RequestError: The options ask for what these data cannot give.
+        """
+
+    @abstractmethod
+    def logits(self, features: Tensor) -> Tensor:
+        """Logits (n, classes) of float32 features (n, width)."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits (n, classes) of features (n, width) of any type."""
+        with _full_precision(features.device):
+            return self.logits(features.float())
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        for name, buffer in self.named_buffers(recurse=False):
+            saved = state_dict.get(prefix + name)
+            if saved is not None and saved.shape != buffer.shape:
+                setattr(self, name, buffer.new_empty(saved.shape, dtype=saved.dtype))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def _full_precision(device: torch.device) -> AbstractContextManager[Any]:
+    if not torch.amp.is_autocast_available(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)

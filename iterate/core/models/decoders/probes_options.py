@@ -1,0 +1,67 @@
+"""Options of the probes: decoders that ask what a frozen backbone's features hold.
+
+Imports no torch.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from iterate.core.models.decoders.options import Dropout, Normalise
+from iterate.core.section import Component
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class KnnOptions(Component):
+    """The classes of the nearest training samples.
+
+    Attributes:
+        k: How many of them.
+        distance: ``cosine`` (1 − cosine of the angle) or ``euclidean``.
+        weights: ``uniform`` gives each neighbour one vote, ``distance`` one over its distance;
+            neighbours at distance 0, if there are any, then vote alone.
+    """
+
+    k: Positive = 5
+    distance: Literal["cosine", "euclidean"] = "cosine"
+    weights: Literal["uniform", "distance"] = "uniform"
+
+
+class LogisticOptions(Component):
+    """Logistic regression with an L2 penalty, fitted to its optimum by L-BFGS.
+
+    Attributes:
+        C: Inverse strength of the penalty, as in scikit-learn: Σ loss + ‖W‖² / (2 C) is least,
+            with the intercepts free.
+        standardise: Bring each feature to mean 0 and standard deviation 1 over the training split
+            first, so that the penalty meets all features alike.
+        max_iterations: Of L-BFGS.
+        tolerance: L-BFGS stops where no component of the mean loss's gradient exceeds it.
+    """
+
+    C: Annotated[float, Field(gt=0)] = 1.0
+    standardise: bool = True
+    max_iterations: Positive = 1000
+    tolerance: Annotated[float, Field(gt=0)] = 1e-4
+
+
+class AttentiveOptions(Component):
+    """Attention over a frozen backbone's feature maps, then one linear layer.
+
+    Attributes:
+        queries: Classification: how many learned queries pool the map, each in its own way.
+        width: Segmentation: channels in which the maps are brought together.
+        dropout: Share of features dropped in training before the linear layer.
+        normalise: How features are standardised first; as for ``linear``.
+        level: Classification: the stride of the feature map, None takes the deepest.
+            Segmentation: the stride of the predictions, None takes 4 or the next that there is.
+    """
+
+    queries: Positive = 1
+    width: Positive = 128
+    dropout: Dropout = 0.0
+    normalise: Normalise = "batch"
+    level: Positive | None = None
