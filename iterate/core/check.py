@@ -9,12 +9,15 @@ from iterate.core.data.open import open_dataset
 from iterate.core.errors import Problem, RequestError, nearest
 from iterate.core.models.backbones.matching import Matching, match_bands
 from iterate.core.models.backbones.options import BackboneOptions
+from iterate.core.probing import as_fitted, fitting_problems
 from iterate.core.recipe import Recipe
 from iterate.core.tasks.declarations import TaskDeclaration
 
 
 def complete(recipe: Recipe) -> Recipe:
     """Fill in what the dataset decides: its bands by their own names, and the objective.
+
+    A decoder that is fitted leaves one epoch without augmentation; see `iterate.core.probing`.
 
     Raises:
         RequestError: With everything found wrong: the dataset, bands, metric, direction, a
@@ -33,14 +36,16 @@ def completed(recipe: Recipe, info: DatasetInfo) -> Recipe:
         matching_of(recipe, chosen)
     except RequestError as error:
         problems += error.problems
-    problems += _components(recipe, info) + _weights(recipe)
+    wrong = _components(recipe, info)
+    problems += wrong or fitting_problems(recipe, info)
+    problems += _weights(recipe)
     metric, mode, wrong = _objective(recipe, info)
     problems += wrong
     if problems:
         raise RequestError(problems)
     data = recipe.data.model_copy(update={"bands": bands})
     objective = recipe.objective.model_copy(update={"metric": metric, "mode": mode})
-    return recipe.model_copy(update={"data": data, "objective": objective})
+    return as_fitted(recipe.model_copy(update={"data": data, "objective": objective}))
 
 
 def matching_of(recipe: Recipe, bands: tuple[Band, ...]) -> Matching:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 
+from iterate.core import components
 from iterate.core.check import completed, declaration_of, matching_of
 from iterate.core.data.bands import with_units
 from iterate.core.data.dataset import Band, DatasetInfo, Reader
@@ -78,6 +79,12 @@ class Prepared:
         return declaration_of(self.info.task)
 
     @property
+    def maps(self) -> bool:
+        """Whether feature maps are wanted: by the task, or by the decoder."""
+        decoder = components.decoders.get(self.recipe.model.decoder.name, "model.decoder.name")
+        return self.task.dense or bool(decoder.facts.get("maps"))
+
+    @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the images the model takes."""
         resized = self.recipe.data.image_size
@@ -91,7 +98,7 @@ class Prepared:
         return Inputs(
             self.bands,
             self.size,
-            self.task.dense,
+            self.maps,
             info.frames,
             metres,
             self.matching.modalities,

@@ -12,7 +12,7 @@ class EpochReport:
     Attributes:
         epoch: Counted from 1.
         metrics: ``"split/metric"`` → value, such as ``"val/accuracy"``, ``"train/loss"``; and
-            ``"lr"``.
+            ``"lr"``, or what a fitted decoder tells of its fit.
         value: The objective's value at this epoch, finite.
         best: The objective's best value so far; the checkpoint kept is that epoch's.
         seconds: Wall time of training and validating this epoch.

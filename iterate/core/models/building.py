@@ -83,7 +83,7 @@ def backbone_key(prepared: Prepared) -> str:
             "seed": recipe.seed if prepared.weights in ("", "none") or added else None,
             "bands": [[band.name, band.common, band.wavelength] for band in prepared.bands],
             "size": prepared.size,
-            "dense": prepared.task.dense,
+            "dense": prepared.maps,
             "inputs": [prepared.inputs.frames, prepared.inputs.metres, prepared.inputs.modalities],
         }
     )

@@ -42,9 +42,6 @@ class Fitted(nn.Module, ABC):
 
         Returns:
             What is worth reporting of the fit, by name.
-
-        Raises:
-            RequestError: The options ask for what these data cannot give.
         """
 
     @abstractmethod

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from iterate.core.errors import Problem, RequestError
 from iterate.core.models.decoders.probes_fitted import Fitted
 from iterate.core.models.decoders.probes_options import KnnOptions
 from iterate.core.models.shapes import Pooled
@@ -48,9 +47,6 @@ class Knn(Fitted):
 
     def fit(self, features: Tensor, targets: Tensor) -> dict[str, float]:
         """Remember the training split; see `Fitted.fit`."""
-        if self.options.k > len(features):
-            what = f"k is {self.options.k}, and there are {len(features)} training samples."
-            raise RequestError(Problem("model.decoder.k", what, "Lower it."))
         features = features.float()
         if self.options.distance == "euclidean":
             # Changes no distance, and keeps more of its digits.
