@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from iterate.bench.statistics.scores import Scale
+from iterate.bench.suite_data import ReaderName, SuiteBands, SuiteSource
 from iterate.core.errors import Problem, RequestError, nearest
 from iterate.core.parsing import parse
 from iterate.core.section import Section
@@ -35,6 +36,13 @@ class SuiteDataset(Section):
         metres: Ground size of a pixel; None where it differs.
         normaliser: The scores that count as 0 and 1; None: computed from the results at hand.
         defects: What is known to be wrong with the published files.
+        reader: Which reader opens it; None for a dataset that is only ranked.
+        folder: Where it lies below the folder of all datasets.
+        inputs: Its bands, sensor by sensor, as the reader gives them.
+        splits_note: Where `splits` comes from, or why it is not given.
+        licence: Under which its data are published; None where `licence_note` says why not.
+        licence_note: What there is to say about the licence.
+        source: Where it is published; None where it is not.
     """
 
     task: Task
@@ -48,6 +56,13 @@ class SuiteDataset(Section):
     metres: float | None = None
     normaliser: tuple[float, float] | None = None
     defects: tuple[str, ...] = ()
+    reader: ReaderName | None = None
+    folder: str | None = None
+    inputs: tuple[SuiteBands, ...] = ()
+    splits_note: str | None = None
+    licence: str | None = None
+    licence_note: str | None = None
+    source: SuiteSource | None = None
 
     @property
     def scale(self) -> Scale | None:
