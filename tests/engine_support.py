@@ -80,8 +80,8 @@ class Arrays:
         return Sample(name, self.images[index][order], int(target) if target.ndim == 0 else target)
 
     def fingerprint(self) -> str:
-        content = [self.images.tolist(), self.targets.tolist(), [b.name for b in self.info.bands]]
-        return fingerprint([*content, str(self.images.dtype)])
+        arrays = [(a.tobytes().hex(), str(a.dtype), a.shape) for a in (self.images, self.targets)]
+        return fingerprint([*arrays, [band.name for band in self.info.bands]])
 
 
 _given: list[Arrays] = []
@@ -101,13 +101,14 @@ def give(
     bands: Sequence[Band],
     classes: int,
     ignore_index: int = 255,
+    task: str | None = None,
 ) -> dict[str, Any]:
     """Make arrays the dataset that ``data: {name: arrays}`` opens; returns that section."""
     dense = targets.ndim > 1
     count, _, height, width = images.shape
     info = DatasetInfo(
         name="arrays",
-        task="segmentation" if dense else "classification",
+        task=task or ("segmentation" if dense else "classification"),
         classes=tuple(f"class {index}" for index in range(classes)),
         bands=tuple(bands),
         sizes={"train": count, "val": count, "test": count},

@@ -15,7 +15,8 @@ class Batch:
     Attributes:
         inputs: Normalised images (n, bands, height, width), or their features if `encoded`: one
             tensor (n, width) or a list of maps.
-        targets: int64 (n,) class indices, or (n, height, width) masks.
+        targets: int64 (n,) class indices, (n, classes) of 0 and 1, or (n, height, width) masks; or
+            float32 (n, height, width) maps with NaN where nothing is known.
         encoded: Whether the backbone has done its part.
         size: (height, width) of the images, or of those the features were computed from.
     """

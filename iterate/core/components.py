@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from iterate.core.models.backbones.names import listed_names, timm_entry
 from iterate.core.registry import Entry, Registry
-from iterate.core.tasks.declarations import CLASSIFICATION, SEGMENTATION
+from iterate.core.tasks.declarations import (
+    CLASSIFICATION,
+    MULTILABEL,
+    REGRESSION,
+    SEGMENTATION,
+)
 
 datasets = Registry("dataset reader", "iterate.datasets")
 backbones = Registry("backbone", "iterate.backbones", timm_entry, listed_names)
@@ -25,7 +30,7 @@ datasets.register(
 )
 
 _DECODERS = "iterate.core.models.decoders"
-_POOLED, _DENSE = ("classification",), ("segmentation",)
+_POOLED, _DENSE = ("classification", "multilabel"), ("segmentation", "regression")
 for _name, _options, _builder, _tasks in (
     ("linear", "LinearOptions", "pooled:build_linear", _POOLED + _DENSE),
     ("mlp", "MlpOptions", "pooled:build_mlp", _POOLED),
@@ -35,6 +40,18 @@ for _name, _options, _builder, _tasks in (
 ):
     decoders.register(
         Entry(_name, f"{_DECODERS}.options:{_options}", f"{_DECODERS}.{_builder}", _tasks)
+    )
+
+_PROBES = f"{_DECODERS}.probes"
+_FITTED, _MAPS = {"fitted": True}, {"maps": True}
+for _name, _options, _builder, _tasks, _facts in (
+    ("knn", "KnnOptions", "knn:build_knn", _POOLED, _FITTED),
+    ("logistic", "LogisticOptions", "logistic:build_logistic", _POOLED, _FITTED),
+    ("attentive_pool", "AttentivePoolOptions", "attentive:build_pool", _POOLED, _MAPS),
+    ("attentive_maps", "AttentiveMapsOptions", "attentive:build_maps", _DENSE, _MAPS),
+):
+    decoders.register(
+        Entry(_name, f"{_PROBES}_options:{_options}", f"{_PROBES}_{_builder}", _tasks, _facts)
     )
 
 _CODE, _OPTIONS = "iterate.core.optimisation", "iterate.core.optimisation_options"
@@ -47,7 +64,9 @@ schedulers.register(Entry("plateau", f"{_OPTIONS}:PlateauOptions", f"{_CODE}:bui
 _TASKS = "iterate.core.tasks"
 for _declaration, _module in (
     (CLASSIFICATION, "classification:ClassificationTask"),
+    (MULTILABEL, "multilabel:MultilabelTask"),
     (SEGMENTATION, "segmentation:SegmentationTask"),
+    (REGRESSION, "regression:RegressionTask"),
 ):
     tasks.register(
         Entry(

@@ -86,6 +86,7 @@ class Place:
                 "backbone": backbone_key(self.prepared),
                 "data": self.prepared.data,
                 "normalisation": recipe.data.normalisation,
+                "channels": self.prepared.routes,
                 "precision": recipe.trainer.precision,
                 "device": self.device.type,
                 "versions": [version("torch"), version("timm"), version("geo-iterate")],
@@ -141,7 +142,7 @@ class FeatureSupply:
         for number, chunk in enumerate(chunks):
             which = chosen[number] if chosen is not None else np.zeros(len(chunk), np.int64)
             targets = self._pixels.targets(chunk)
-            if chosen is not None and targets.ndim > 1:
+            if chosen is not None and targets.ndim > 2:
                 targets = apply_each(targets, which, self._group)
             levels = [self._gather(level, chunk, which) for level in range(self._levels)]
             inputs = levels[0] if self._pooled else [maps.movedim(-1, 1) for maps in levels]

@@ -18,6 +18,7 @@ from iterate.core.checkpoints import (
     save_progress,
 )
 from iterate.core.data.dataset import Split
+from iterate.core.errors import Problem, RequestError
 from iterate.core.prepared import prepare
 from iterate.core.recipe import Recipe
 from iterate.core.reports import EpochReport
@@ -156,18 +157,24 @@ def confusion(recipe: Recipe, folder: Path, split: Split = "test") -> list[list[
     """The best checkpoint's confusion matrix: rows are true classes, columns predicted ones.
 
     Raises:
-        RequestError: The folder holds no checkpoint of this recipe.
+        RequestError: The folder holds no checkpoint of this recipe, or its task is not one of
+            classes that exclude each other.
         WorkError: Memory ran out.
     """
-    return _evaluated(recipe, folder, split)[1]
+    counts = _evaluated(recipe, folder, split)[1]
+    if counts is None:
+        what = "its task has no confusion matrix: no classes that exclude each other."
+        raise RequestError(Problem(recipe.data.name, what))
+    return counts
 
 
 def _evaluated(
     recipe: Recipe, folder: Path, split: Split
-) -> tuple[dict[str, float], list[list[int]]]:
+) -> tuple[dict[str, float], list[list[int]] | None]:
     prepared = prepare(recipe)
     tensors, _ = load_best(folder, prepared.identity)
     training = Training(prepared, optimise=False)
     training.take(tensors)
     scores = training.evaluate(split)
-    return scores, training.confusion.tolist()
+    counts = training.confusion
+    return scores, None if counts is None else counts.tolist()

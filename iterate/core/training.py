@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
@@ -20,6 +22,7 @@ from iterate.core.errors import Problem, RequestError, WorkError
 from iterate.core.identity import seed_for
 from iterate.core.isolation import isolated
 from iterate.core.models.building import build_model, shared_backbone
+from iterate.core.models.decoders.probes_fitted import Fitted
 from iterate.core.optimisation import parameter_groups, set_learning_rate
 from iterate.core.optimisation_options import OptimiserOptions
 from iterate.core.prepared import Prepared
@@ -56,12 +59,13 @@ class Training:
             self.group = augmentations(prepared)
             self._cached = features.worthwhile(prepared, self.group)
             model = build_model(prepared, headless=self._cached)
-            task = components.tasks.get(prepared.info.task).load()(model, prepared.info)
+            task = components.tasks.get(prepared.info.task).load()(model, prepared.pack)
             self._supplies: dict[Split, Supply] = {}
             self._set_up(task, optimise)
 
     def _set_up(self, task: SupervisedTask, optimise: bool) -> None:
         device = self.fabric.device
+        self._fitted = isinstance(task.model.decoder, Fitted)
         if optimise:
             samples = len(self.supply("train"))
             self._drop_single = any(
@@ -76,6 +80,7 @@ class Training:
                 self.steps_per_epoch,
                 self.recipe.trainer.epochs,
             )
+        if optimise and not self._fitted:
             task.to(device)
             options = self.recipe.optimiser
             assert isinstance(options, OptimiserOptions)  # noqa: S101 - the registry's contract
@@ -113,22 +118,39 @@ class Training:
         """One pass over the training split and one over the validation split.
 
         Returns:
-            ``train/…`` (over the batches as they were trained on), ``val/…`` and ``lr``.
+            ``train/…`` (over the batches as they were trained on), ``val/…`` and ``lr``. A fitted
+            decoder: ``train/…`` if it is worth its time, ``val/…`` and what `Fitted.fit` tells.
 
         Raises:
             WorkError: The loss is not finite, or memory runs out.
         """
         with self._isolated(epoch), explained(self.prepared):
-            self._train(epoch)
-            trained = self.module.reported(self.module.train_scores)
-            _finite(trained["loss"], "training", epoch)
+            metrics = self._fit(epoch) if self._fitted else self._train(epoch)
             validated = self._evaluate("val")
             _finite(validated["loss"], "validation", epoch)
-        metrics = {f"train/{name}": value for name, value in trained.items()}
-        metrics |= {f"val/{name}": value for name, value in validated.items()}
-        return metrics | {"lr": float(self.optimiser.param_groups[0]["lr"])}
+        return metrics | {f"val/{name}": value for name, value in validated.items()}
 
-    def _train(self, epoch: int) -> None:
+    def _fit(self, epoch: int) -> dict[str, float]:
+        supply, decoder = self.supply("train"), self.module.model.decoder
+        course = evaluation_course(self.prepared, supply)
+        features, targets = [], []
+        with torch.no_grad():
+            for batch in supply.batches(course.chunks, None):
+                features.append(batch.inputs if batch.encoded else self._encode(batch.inputs))
+                targets.append(batch.targets)
+            told: dict[str, float] = decoder.fit(torch.cat(features), torch.cat(targets))
+            if not decoder.scores_training:
+                return told
+            for batch in supply.batches(course.chunks, None):
+                self.task.training_step(batch)
+        return self._trained_scores(epoch) | told
+
+    def _trained_scores(self, epoch: int) -> dict[str, float]:
+        trained = self.module.reported(self.module.train_scores)
+        _finite(trained["loss"], "training", epoch)
+        return {f"train/{name}": value for name, value in trained.items()}
+
+    def _train(self, epoch: int) -> dict[str, float]:
         supply, clip = self.supply("train"), self.recipe.trainer.gradient_clip
         course = self._course(len(supply), epoch)
         groups = self.optimiser.param_groups
@@ -145,6 +167,7 @@ class Training:
                     self.task, self.optimiser, max_norm=clip, error_if_nonfinite=False
                 )
             self.optimiser.step()
+        return self._trained_scores(epoch) | {"lr": float(groups[0]["lr"])}
 
     def _course(self, samples: int, epoch: int) -> Any:
         return training_course(
@@ -168,7 +191,7 @@ class Training:
         with torch.no_grad():
             for batch in supply.batches(course.chunks, None):
                 self.task.validation_step(batch)
-        self.confusion = self.module.scores.matrix()
+        self.confusion: npt.NDArray[np.int64] | None = self.module.confusion()
         scores: dict[str, float] = self.module.reported(self.module.scores)
         return scores
 

@@ -70,7 +70,7 @@ def test_intervals(ledger: Ledger) -> dict[str, Interval]:
     intervals: dict[str, Interval] = {}
     for name in names:
         metric = task.metric(name.removeprefix("test/"))
-        bounds = (-math.inf, math.inf) if metric is None else (0.0, metric.highest)
+        bounds = (-math.inf, math.inf) if metric is None else (metric.lowest, metric.highest)
         values = [trial.user_attrs["test"][name] for trial in done]
         intervals[name.removeprefix("test/")] = interval(values, *bounds)
     return intervals

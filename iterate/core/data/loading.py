@@ -73,7 +73,7 @@ class PixelSupply:
             images, targets = images.to(self._device), targets.to(self._device)
             if chosen is not None:
                 images = apply_each(images, chosen[number], self._group)
-                if targets.ndim > 1:
+                if targets.ndim > 2:
                     targets = apply_each(targets, chosen[number], self._group)
             inputs = self._scaling.apply(_widened(images, self._images.dtype))
             targets = self.prepared_targets(targets)
@@ -92,8 +92,8 @@ class PixelSupply:
         return _tensor(self._targets[chunk]).to(self._device)
 
     def prepared_targets(self, targets: Tensor) -> Tensor:
-        """Stored targets as int64, masks resized as the images are."""
-        return self._scaling.resize_masks(targets) if targets.ndim > 1 else targets.long()
+        """Stored targets as int64 or, in a regression, float32; masks resized as the images are."""
+        return self._scaling.resize_masks(targets) if targets.ndim > 2 else targets.long()
 
     def _raw(self, chunks: list[Indices]) -> Iterator[tuple[Tensor, Tensor]]:
         if self._held is not None:

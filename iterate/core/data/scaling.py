@@ -99,11 +99,17 @@ class Scaling:
         return _column([channel.steps or 0 for channel in self.channels])
 
     def resize_masks(self, masks: Tensor) -> Tensor:
-        """Masks (n, h, w) as int64 (n, height, width), by the nearest pixel."""
+        """Masks or maps (n, h, w) at (n, height, width), each pixel that of the nearest.
+
+        Whole numbers become int64. Maps are not interpolated: every target stays one that was
+        measured, and what is unknown (NaN) does not spread.
+        """
+        kind = masks.dtype if masks.is_floating_point() else torch.int64
         if tuple(masks.shape[-2:]) == self.size:
-            return masks.long()
+            return masks.to(kind)
         whole = masks[:, None].float()
-        return functional.interpolate(whole, size=self.size, mode="nearest-exact")[:, 0].long()
+        resized = functional.interpolate(whole, size=self.size, mode="nearest-exact")
+        return resized[:, 0].to(kind)
 
 
 def _column(values: Sequence[float]) -> npt.NDArray[np.float64]:

@@ -1,15 +1,15 @@
 """The packed store: each split as contiguous, memory-mapped arrays, read from its files once.
 
-A packed split is a folder entry of four files that appear whole and in a fixed order; the last
-(``<split>.json``) says that the others are complete. Processes that want the same split at once
-wait for the one that packs it.
+A packed split is some files that appear whole and in a fixed order: images, targets, dates and
+places where any sample has them, and last ``<split>.json``, which says that the others are
+complete. Processes that want the same split at once wait for the one that packs it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,15 @@ import numpy.typing as npt
 from iterate.core.data.bands import resolve_bands
 from iterate.core.data.cache import cache_folder
 from iterate.core.data.dataset import Band, DatasetInfo, Reader, Sample, Split
-from iterate.core.data.pixels import check_pixels
+from iterate.core.data.moments import Moments
+from iterate.core.data.samples import checked, stacked_dates, stacked_places, stacked_targets
 from iterate.core.errors import DataError, Problem, WorkError
 from iterate.core.files import Locked, lock, replacing, write_json
 from iterate.core.identity import fingerprint as identify
 
 __all__ = ["Pack", "cache_folder", "pack"]
 
-LAYOUT = 1
+LAYOUT = 2
 """Raised when the files of a packed split change their meaning."""
 
 PATIENCE_SECONDS = 6 * 3600.0
@@ -34,8 +35,7 @@ PATIENCE_SECONDS = 6 * 3600.0
 
 @dataclass(frozen=True)
 class _Split:
-    images: npt.NDArray[Any]
-    targets: npt.NDArray[Any]
+    arrays: dict[str, npt.NDArray[Any]]
     names: tuple[str, ...]
     record: dict[str, Any]
 
@@ -57,12 +57,27 @@ class Pack:
         self._splits: dict[Split, _Split] = {}
 
     def images(self, split: Split) -> npt.NDArray[Any]:
-        """(samples, bands, height, width) in the files' own type and units; read-only."""
-        return self._open(split).images
+        """(samples, bands, height, width) in the files' own type and units; read-only.
+
+        With several dates, (samples, bands, frames, height, width).
+        """
+        return self._open(split).arrays["images"]
 
     def targets(self, split: Split) -> npt.NDArray[Any]:
-        """(samples,) int64 class indices, (samples, height, width) masks, or multi-hot uint8."""
-        return self._open(split).targets
+        """The samples' targets.
+
+        (samples,) int64 class indices, (samples, classes) uint8 of 0 and 1, or (samples, height,
+        width): masks of whole numbers, or float32 maps with NaN where nothing is known.
+        """
+        return self._open(split).arrays["targets"]
+
+    def dates(self, split: Split) -> npt.NDArray[np.float32] | None:
+        """(samples, frames, 2) year and day of the year, NaN where unknown; None if all are."""
+        return self._open(split).arrays.get("dates")
+
+    def places(self, split: Split) -> npt.NDArray[np.float32] | None:
+        """(samples, 2) latitude and longitude in degrees, NaN where unknown; None if all are."""
+        return self._open(split).arrays.get("places")
 
     def names(self, split: Split) -> tuple[str, ...]:
         """The samples' identifiers, in the order of the arrays."""
@@ -78,6 +93,15 @@ class Pack:
         """Standard deviation of each band over the training split; 1 for a constant band."""
         std = np.array(self._open("train").record["std"], dtype=np.float64)
         return np.where(std > 0, std, 1.0)
+
+    @property
+    def target_statistics(self) -> tuple[float, float]:
+        """Mean and standard deviation of a regression's training targets, over what is known.
+
+        The deviation is 1 where all targets are equal.
+        """
+        found = self._open("train").record["target"]
+        return found["mean"], found["std"] or 1.0
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -143,42 +167,67 @@ def _load(folder: Path, split: Split) -> _Split | None:
     """A packed split, or None where it is absent, incomplete or damaged."""
     try:
         record = json.loads((folder / f"{split}.json").read_text(encoding="utf-8"))
-        images = np.load(folder / f"{split}-images.npy", mmap_mode="r")
-        targets = np.load(folder / f"{split}-targets.npy", mmap_mode="r")
         names = tuple(record["names"])
+        arrays = {
+            kind: np.load(folder / f"{split}-{kind}.npy", mmap_mode="r")
+            for kind in record["arrays"]
+        }
     except (OSError, ValueError, EOFError, KeyError, TypeError):
         return None
-    if len(names) != len(images) or len(names) != len(targets):
+    if any(len(array) != len(names) for array in arrays.values()):
         return None
-    return _Split(images, targets, names, record)
+    return _Split(arrays, names, record)
+
+
+@dataclass
+class _Taken:
+    """What is remembered of a split's samples while their images are written."""
+
+    bands: Moments
+    target: Moments = field(default_factory=lambda: Moments(1))
+    samples: list[Sample] = field(default_factory=list)
 
 
 def _write(folder: Path, split: Split, reader: Reader, bands: tuple[Band, ...]) -> None:
     for left in folder.glob(f".{split}*.part"):  # by a process that was killed: the lock is ours
         left.unlink(missing_ok=True)
     names = list(reader.names(split))
-    statistics = _Statistics(len(bands))
     order = [band.name for band in bands]
-    samples = (_checked(reader.read(name, order), reader.info) for name in names)
-    targets: list[Any] = []
+    taken = _Taken(Moments(len(bands)))
+    samples = (checked(reader.read(name, order), reader.info) for name in names)
     with replacing(folder / f"{split}-images.npy") as part:
-        _write_images(part, len(names), _watched(samples, statistics, targets))
-    packed = _stack_targets(targets, reader.info)
-    with (
-        replacing(folder / f"{split}-targets.npy") as part,
-        part.open("wb") as handle,
-    ):
-        np.lib.format.write_array(handle, packed, allow_pickle=False)
-    record = {"names": names, "mean": statistics.mean.tolist(), "std": statistics.std.tolist()}
+        _write_images(part, len(names), _watched(samples, taken, reader.info))
+    beside = _beside(taken.samples, reader.info)
+    for kind, array in beside.items():
+        with (
+            replacing(folder / f"{split}-{kind}.npy") as part,
+            part.open("wb") as handle,
+        ):
+            np.lib.format.write_array(handle, array, allow_pickle=False)
+    record: dict[str, Any] = {"names": names, "arrays": ["images", *beside]}
+    record |= {"mean": taken.bands.mean.tolist(), "std": taken.bands.std.tolist()}
+    if reader.info.task == "regression":
+        record["target"] = {"mean": taken.target.mean.item(), "std": taken.target.std.item()}
     write_json(folder / f"{split}.json", record)
 
 
-def _watched(
-    samples: Iterator[Sample], statistics: _Statistics, targets: list[Any]
-) -> Iterator[Sample]:
+def _beside(samples: list[Sample], info: DatasetInfo) -> dict[str, npt.NDArray[Any]]:
+    """The small arrays of a split."""
+    found = {
+        "targets": stacked_targets([sample.target for sample in samples], info),
+        "dates": stacked_dates([sample.dates for sample in samples], info.frames),
+        "places": stacked_places([sample.place for sample in samples]),
+    }
+    return {kind: array for kind, array in found.items() if array is not None}
+
+
+def _watched(samples: Iterator[Sample], taken: _Taken, info: DatasetInfo) -> Iterator[Sample]:
     for sample in samples:
-        statistics.add(sample.image)
-        targets.append(sample.target)
+        taken.bands.add(sample.image.reshape(len(sample.image), -1))
+        if info.task == "regression":
+            target = np.asarray(sample.target, dtype=np.float64)
+            taken.target.add(target[np.isfinite(target)][None])
+        taken.samples.append(replace(sample, image=np.empty(0)))
         yield sample
 
 
@@ -196,67 +245,3 @@ def _write_images(part: Path, count: int, samples: Iterator[Sample]) -> None:
                 what = f"sample {sample.name!r} is {image.dtype}, but those before it are {dtype}."
                 raise DataError(Problem("", what, "All samples of a dataset must be of one type."))
             handle.write(np.ascontiguousarray(image, dtype=dtype).data)
-
-
-def _checked(sample: Sample, info: DatasetInfo) -> Sample:
-    """The sample, once its shape, pixels and target are what the dataset declares.
-
-    Raises:
-        DataError: They are not.
-    """
-    where = f"dataset {info.name}, sample {sample.name}"
-    if sample.image.shape[1:] != (info.height, info.width):
-        what = f"is {sample.image.shape[1:]} pixels, not {(info.height, info.width)}."
-        raise DataError(Problem(where, what))
-    check_pixels(sample.image, where)
-    target = np.asarray(sample.target)
-    bound = 2 if info.task == "multilabel" else len(info.classes)
-    wrong = (target < 0) | (target >= bound)
-    if info.task == "segmentation":
-        wrong &= target != info.ignore_index
-    if wrong.any():
-        what = f"has the label {int(target[wrong].flat[0])}, but there are {bound} classes."
-        raise DataError(Problem(where, what))
-    return sample
-
-
-def _stack_targets(targets: list[Any], info: DatasetInfo) -> npt.NDArray[Any]:
-    if info.task == "classification":
-        return np.array(targets, dtype=np.int64)
-    if info.task == "multilabel":
-        return np.stack(targets).astype(np.uint8)
-    largest = max(len(info.classes) - 1, info.ignore_index)
-    kind = np.result_type(
-        np.min_scalar_type(largest), np.min_scalar_type(min(0, info.ignore_index))
-    )
-    return np.stack([target.astype(kind) for target in targets])
-
-
-class _Statistics:
-    """Mean and variance of each band in float64, image by image.
-
-    Merged as in Chan, Golub & LeVeque, "Updating formulae and a pairwise algorithm for computing
-    sample variances", 1979: no sum of squares loses the digits of a large mean.
-    """
-
-    def __init__(self, bands: int) -> None:
-        self.mean = np.zeros(bands)
-        self._squares = np.zeros(bands)
-        self._count = 0
-
-    def add(self, image: npt.NDArray[Any]) -> None:
-        pixels = image.reshape(len(image), -1).astype(np.float64)
-        count = pixels.shape[1]
-        mean = pixels.mean(axis=1)
-        squares = ((pixels - mean[:, None]) ** 2).sum(axis=1)
-        total = self._count + count
-        delta = mean - self.mean
-        self.mean = self.mean + delta * (count / total)
-        self._squares = self._squares + squares + delta**2 * (self._count * count / total)
-        self._count = total
-
-    @property
-    def std(self) -> npt.NDArray[np.float64]:
-        """Population standard deviation (divisor n); 0 where it is no more than rounding."""
-        std = np.sqrt(self._squares / max(self._count, 1))
-        return np.where(std > 1e-12 * np.abs(self.mean), std, 0.0)

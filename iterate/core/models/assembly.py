@@ -12,6 +12,27 @@ from iterate.core.models.backbones.base import Backbone
 from iterate.core.models.shapes import padded
 
 
+class Quantity(nn.Module):
+    """From standardised predictions to the quantity a regression is of.
+
+    Args:
+        mean: Of the training targets, in their unit.
+        std: Their standard deviation, above 0.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: float, std: float) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32))
+
+    def forward(self, standardised: Tensor) -> Tensor:
+        """The quantity in its unit, float32."""
+        return standardised.float() * self.std + self.mean
+
+
 class Model(nn.Module):
     """Backbone and decoder.
 
@@ -23,7 +44,12 @@ class Model(nn.Module):
         decoder: Turns features into logits; for maps it also takes the padded image's size.
         multiple: To what the backbone pads.
         freeze: Whether the backbone is left as it is.
+
+    Attributes:
+        quantity: What a regression predicts; None where outputs are logits.
     """
+
+    quantity: Quantity | None
 
     def __init__(
         self, backbone: Backbone | None, decoder: nn.Module, multiple: int, freeze: bool
@@ -33,6 +59,7 @@ class Model(nn.Module):
         self.decoder = decoder
         self.multiple = multiple
         self.freeze = freeze
+        self.quantity = None
         if backbone is not None:
             backbone.train_parameters(wanted=not freeze)
         self.train()
@@ -45,7 +72,7 @@ class Model(nn.Module):
         return self
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of images (n, bands, height, width).
+        """Logits, or a quantity, of images (n, bands, height, width).
 
         Returns:
             (n, classes), or (n, classes, height, width) for dense tasks.
@@ -60,22 +87,23 @@ class Model(nn.Module):
             return laid_out(self.backbone(images))
 
     def decode(self, features: Any, size: tuple[int, int]) -> Tensor:
-        """Logits of features.
+        """Logits, or a quantity, of features.
 
         Args:
-            features: (n, width) or a list of maps.
+            features: (n, width) or a list of maps, of which a decoder may make one vector.
             size: (height, width) of the images before padding.
         """
         if isinstance(features, Tensor):
             pooled: Tensor = self.decoder(features)
             return pooled
         whole = padded(size, self.multiple)
-        logits: Tensor = self.decoder(list(features), whole)
-        if tuple(logits.shape[-2:]) != whole:
-            logits = functional.interpolate(
-                logits, size=whole, mode="bilinear", align_corners=False
-            )
-        return logits[..., : size[0], : size[1]]
+        maps: Tensor = self.decoder(list(features), whole)
+        if maps.ndim == 2:
+            return maps
+        if tuple(maps.shape[-2:]) != whole:
+            maps = functional.interpolate(maps, size=whole, mode="bilinear", align_corners=False)
+        maps = maps[..., : size[0], : size[1]]
+        return maps if self.quantity is None else self.quantity(maps)
 
 
 def laid_out(features: Any) -> Any:

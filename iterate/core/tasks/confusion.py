@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+
+from iterate.core.tasks.supervised import Scores
 
 
-class ConfusionScores(Metric):
+class ConfusionScores(Scores):
     """Accumulates a confusion matrix and the loss; nothing waits for the device until `compute`.
 
     Args:
@@ -19,12 +20,11 @@ class ConfusionScores(Metric):
         ignore_index: The target that is not counted.
     """
 
-    full_state_update = False
     counts: Tensor
     loss: Tensor
 
     def __init__(self, classes: int, ignore_index: int) -> None:
-        super().__init__(sync_on_compute=False)
+        super().__init__()
         self.classes = classes
         self.ignore_index = ignore_index
         # The last cell takes what is ignored.
@@ -32,15 +32,15 @@ class ConfusionScores(Metric):
         self.add_state("counts", cells, dist_reduce_fx="sum")
         self.add_state("loss", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, logits: Tensor, targets: Tensor, loss: Tensor) -> None:
+    def update(self, outputs: Tensor, targets: Tensor, loss: Tensor) -> None:
         """Count one batch.
 
         Args:
-            logits: (n, classes) or (n, classes, height, width).
+            outputs: Logits (n, classes) or (n, classes, height, width).
             targets: (n,) or (n, height, width).
             loss: The batch's summed loss.
         """
-        cell = targets * self.classes + logits.argmax(dim=1)
+        cell = targets * self.classes + outputs.argmax(dim=1)
         spare = self.classes * self.classes
         cell = torch.where(targets == self.ignore_index, spare, cell).flatten()
         if cell.device.type == "cpu":

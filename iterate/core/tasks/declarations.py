@@ -1,9 +1,20 @@
 """What each task measures. Imports no torch.
 
-All metrics come from one confusion matrix over a whole split, in which c[i, j] counts samples (or
-pixels that are not ignored) of class i predicted as class j. With tp = c[k, k], fn = Σ_j c[k, j] −
-tp and fp = Σ_i c[i, k] − tp of class k, macro means are taken over the classes that occur at all
-(tp + fp + fn > 0), each with the same weight.
+All metrics are of a whole split, never averages over batches.
+
+Those of classification and segmentation come from one confusion matrix, in which c[i, j] counts
+samples (or pixels that are not ignored) of class i predicted as class j. With tp = c[k, k], fn =
+Σ_j c[k, j] − tp and fp = Σ_i c[i, k] − tp of class k, macro means are taken over the classes that
+occur at all (tp + fp + fn > 0), each with the same weight.
+
+In multilabel classification a class is predicted where its probability exceeds one half, and tp,
+fp and fn are counted class by class. Average precision is Σ_k (R_k − R_(k−1)) P_k, with precision
+P_k and recall R_k of what scores at least the k-th highest distinct score. As in torchmetrics and
+scikit-learn, macro means are taken over all classes: one that occurs nowhere has an F1 of 0, and
+one without positives an average precision of 0.
+
+In regression e is the prediction less the target in the target's unit, over the pixels whose target
+is known (not NaN).
 """
 
 from __future__ import annotations
@@ -23,13 +34,15 @@ class Metric:
         name: As in ``val/<name>``.
         mode: Which direction is better.
         meaning: Its exact definition.
-        highest: The largest value it can take; the smallest is 0.
+        highest: The largest value it can take.
+        lowest: The smallest.
     """
 
     name: str
     mode: Mode
     meaning: str
     highest: float = 1.0
+    lowest: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,34 @@ SEGMENTATION = TaskDeclaration(
         Metric("pixel_accuracy", "max", "share of counted pixels whose class is predicted"),
         *_MACRO,
         Metric("loss", "min", _LOSS.meaning.format(what="pixels"), math.inf),
+    ),
+    dense=True,
+)
+
+MULTILABEL = TaskDeclaration(
+    "multilabel",
+    (
+        Metric(
+            "f1_micro", "max", "2 Σ tp / Σ (2 tp + fp + fn) over classes, 0 where that is 0 / 0"
+        ),
+        Metric("f1_macro", "max", "mean over all classes of 2 tp / (2 tp + fp + fn), 0 for 0 / 0"),
+        Metric("map_micro", "max", "average precision of all (sample, class) pairs as one"),
+        Metric(
+            "map_macro", "max", "mean over all classes of average precision, 0 without positives"
+        ),
+        Metric("accuracy_label", "max", "share of (sample, class) pairs predicted rightly"),
+        Metric("loss", "min", "binary cross-entropy in nats, averaged over all pairs", math.inf),
+    ),
+    dense=False,
+)
+
+REGRESSION = TaskDeclaration(
+    "regression",
+    (
+        Metric("rmse", "min", "√(mean of e²)", math.inf),
+        Metric("mae", "min", "mean of |e|", math.inf),
+        Metric("r2", "max", "1 − Σ e² / Σ (target − mean target)²", lowest=-math.inf),
+        Metric("loss", "min", "mean of e² / s², s the training targets' deviation", math.inf),
     ),
     dense=True,
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from iterate.core.data.dataset import DatasetInfo
+from iterate.core.data.store import Pack
 from iterate.core.models.assembly import Model
 from iterate.core.tasks.declarations import SEGMENTATION
-from iterate.core.tasks.supervised import SupervisedTask
+from iterate.core.tasks.exclusive import ExclusiveTask
 
 
-class SegmentationTask(SupervisedTask):
+class SegmentationTask(ExclusiveTask):
     """Cross-entropy over classes of each counted pixel; see `SEGMENTATION` for the scores."""
 
-    def __init__(self, model: Model, info: DatasetInfo) -> None:
-        super().__init__(model, info, SEGMENTATION)
+    def __init__(self, model: Model, pack: Pack) -> None:
+        super().__init__(model, pack.info, SEGMENTATION)

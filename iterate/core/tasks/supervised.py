@@ -1,70 +1,89 @@
-"""What classification and segmentation share: logits, cross-entropy, scores of a split."""
+"""What all tasks share: a model, a loss, and the scores of a split."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 from lightning.pytorch import LightningModule
 from torch import Tensor
-from torch.nn import functional
+from torchmetrics import Metric
 
 from iterate.core.batch import Batch
-from iterate.core.data.dataset import DatasetInfo
 from iterate.core.models.assembly import Model
-from iterate.core.tasks.confusion import ConfusionScores
 from iterate.core.tasks.declarations import TaskDeclaration
 
 
-class SupervisedTask(LightningModule):
-    """A model that predicts one class for each sample or pixel.
+class Scores(Metric, ABC):
+    """Takes what `compute` needs of each batch; nothing waits for the device until then."""
+
+    full_state_update = False
+
+    def __init__(self) -> None:
+        super().__init__(sync_on_compute=False)
+
+    @abstractmethod
+    def update(self, outputs: Tensor, targets: Tensor, loss: Tensor) -> None:
+        """Take one batch and its summed loss."""
+
+    @abstractmethod
+    def compute(self) -> dict[str, float]:
+        """All scores of what was taken; the loss is NaN where nothing counts."""
+
+
+class SupervisedTask(LightningModule, ABC):
+    """A model that is trained on targets.
+
+    A task's entry in the registry names a callable ``build(model, pack)`` that returns one: `pack`
+    is the `iterate.core.data.store.Pack` of its dataset.
 
     Args:
         model: The assembled model.
-        info: The dataset: its classes and what to ignore.
         declaration: Which scores are reported.
+        scores: Makes what takes them.
     """
 
-    def __init__(self, model: Model, info: DatasetInfo, declaration: TaskDeclaration) -> None:
+    def __init__(
+        self, model: Model, declaration: TaskDeclaration, scores: Callable[[], Scores]
+    ) -> None:
         super().__init__()
         self.model = model
-        self.ignore_index = info.ignore_index
         self.names = [metric.name for metric in declaration.metrics]
-        self.train_scores = ConfusionScores(len(info.classes), info.ignore_index)
-        self.scores = ConfusionScores(len(info.classes), info.ignore_index)
+        self.train_scores: Any = scores()
+        self.scores: Any = scores()
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits (n, classes) or (n, classes, height, width)."""
+        """The model's outputs (n, classes) or (n, classes, height, width)."""
         if batch.encoded:
             return self.model.decode(batch.inputs, batch.size)
-        logits: Tensor = self.model(batch.inputs)
-        return logits
+        outputs: Tensor = self.model(batch.inputs)
+        return outputs
 
     def training_step(self, batch: Batch) -> Tensor:
         """The batch's mean loss; its scores are taken in `train_scores`."""
-        logits = self.forward(batch)
-        total, counted = self.losses(logits, batch.targets)
-        self.train_scores.update(logits.detach(), batch.targets, total)
+        outputs = self.forward(batch)
+        total, counted = self.losses(outputs, batch.targets)
+        self.train_scores.update(outputs.detach(), batch.targets, total.detach())
         return total / counted.clamp(min=1)
 
     def validation_step(self, batch: Batch) -> None:
         """Take the batch's scores in `scores`."""
-        logits = self.forward(batch)
-        total, _ = self.losses(logits, batch.targets)
-        self.scores.update(logits, batch.targets, total)
+        outputs = self.forward(batch)
+        total, _ = self.losses(outputs, batch.targets)
+        self.scores.update(outputs, batch.targets, total)
 
-    def losses(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Summed cross-entropy, and how many targets count.
+    @abstractmethod
+    def losses(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Summed loss, and how many targets count."""
 
-        Pixels are laid out as rows first: the two-dimensional loss has no deterministic form on
-        CUDA, this has.
-        """
-        if logits.ndim > 2:
-            logits = logits.movedim(1, -1).reshape(-1, logits.shape[1])
-        flat = targets.flatten()
-        total = functional.cross_entropy(
-            logits.float(), flat, ignore_index=self.ignore_index, reduction="sum"
-        )
-        return total, (flat != self.ignore_index).sum()
+    def confusion(self) -> npt.NDArray[np.int64] | None:
+        """(true class, predicted class) counts of what `scores` took; None without classes."""
+        return None
 
-    def reported(self, taken: ConfusionScores) -> dict[str, float]:
+    def reported(self, taken: Scores) -> dict[str, float]:
         """The declared scores of what was taken, which is then forgotten."""
         values = taken.compute()
         taken.reset()

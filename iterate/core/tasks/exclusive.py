@@ -1,0 +1,48 @@
+"""Tasks whose classes exclude each other: one class a sample, or one a pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+from torch.nn import functional
+
+from iterate.core.data.dataset import DatasetInfo
+from iterate.core.models.assembly import Model
+from iterate.core.tasks.confusion import ConfusionScores
+from iterate.core.tasks.declarations import TaskDeclaration
+from iterate.core.tasks.supervised import SupervisedTask
+
+
+class ExclusiveTask(SupervisedTask):
+    """Cross-entropy over classes, scored by a confusion matrix.
+
+    Args:
+        model: The assembled model.
+        info: The dataset: its classes and what to ignore.
+        declaration: Which scores are reported.
+    """
+
+    def __init__(self, model: Model, info: DatasetInfo, declaration: TaskDeclaration) -> None:
+        count, ignored = len(info.classes), info.ignore_index
+        super().__init__(model, declaration, lambda: ConfusionScores(count, ignored))
+        self.ignore_index = ignored
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Summed cross-entropy of logits, and how many targets count.
+
+        Pixels are laid out as rows first: the two-dimensional loss has no deterministic form on
+        CUDA, this has.
+        """
+        if outputs.ndim > 2:
+            outputs = outputs.movedim(1, -1).reshape(-1, outputs.shape[1])
+        flat = targets.flatten()
+        total = functional.cross_entropy(
+            outputs.float(), flat, ignore_index=self.ignore_index, reduction="sum"
+        )
+        return total, (flat != self.ignore_index).sum()
+
+    def confusion(self) -> npt.NDArray[np.int64] | None:
+        """See `SupervisedTask.confusion`."""
+        matrix: npt.NDArray[np.int64] = self.scores.matrix()
+        return matrix

@@ -1,0 +1,90 @@
+"""Any number of classes an image."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from iterate.core.data.store import Pack
+from iterate.core.models.assembly import Model
+from iterate.core.tasks.declarations import MULTILABEL
+from iterate.core.tasks.supervised import Scores, SupervisedTask
+
+
+class MultilabelTask(SupervisedTask):
+    """Binary cross-entropy of each class; see `MULTILABEL` for the scores."""
+
+    def __init__(self, model: Model, pack: Pack) -> None:  # noqa: ARG002 - as every task
+        super().__init__(model, MULTILABEL, MultilabelScores)
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Summed binary cross-entropy of logits, and how many (sample, class) pairs there are."""
+        total = functional.binary_cross_entropy_with_logits(
+            outputs.float(), targets.float(), reduction="sum"
+        )
+        return total, torch.full((), targets.numel(), device=targets.device)
+
+
+class MultilabelScores(Scores):
+    """Keeps every logit and target of a split, which average precision needs to be exact."""
+
+    logits: list[Tensor]
+    targets: list[Tensor]
+    loss: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("logits", [], dist_reduce_fx="cat")
+        self.add_state("targets", [], dist_reduce_fx="cat")
+        self.add_state("loss", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, outputs: Tensor, targets: Tensor, loss: Tensor) -> None:
+        """Take one batch.
+
+        Args:
+            outputs: Logits (n, classes).
+            targets: (n, classes) of 0 and 1.
+            loss: The batch's summed loss.
+        """
+        self.logits.append(outputs.float())
+        self.targets.append(targets.bool())
+        self.loss += loss.double()
+
+    def compute(self) -> dict[str, float]:
+        """`scores` of all that was taken, and ``loss``, averaged over all pairs."""
+        if not self.logits:
+            return dict.fromkeys(_NAMES, float("nan"))
+        logits = torch.cat(self.logits).cpu().numpy()
+        found = scores(logits, torch.cat(self.targets).cpu().numpy())
+        return found | {"loss": float(self.loss) / logits.size}
+
+
+def scores(logits: npt.NDArray[np.floating], positive: npt.NDArray[np.bool_]) -> dict[str, float]:
+    """Scores of (n, classes) logits and truth; see `iterate.core.tasks.declarations`."""
+    predicted = logits > 0  # a probability above one half
+    hits = (predicted & positive).sum(axis=0).astype(np.float64)
+    both = predicted.sum(axis=0) + positive.sum(axis=0).astype(np.float64)
+    precisions = [average_precision(*pair) for pair in zip(logits.T, positive.T, strict=True)]
+    return {
+        "f1_micro": float(2 * hits.sum() / max(both.sum(), 1)),
+        "f1_macro": float((2 * hits / np.maximum(both, 1)).mean()),
+        "map_micro": average_precision(logits.ravel(), positive.ravel()),
+        "map_macro": float(np.mean(precisions)),
+        "accuracy_label": float((predicted == positive).mean()),
+    }
+
+
+def average_precision(ranks: npt.NDArray[np.floating], positive: npt.NDArray[np.bool_]) -> float:
+    """Average precision of (n,) scores, in which ties are one step; 0 without positives."""
+    order = np.argsort(-ranks, kind="stable")
+    ordered = ranks[order]
+    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    hits = np.cumsum(positive[order], dtype=np.int64)[last]
+    precision = hits / (last + 1)
+    return float((np.diff(hits, prepend=0) * precision).sum() / max(hits[-1], 1))
+
+
+_NAMES = tuple(metric.name for metric in MULTILABEL.metrics)
