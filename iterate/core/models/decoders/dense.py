@@ -11,6 +11,7 @@ from segmentation_models_pytorch.decoders.upernet.decoder import UPerNetDecoder
 from torch import Tensor, nn
 
 from iterate.core.errors import Problem, RequestError
+from iterate.core.models.decoders.levels import level_of, standardise_maps
 from iterate.core.models.decoders.options import (
     FpnOptions,
     LinearOptions,
@@ -38,13 +39,9 @@ class LinearMaps(nn.Module):
 
     def __init__(self, options: LinearOptions, shape: Maps, classes: int) -> None:
         super().__init__()
-        self.level = _level(options.level, shape)
+        self.level = level_of(options.level, shape)
         width = shape.channels[self.level]
-        self.standardise: nn.Module = nn.Identity()
-        if options.normalise == "batch":
-            self.standardise = nn.BatchNorm2d(width, affine=False)
-        elif options.normalise == "layer":
-            self.standardise = nn.GroupNorm(1, width, affine=False)
+        self.standardise = standardise_maps(options.normalise, width)
         self.dropout = nn.Dropout2d(options.dropout)
         self.output = nn.Conv2d(width, classes, 1)
 
@@ -53,16 +50,6 @@ class LinearMaps(nn.Module):
         del size
         logits: Tensor = self.output(self.dropout(self.standardise(maps[self.level])))
         return logits
-
-
-def _level(stride: int | None, shape: Maps) -> int:
-    if stride is None:
-        return len(shape.strides) - 1
-    if stride not in shape.strides:
-        legal = ", ".join(str(found) for found in sorted(set(shape.strides)))
-        what = f"the backbone has no feature map of stride {stride}."
-        raise RequestError(Problem("model.decoder.level", what, f"Strides: {legal}."))
-    return len(shape.strides) - 1 - shape.strides[::-1].index(stride)
 
 
 class DenseDecoder(nn.Module):

@@ -48,19 +48,33 @@ class LogisticOptions(Component):
     tolerance: Annotated[float, Field(gt=0)] = 1e-4
 
 
-class AttentiveOptions(Component):
-    """Attention over a frozen backbone's feature maps, then one linear layer.
+class AttentivePoolOptions(Component):
+    """Attention over the cells of one feature map, then one linear layer.
 
     Attributes:
-        queries: Classification: how many learned queries pool the map, each in its own way.
-        width: Segmentation: channels in which the maps are brought together.
-        dropout: Share of features dropped in training before the linear layer.
-        normalise: How features are standardised first; as for ``linear``.
-        level: Classification: the stride of the feature map, None takes the deepest.
-            Segmentation: the stride of the predictions, None takes 4 or the next that there is.
+        queries: How many learned queries pool the map, each in its own way.
+        dropout: Share of pooled features dropped in training.
+        normalise: How the map is standardised first; as for ``linear``.
+        level: The stride of the map; None takes the deepest.
     """
 
     queries: Positive = 1
+    dropout: Dropout = 0.0
+    normalise: Normalise = "batch"
+    level: Positive | None = None
+
+
+class AttentiveMapsOptions(Component):
+    """Attention over the depths of the feature maps beneath each cell, then one linear layer.
+
+    Attributes:
+        width: Channels in which the maps are brought together.
+        dropout: Share of channels dropped in training before the linear layer.
+        normalise: How each map is standardised first; as for ``linear``.
+        level: The stride of the predictions, and of the finest map that takes part; None takes 4
+            or the next that there is.
+    """
+
     width: Positive = 128
     dropout: Dropout = 0.0
     normalise: Normalise = "batch"
