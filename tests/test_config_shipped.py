@@ -34,11 +34,17 @@ def test_the_expected_files_ship() -> None:
         "classification.yaml",
         "decoders.yaml",
         "frozen.yaml",
+        "probe.yaml",
+        "probe_linear.yaml",
+        "probe_segmentation.yaml",
         "quickstart.yaml",
         "segmentation.yaml",
     ]
     composer = Composer(FOLDER / "recipe.yaml")
-    assert composer.options("model/decoder") == ["fpn", "linear", "mlp", "unet", "upernet"]
+    assert composer.options("model/decoder") == [
+        "attentive_maps", "attentive_pool", "fpn", "knn", "linear", "logistic", "mlp", "unet",
+        "upernet",
+    ]  # fmt: skip
     assert {"resnet18", "resnet50", "efficientnet_lite0", "convnext_tiny", "vit_small"} <= set(
         composer.options("model/backbone")
     )
