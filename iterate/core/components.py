@@ -5,6 +5,7 @@ Each entry names the class that types its options and, as text, the code that bu
 
 from __future__ import annotations
 
+from iterate.core.models.backbones.foundation import entries as foundation
 from iterate.core.models.backbones.names import listed_names, timm_entry
 from iterate.core.registry import Entry, Registry
 from iterate.core.tasks.declarations import (
@@ -16,6 +17,8 @@ from iterate.core.tasks.declarations import (
 
 datasets = Registry("dataset reader", "iterate.datasets")
 backbones = Registry("backbone", "iterate.backbones", timm_entry, listed_names)
+for _backbone in foundation.entries():
+    backbones.register(_backbone)
 decoders = Registry("decoder", "iterate.decoders")
 optimisers = Registry("optimiser", "iterate.optimisers")
 schedulers = Registry("learning-rate schedule", "iterate.schedulers")

@@ -50,12 +50,15 @@ class Backbone(nn.Module, ABC):
         multiple: Sides of the image are padded, at the bottom and right, to multiples of this.
         normalisation: What the weights were trained with; None where that is not declared.
         fixed: Names of parameters that never train, as the backbone was built.
+        takes_frames: Whether `forward` takes several dates. Where a dataset has them and a
+            backbone does not, `iterate.core.models.backbones.framewise` gives it one at a time.
     """
 
     shape: Shape
     multiple: int
     normalisation: RgbNormalisation | None = None
     fixed: frozenset[str] = frozenset()
+    takes_frames: bool = False
 
     def __init__(self, shape: Shape, multiple: int) -> None:
         super().__init__()
@@ -68,16 +71,25 @@ class Backbone(nn.Module, ABC):
             parameter.requires_grad_(wanted and name not in self.fixed)
 
     def pad(self, images: Tensor) -> Tensor:
-        """Images (n, c, h, w) with their last row and column repeated up to `multiple`."""
+        """Images (n, …, h, w) with their last row and column repeated up to `multiple`."""
         height, width = padded((images.shape[-2], images.shape[-1]), self.multiple)
         below, right = height - images.shape[-2], width - images.shape[-1]
         if not below and not right:
             return images
-        return functional.pad(images, (0, right, 0, below), mode="replicate")
+        flat = images.flatten(0, -4) if images.ndim > 4 else images
+        whole = functional.pad(flat, (0, right, 0, below), mode="replicate")
+        return whole.reshape(*images.shape[:-2], height, width)
 
     @abstractmethod
     def forward(self, images: Tensor, context: Context | None = None) -> Any:
         """Features of images (n, bands, height, width), or (n, bands, frames, height, width).
+
+        What it does must not depend on values, only on shapes: on the meta device, where recipes
+        are tried, there are none. (What is unknown of a context is NaN: use `torch.where`.)
+
+        Args:
+            images: With an axis of dates only if the dataset has several and `takes_frames`.
+            context: Dates and places, where the dataset knows any.
 
         Returns:
             (n, width), or a list of (n, channels, height, width) as `shape` declares.

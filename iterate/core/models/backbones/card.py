@@ -8,7 +8,7 @@ from typing import Literal
 
 from iterate.core.data.dataset import Band
 from iterate.core.data.units import Channel
-from iterate.core.models.encoders.configurations import HubFile
+from iterate.core.hub import HubFile
 
 Takes = Literal["declared", "wavelengths", "any"]
 

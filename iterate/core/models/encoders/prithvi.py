@@ -158,7 +158,10 @@ class PatchEmbedding(nn.Module):
 
 
 class CoordinateCode(nn.Module):
-    """Codes of two numbers side by side, times a learned scale: (..., 2) to (..., width)."""
+    """Codes of two numbers side by side, times a learned scale: (..., 2) to (..., width).
+
+    What is unknown (NaN) adds nothing.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -168,7 +171,7 @@ class CoordinateCode(nn.Module):
     def forward(self, coordinates: Tensor) -> Tensor:
         """See the class."""
         # Years need single precision even where the rest runs in half.
-        codes = sincos(coordinates.float(), self.width // 2)
+        codes = sincos(coordinates.float(), self.width // 2).nan_to_num(0.0)
         return self.scale * codes.flatten(-2).to(self.scale.dtype)
 
 

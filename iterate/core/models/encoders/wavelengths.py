@@ -65,10 +65,12 @@ def band_wavelengths(wavelengths: Tensor | Sequence[float], images: Tensor) -> T
     """
     given = torch.as_tensor(wavelengths, dtype=torch.float32, device=images.device)
     check_channels(images, given.numel(), "the list of wavelengths")
+    # Looked at where they are: reading them back would wait for the device at every step.
+    told = wavelengths.cpu().tolist() if isinstance(wavelengths, Tensor) else list(wavelengths)
     # Nanometres of visible light are above 100; thermal infrared in µm is below.
-    wrong = given[(given <= 0) | (given > 100)]
-    if wrong.numel():
-        what = f"wavelengths must be in µm above 0, but got {wrong.tolist()}."
+    wrong = [length for length in told if not 0 < length <= 100]
+    if wrong:
+        what = f"wavelengths must be in µm above 0, but got {wrong}."
         hint = "Divide nanometres by 1000; radar bands take the model's stand-ins below 10."
         raise RequestError(Problem(WHERE, what, hint))
     return given
