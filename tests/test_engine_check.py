@@ -69,7 +69,7 @@ def test_every_mistake_is_told_at_once() -> None:
         "objective.metric",
     }
     assert "accuracy" in found["objective.metric"]
-    assert "linear, mlp" in found["model.decoder.name"]
+    assert "linear, logistic, mlp" in found["model.decoder.name"]
     assert "no file /nowhere/w.safetensors" in found["model.backbone.weights"]
 
 

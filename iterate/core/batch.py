@@ -7,21 +7,26 @@ from typing import Any
 
 from torch import Tensor
 
+from iterate.core.models.backbones.base import Context
+
 
 @dataclass(frozen=True)
 class Batch:
     """Inputs and targets of one step.
 
     Attributes:
-        inputs: Normalised images (n, bands, height, width), or their features if `encoded`: one
-            tensor (n, width) or a list of maps.
+        inputs: Normalised images (n, bands, height, width) or, with several dates, (n, bands,
+            frames, height, width); or their features if `encoded`: one tensor (n, width) or a list
+            of maps.
         targets: int64 (n,) class indices, (n, classes) of 0 and 1, or (n, height, width) masks; or
             float32 (n, height, width) maps with NaN where nothing is known.
         encoded: Whether the backbone has done its part.
         size: (height, width) of the images, or of those the features were computed from.
+        context: When and where they were taken; None where nothing is known, or if `encoded`.
     """
 
     inputs: Any
     targets: Tensor
     encoded: bool
     size: tuple[int, int]
+    context: Context | None = None

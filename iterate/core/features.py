@@ -28,6 +28,7 @@ from iterate.core.data.loading import Indices, PixelSupply, chunked
 from iterate.core.errors import WorkError
 from iterate.core.files import Locked, lock, replacing
 from iterate.core.identity import fingerprint
+from iterate.core.models.backbones.base import Context
 from iterate.core.models.building import backbone_key, shared_backbone
 from iterate.core.models.shapes import Pooled, Shape, padded
 from iterate.core.prepared import Prepared
@@ -39,7 +40,7 @@ LAYOUT = 1
 CHUNK = 32
 PATIENCE_SECONDS = 6 * 3600.0
 
-Encode = Callable[[Tensor], Any]
+Encode = Callable[[Tensor, Context | None], Any]
 
 
 def worthwhile(prepared: Prepared, group: tuple[Element, ...]) -> bool:
@@ -108,7 +109,7 @@ class FeatureSupply:
         split: Which split.
         group: Flips and rotations to choose from.
         pixels: The split's images, for the features that are not there yet, and its targets.
-        encode: Images → features, as the frozen backbone computes them.
+        encode: Images and context → features, as the frozen backbone computes them.
 
     Raises:
         WorkError: They cannot be kept, or another process computes them for hours.
@@ -200,8 +201,8 @@ class FeatureSupply:
         chunks = chunked(np.arange(len(self)), CHUNK, drop_single=False)
         # Not inference mode: the backbone may move to the device here, and is trained elsewhere.
         with torch.no_grad():
-            for batch in self._pixels.transformed(chunks, element):
-                features = encode(batch)
+            for images, context in self._pixels.transformed(chunks, element):
+                features = encode(images, context)
                 levels = [features] if self._pooled else [m.movedim(1, -1) for m in features]
                 yield [level.float().cpu().numpy() for level in levels]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 
+from iterate.core.data.context import Contexts
 from iterate.core.data.dataset import SPLITS
 from iterate.core.data.normalisation import scaling_of
 from iterate.core.errors import Problem, RequestError
@@ -65,10 +67,12 @@ def _send_shape(prepared: Prepared) -> None:
     model = build_model(prepared, meta=True)
     data = prepared.recipe.data
     count = min(data.batch_size, prepared.info.sizes["train"])
-    batch = torch.empty((count, len(prepared.bands), *prepared.size), device="meta")
+    frames = (prepared.info.frames,) if prepared.info.frames > 1 else ()
+    shape = (count, len(prepared.bands), *frames, *prepared.size)
+    context = Contexts(prepared.pack, "train", torch.device("meta")).of(np.arange(count))
     try:
         with torch.no_grad():
-            logits = model(batch)
+            logits = model(torch.empty(shape, device="meta"), context)
     except (RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         what = f"the model does not take {count} × {_sizes(prepared)} ({reason})."
@@ -83,4 +87,5 @@ def _send_shape(prepared: Prepared) -> None:
 
 def _sizes(prepared: Prepared) -> str:
     height, width = prepared.size
-    return f"{len(prepared.bands)} × {height} × {width} pixels"
+    dates = f"{prepared.info.frames} dates × " if prepared.info.frames > 1 else ""
+    return f"{len(prepared.bands)} × {dates}{height} × {width} pixels"

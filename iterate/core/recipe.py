@@ -17,6 +17,7 @@ from iterate.core.parsing import Chosen, parse
 from iterate.core.section import Component, Section
 
 Positive = Annotated[int, Field(gt=0)]
+FrameMerge = Literal["mean", "max", "concat"]
 
 
 class DataSection(Component):
@@ -50,11 +51,15 @@ class ModelSection(Section):
 
     Attributes:
         freeze: Train the decoder alone; the backbone stays in evaluation mode.
+        frames: How the features of several dates are merged, for a backbone that takes one date
+            at a time: their ``mean`` or ``max``, or ``concat``: all of them. Where there is one
+            date, or the backbone takes several, it has no effect.
     """
 
     backbone: Annotated[SerializeAsAny[Component], Chosen(components.backbones)]
     decoder: Annotated[SerializeAsAny[Component], Chosen(components.decoders)]
     freeze: bool = False
+    frames: FrameMerge = "mean"
 
 
 class AugmentationSection(Section):

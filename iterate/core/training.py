@@ -21,6 +21,7 @@ from iterate.core.data.loading import Supply
 from iterate.core.errors import Problem, RequestError, WorkError
 from iterate.core.identity import seed_for
 from iterate.core.isolation import isolated
+from iterate.core.models.backbones.base import Context
 from iterate.core.models.building import build_model, shared_backbone
 from iterate.core.models.decoders.probes_fitted import Fitted
 from iterate.core.optimisation import parameter_groups, set_learning_rate
@@ -108,11 +109,11 @@ class Training:
         place = features.Place(self.prepared, self.fabric.device)
         return features.FeatureSupply(place, split, group, pixels, self._encode)
 
-    def _encode(self, images: Tensor) -> Any:
+    def _encode(self, images: Tensor, context: Context | None) -> Any:
         """A frozen backbone's features, in the recipe's arithmetic."""
         backbone = shared_backbone(self.prepared).to(self.fabric.device).eval()
         with self.fabric.autocast():
-            return backbone(images)
+            return backbone(images, context)
 
     def train_epoch(self, epoch: int) -> dict[str, float]:
         """One pass over the training split and one over the validation split.
@@ -136,7 +137,8 @@ class Training:
         features, targets = [], []
         with torch.no_grad():
             for batch in supply.batches(course.chunks, None):
-                features.append(batch.inputs if batch.encoded else self._encode(batch.inputs))
+                inputs = batch.inputs
+                features.append(inputs if batch.encoded else self._encode(inputs, batch.context))
                 targets.append(batch.targets)
             told: dict[str, float] = decoder.fit(torch.cat(features), torch.cat(targets))
             if not decoder.scores_training:

@@ -13,10 +13,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from iterate.core import shelf
 from iterate.core.batch import Batch
+from iterate.core.data.context import Contexts
 from iterate.core.data.dataset import Split
 from iterate.core.data.dihedral import Element, apply_each
 from iterate.core.data.scaling import Scaling
 from iterate.core.data.store import Pack
+from iterate.core.models.backbones.base import Context
 
 Indices = npt.NDArray[np.int64]
 
@@ -62,6 +64,7 @@ class PixelSupply:
         self._device = device
         self._workers = workers
         self._pack, self._split = pack, split
+        self._contexts = Contexts(pack, split, device)
         self._held = self._hold(pack, split)
 
     def __len__(self) -> int:
@@ -69,7 +72,9 @@ class PixelSupply:
 
     def batches(self, chunks: list[Indices], chosen: list[Indices] | None) -> Iterator[Batch]:
         """See `Supply.batches`."""
-        for number, (images, targets) in enumerate(self._raw(chunks)):
+        for number, (chunk, (images, targets)) in enumerate(
+            zip(chunks, self._raw(chunks), strict=True)
+        ):
             images, targets = images.to(self._device), targets.to(self._device)
             if chosen is not None:
                 images = apply_each(images, chosen[number], self._group)
@@ -77,13 +82,17 @@ class PixelSupply:
                     targets = apply_each(targets, chosen[number], self._group)
             inputs = self._scaling.apply(_widened(images, self._images.dtype))
             targets = self.prepared_targets(targets)
-            yield Batch(inputs, targets, encoded=False, size=self._scaling.size)
+            size, context = self._scaling.size, self._contexts.of(chunk)
+            yield Batch(inputs, targets, encoded=False, size=size, context=context)
 
-    def transformed(self, chunks: list[Indices], element: Element) -> Iterator[Tensor]:
-        """Normalised images of each chunk, all changed by one element."""
-        for images, _ in self._raw(chunks):
+    def transformed(
+        self, chunks: list[Indices], element: Element
+    ) -> Iterator[tuple[Tensor, Context | None]]:
+        """Normalised images of each chunk, all changed by one element, and their context."""
+        for chunk, (images, _) in zip(chunks, self._raw(chunks), strict=True):
             turned = element.apply(images.to(self._device))
-            yield self._scaling.apply(_widened(turned, self._images.dtype))
+            scaled = self._scaling.apply(_widened(turned, self._images.dtype))
+            yield scaled, self._contexts.of(chunk)
 
     def targets(self, chunk: Indices) -> Tensor:
         """The stored targets of some samples."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from iterate.core.models.backbones.base import Backbone
+from iterate.core.models.backbones.base import Backbone, Context
 from iterate.core.models.shapes import padded
 
 
@@ -71,20 +71,24 @@ class Model(nn.Module):
             self.backbone.eval()
         return self
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits, or a quantity, of images (n, bands, height, width).
+    def forward(self, images: Tensor, context: Context | None = None) -> Tensor:
+        """Logits, or a quantity, of images.
+
+        Args:
+            images: (n, bands, height, width) or (n, bands, frames, height, width).
+            context: When and where they were taken.
 
         Returns:
             (n, classes), or (n, classes, height, width) for dense tasks.
         """
-        return self.decode(self.encode(images), (images.shape[-2], images.shape[-1]))
+        return self.decode(self.encode(images, context), (images.shape[-2], images.shape[-1]))
 
-    def encode(self, images: Tensor) -> Any:
-        """The backbone's features of images."""
+    def encode(self, images: Tensor, context: Context | None = None) -> Any:
+        """The backbone's features of images; see `forward`."""
         if self.backbone is None:
             raise RuntimeError("this model was assembled without its backbone")
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze):
-            return laid_out(self.backbone(images))
+            return laid_out(self.backbone(images, context))
 
     def decode(self, features: Any, size: tuple[int, int]) -> Tensor:
         """Logits, or a quantity, of features.

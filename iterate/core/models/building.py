@@ -12,6 +12,7 @@ from iterate.core import components, shelf
 from iterate.core.identity import canonical, seed_for
 from iterate.core.models.assembly import Model
 from iterate.core.models.backbones.base import Backbone
+from iterate.core.models.backbones.framewise import Framewise
 from iterate.core.prepared import Prepared
 
 M = TypeVar("M", bound=nn.Module)
@@ -51,6 +52,8 @@ def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:
         # Whoever asks first may be inferring; tensors made then could never be trained.
         with torch.inference_mode(mode=False):
             made: Backbone = build(recipe.model.backbone, prepared.inputs, meta)
+        if prepared.info.frames > 1 and not made.takes_frames:
+            made = Framewise(made, prepared.info.frames, recipe.model.frames)
         named = made.named_parameters()
         made.fixed = frozenset(name for name, value in named if not value.requires_grad)
         return channels_last(made)
@@ -84,6 +87,7 @@ def backbone_key(prepared: Prepared) -> str:
             "bands": [[band.name, band.common, band.wavelength] for band in prepared.bands],
             "size": prepared.size,
             "dense": prepared.maps,
+            "merge": recipe.model.frames if prepared.info.frames > 1 else None,
             "inputs": [prepared.inputs.frames, prepared.inputs.metres, prepared.inputs.modalities],
         }
     )

@@ -59,7 +59,7 @@ class SupervisedTask(LightningModule, ABC):
         """The model's outputs (n, classes) or (n, classes, height, width)."""
         if batch.encoded:
             return self.model.decode(batch.inputs, batch.size)
-        outputs: Tensor = self.model(batch.inputs)
+        outputs: Tensor = self.model(batch.inputs, batch.context)
         return outputs
 
     def training_step(self, batch: Batch) -> Tensor:
