@@ -1,0 +1,1 @@
+"""GEO-Bench-2: its container format, its datasets as data, and their reader."""

@@ -1,0 +1,176 @@
+"""Reader of GEO-Bench-2 datasets: tortilla files, bands by name, known defects corrected.
+
+Format and datasets: Simumba et al., "GEO-Bench-2: From Performance to Capability, Rethinking
+Evaluation in Geospatial AI", 2025 (arXiv 2511.15658). No other package is needed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from iterate.core.data.dataset import SPLITS, DatasetInfo, Sample, Split
+from iterate.core.data.geobench_v2.defects import declared
+from iterate.core.data.geobench_v2.files import Contents
+from iterate.core.data.geobench_v2.images import Frames, ImageReader, stored_size
+from iterate.core.data.geobench_v2.integrity import find_files, known, verify
+from iterate.core.data.geobench_v2.moment import place_of
+from iterate.core.data.geobench_v2.section import GeoBenchV2Data
+from iterate.core.data.geobench_v2.targets import TargetReader
+from iterate.core.data.geobench_v2.tortilla import Item, opened, read_files, read_samples
+from iterate.core.errors import DataError, Problem
+from iterate.core.identity import fingerprint
+
+_SPLIT_IN_FILE: dict[Split, str] = {"train": "train", "val": "validation", "test": "test"}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a sample lies."""
+
+    path: Path
+    item: Item
+
+
+class GeoBenchV2:
+    """Reads one dataset of GEO-Bench-2; see `iterate.core.data.dataset.Reader`.
+
+    Opening reads the tables of its files and the size of one sample's image.
+
+    Raises:
+        RequestError: More dates are asked for than there are.
+        DataError: A file is absent, truncated, foreign or unsafe.
+    """
+
+    info: DatasetInfo
+
+    def __init__(self, section: GeoBenchV2Data) -> None:
+        self._section = section
+        self._declared, corrections = declared(section.dataset, section.compat)
+        declaration = self._declared
+        root = section.root.expanduser()
+        self._paths = find_files(root, declaration.files, declaration.name)
+        self._places, self._names, unused = _index(self._paths)
+        size = self._grid()
+        frames: Frames = declaration.dates.default if section.frames is None else section.frames
+        self._images = ImageReader(declaration, frames, size)
+        self._targets = TargetReader(declaration, size)
+        self._known = known(declaration.files, self._paths)
+        self._verified = False
+        self.info = DatasetInfo(
+            name=declaration.name,
+            task=declaration.task,
+            classes=declaration.classes,
+            bands=declaration.bands,
+            sizes={split: len(self._names[split]) for split in SPLITS},
+            height=size[0],
+            width=size[1],
+            frames=frames if isinstance(frames, int) else len(frames),
+            metres=declaration.metres,
+            ignore_index=declaration.ignore_index,
+            notes=(*corrections, *self._notes(unused)),
+            source=declaration.source,
+        )
+
+    def names(self, split: Split) -> Sequence[str]:
+        """The identifiers of a split's samples, in the files' order."""
+        return self._names[split]
+
+    def read(self, name: str, bands: Sequence[str]) -> Sample:
+        """One sample, its bands in the order asked for (names as in `info.bands`).
+
+        Its files are brought to the grid of the dataset's first sample: images bilinearly, masks
+        and maps by the nearest pixel.
+
+        Raises:
+            DataError: The sample is damaged, lacks a band or its label, or the label is not one
+                of the dataset's classes.
+        """
+        if not self._verified:
+            self._verify()
+        place = self._place(name)
+        offered = [band.name for band in self._declared.bands]
+        strange = [band for band in bands if band not in offered]
+        if strange or not bands:
+            what = f"has no band {strange[0]!r}." if strange else "is asked for no band at all."
+            raise DataError(Problem(self.info.name, what, f"Available: {', '.join(offered)}."))
+        where = f"{place.path}, sample {name}"
+        with opened(place.path) as handle:
+            contents = Contents(self._declared, read_files(handle, place.item, where), where)
+            image = self._images.read(handle, contents, bands)
+            target = self._targets.read(handle, contents, image.stored)
+        pixels = image.pixels if self.info.frames > 1 else image.pixels[:, 0]
+        where_on_earth = (place_of(item.fields) for item in contents.items)
+        found = next((place for place in where_on_earth if place is not None), None)
+        return Sample(name, pixels, target, image.dates, found)
+
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits fixed by the content of all files and by the options.
+
+        Raises:
+            DataError: A file is not what its known checksum says.
+        """
+        options = self._section.model_dump(mode="json", include={"dataset", "compat", "frames"})
+        return fingerprint({"files": self._verify(), "options": options})
+
+    def _verify(self) -> dict[str, str]:
+        digests = verify(self._declared.files, self._paths) if self._known else None
+        self._verified = True
+        return digests or verify(self._declared.files, self._paths)
+
+    def _grid(self) -> tuple[int, int]:
+        """(height, width) of the first training sample's first image file."""
+        name = self._names["train"][0]
+        place = self._place(name)
+        where = f"{place.path}, sample {name}"
+        with opened(place.path) as handle:
+            contents = Contents(self._declared, read_files(handle, place.item, where), where)
+            return stored_size(handle, contents, self._declared.rasters[0])
+
+    def _place(self, name: str) -> _Place:
+        if name not in self._places:
+            raise DataError(Problem(str(self._paths[0]), f"has no sample {name!r}."))
+        return self._places[name]
+
+    def _notes(self, unused: Counter[str]) -> tuple[str, ...]:
+        notes = [
+            f"{count} samples of split {split!r} are not used" for split, count in unused.items()
+        ]
+        published = self._declared.sizes or {}
+        fewer = [
+            f"{len(self._names[split])} of {count} {split}"
+            for split, count in published.items()
+            if len(self._names[split]) != count
+        ]
+        if fewer:
+            notes.append(f"not the published number of samples: {', '.join(fewer)}")
+        if not self._known:
+            notes.append("no checksum is known of the files: damaged pixels may go unnoticed")
+        return tuple(notes)
+
+
+def _index(
+    paths: Sequence[Path],
+) -> tuple[dict[str, _Place], dict[Split, tuple[str, ...]], Counter[str]]:
+    """Where each sample lies, the samples of each split, and how many belong to none.
+
+    An identifier that several samples share is made whole by their number in the dataset.
+    """
+    rows = [_Place(path, item) for path in paths for item in read_samples(path)]
+    often = Counter(row.item.name for row in rows)
+    places = {
+        row.item.name if often[row.item.name] == 1 else f"{row.item.name}#{number}": row
+        for number, row in enumerate(rows)
+    }
+    names: dict[Split, tuple[str, ...]] = {
+        split: tuple(name for name, row in places.items() if row.item.split == word)
+        for split, word in _SPLIT_IN_FILE.items()
+    }
+    empty = [word for split, word in _SPLIT_IN_FILE.items() if not names[split]]
+    if empty:
+        raise DataError(Problem(str(paths[0]), f"split {empty[0]!r} lists no samples."))
+    words = _SPLIT_IN_FILE.values()
+    unused = Counter(row.item.split for row in rows if row.item.split not in words)
+    return places, names, unused
