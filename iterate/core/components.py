@@ -29,6 +29,13 @@ datasets.register(
     Entry("geobench_v1", f"{_DATA}.geobench_v1:GeoBenchV1Data", f"{_DATA}.geobench_v1:GeoBenchV1")
 )
 datasets.register(
+    Entry(
+        "geobench_v2",
+        f"{_DATA}.geobench_v2.section:GeoBenchV2Data",
+        f"{_DATA}.geobench_v2.reader:GeoBenchV2",
+    )
+)
+datasets.register(
     Entry("generated", f"{_DATA}.generated:GeneratedData", f"{_DATA}.generated:open_generated")
 )
 
