@@ -69,6 +69,8 @@ class Arrays:
     images: npt.NDArray[Any]
     targets: npt.NDArray[Any]
     info: DatasetInfo
+    dates: Sequence[Any] | None = None
+    places: Sequence[Any] | None = None
 
     def names(self, split: Split) -> Sequence[str]:
         return [f"{split}-{index}" for index in range(len(self.images))]
@@ -77,11 +79,18 @@ class Arrays:
         index = int(name.partition("-")[2])
         order = [[band.name for band in self.info.bands].index(band) for band in bands]
         target = self.targets[index]
-        return Sample(name, self.images[index][order], int(target) if target.ndim == 0 else target)
+        return Sample(
+            name,
+            self.images[index][order],
+            int(target) if target.ndim == 0 else target,
+            None if self.dates is None else self.dates[index],
+            None if self.places is None else self.places[index],
+        )
 
     def fingerprint(self) -> str:
         arrays = [(a.tobytes().hex(), str(a.dtype), a.shape) for a in (self.images, self.targets)]
-        return fingerprint([*arrays, [band.name for band in self.info.bands]])
+        context = [str(self.dates), str(self.places)]
+        return fingerprint([*arrays, [band.name for band in self.info.bands], context])
 
 
 _given: list[Arrays] = []
@@ -102,10 +111,12 @@ def give(
     classes: int,
     ignore_index: int = 255,
     task: str | None = None,
+    dates: Sequence[Any] | None = None,
+    places: Sequence[Any] | None = None,
 ) -> dict[str, Any]:
     """Make arrays the dataset that ``data: {name: arrays}`` opens; returns that section."""
     dense = targets.ndim > 1
-    count, _, height, width = images.shape
+    count, _, *frames, height, width = images.shape
     info = DatasetInfo(
         name="arrays",
         task=task or ("segmentation" if dense else "classification"),
@@ -114,9 +125,10 @@ def give(
         sizes={"train": count, "val": count, "test": count},
         height=height,
         width=width,
+        frames=frames[0] if frames else 1,
         ignore_index=ignore_index,
     )
-    _given.append(Arrays(images, targets, info))
+    _given.append(Arrays(images, targets, info, dates, places))
     return {"name": "arrays", "number": len(_given) - 1, "bands": None, "batch_size": 4}
 
 
