@@ -82,15 +82,17 @@ def test_brick_kiln_as_published(shared_data: Find) -> None:
     assert info.classes == ("not brick kiln", "brick kiln")
     assert (info.height, info.width, info.sizes) == (64, 64, {"train": 5, "val": 5, "test": 5})
     assert [band.wavelength for band in info.bands] == [
-        0.443, 0.49, 0.56, 0.665, 0.705, 0.74, 0.783, 0.842, 0.865, 0.945, 1.375, 1.61, 2.19,
+        0.443, 0.49, 0.56, 0.665, 0.705, 0.783, 0.865, 0.842, 1.61, 2.19, None, None, None,
     ]  # fmt: skip
     assert [band.unit for band in info.bands] == ["dn"] * 10 + ["unknown"] * 3
+    assert {band.sensor for band in info.bands} == {"sentinel-2-l2a"}
+    assert info.metres == 10
     assert any("train and test share 5 samples" in note for note in info.notes)
     for name in reader.names("train"):
         sample = reader.read(name, ["04 - Red", "12 - SWIR", "02 - Blue"])
         with h5py.File(root / f"{name}.hdf5") as file:
             for pixels, band in zip(
-                sample.image, ("04 - Red", "12 - SWIR", "02 - Blue"), strict=True
+                sample.image, ("04 - Red", "09 - Water vapour", "02 - Blue"), strict=True
             ):
                 np.testing.assert_array_equal(pixels, file[band][()])
         assert sample.target == 0

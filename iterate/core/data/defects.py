@@ -6,23 +6,27 @@ before it is corrected.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from iterate.core.data.dataset import Band
 
-_AFTER_B08 = (
-    "08A - Vegetation Red Edge",
-    "09 - Water vapour",
-    "10 - SWIR - Cirrus",
-    "11 - SWIR",
-    "12 - SWIR",
-)
+_B06, _B07, _B08 = "06 - Vegetation Red Edge", "07 - Vegetation Red Edge", "08 - NIR"
+_B8A, _B09, _B10 = "08A - Vegetation Red Edge", "09 - Water vapour", "10 - SWIR - Cirrus"
+_B11, _B12 = "11 - SWIR", "12 - SWIR"
+
 # m-eurosat's source lists its last bands as B09, B10, B11, B12, B8A; they were given the names of
-# the usual order. What a file calls by the key here is in truth the value.
-_EUROSAT = dict(zip(_AFTER_B08, (*_AFTER_B08[1:], _AFTER_B08[0]), strict=True))
+# the usual order (ServiceNow/geo-bench issue 28). What a file calls by the key here is the value.
+_EUROSAT = {_B8A: _B09, _B09: _B10, _B10: _B11, _B11: _B12, _B12: _B8A}
+
+# m-brick-kiln's source holds B1 to B5, B7, B8A, B8, B11, B12 and a true-colour image
+# (ServiceNow/geo-bench issue 29); they were given the names of the thirteen bands in their order.
+_TRUE_COLOUR = ("TCI_R", "TCI_G", "TCI_B")
+_BRICK_KILN = {
+    **dict(zip((_B06, _B07, _B08, _B8A, _B09), (_B07, _B8A, _B08, _B11, _B12), strict=True)),
+    **dict(zip((_B10, _B11, _B12), _TRUE_COLOUR, strict=True)),
+}
 
 
 @dataclass(frozen=True)
@@ -48,17 +52,18 @@ def correct(
     """Correct what is known to be wrong with a dataset's band names and units.
 
     Args:
-        dataset: Its name.
+        dataset: Its name in the benchmark: ``m-eurosat``.
         bands: As the files declare them.
         statistics: ``band_stats.json``: name in the files → {"mean", "max", …}.
         compat: Leave everything as the files say.
     """
-    name = re.sub(r"[^a-z0-9]+", "-", dataset.casefold())
     keys = {band.name: band.name for band in bands}
-    if "eurosat" in name and _EUROSAT.keys() <= keys.keys() and _shifted(statistics):
+    if dataset == "m-eurosat" and _EUROSAT.keys() <= keys.keys() and _shifted(statistics):
         return _eurosat(bands, keys, compat)
-    if "brick-kiln" in name or "sa-crop-type" in name:
-        return _unknown_units(bands, keys, statistics)
+    if dataset == "m-brick-kiln" and _BRICK_KILN.keys() <= keys.keys() and _foreign(statistics):
+        return _brick_kiln(bands, keys, compat)
+    if dataset == "m-SA-crop-type":
+        return _eight_bit(bands, keys, statistics)
     return Corrected(bands, keys)
 
 
@@ -68,9 +73,8 @@ def _shifted(statistics: Mapping[str, Any]) -> bool:
     Water vapour reflects hundreds (× 10,000) over land and cirrus about ten; under shifted names
     it is the other way round. Without statistics the dataset's name decides.
     """
-    water = statistics.get("09 - Water vapour", {}).get("mean")
-    cirrus = statistics.get("10 - SWIR - Cirrus", {}).get("mean")
-    return water is None or cirrus is None or bool(water < cirrus)
+    water, cirrus = statistic(statistics, _B09, "mean"), statistic(statistics, _B10, "mean")
+    return water is None or cirrus is None or water < cirrus
 
 
 def _eurosat(bands: tuple[Band, ...], keys: dict[str, str], compat: bool) -> Corrected:
@@ -88,15 +92,47 @@ def _eurosat(bands: tuple[Band, ...], keys: dict[str, str], compat: bool) -> Cor
     return Corrected(bands, corrected, (note,))
 
 
-def _unknown_units(
+def _foreign(statistics: Mapping[str, Any]) -> bool:
+    """Whether the last three bands never leave the 8-bit range, as a true-colour image's do not.
+
+    Without statistics the dataset's name decides.
+    """
+    largest = [statistic(statistics, name, "max") for name in (_B10, _B11, _B12)]
+    return all(found is None or found <= 255 for found in largest)
+
+
+def _brick_kiln(bands: tuple[Band, ...], keys: dict[str, str], compat: bool) -> Corrected:
+    if compat:
+        note = (
+            "compat: the last eight bands keep the names of the published files (06 holds B07, "
+            "07 holds B8A, 08A holds B11, 09 holds B12; 10, 11 and 12 hold a true-colour image)"
+        )
+        return Corrected(bands, keys, (note,), frozenset((_B10, _B11, _B12)))
+    known = {band.name: band for band in bands}
+    names = {key: _BRICK_KILN.get(key, key) for key in keys}
+    true = tuple(known[name] if name in known else Band(name) for name in names.values())
+    note = (
+        "band names after B05 corrected: the published files call B07 '06', B8A '07', B11 '08A', "
+        "B12 '09', and a true-colour image '10', '11' and '12' (compat: true keeps their names); "
+        "there is no B06, B09 or B10"
+    )
+    corrected = {name: key for key, name in names.items()}
+    return Corrected(true, corrected, (note,), frozenset(_TRUE_COLOUR))
+
+
+def _eight_bit(
     bands: tuple[Band, ...], keys: dict[str, str], statistics: Mapping[str, Any]
 ) -> Corrected:
-    """Bands that never leave the 8-bit range, where reflectance × 10,000 is expected."""
-    names = frozenset(
-        band.name for band in bands if statistics.get(band.name, {}).get("max", 256) <= 255
-    )
-    if not names:
-        return Corrected(bands, keys)
-    shown = "all bands" if len(names) == len(bands) else ", ".join(sorted(names))
-    note = f"{shown}: values in an 8-bit range, not reflectance × 10,000; their unit is unknown"
-    return Corrected(bands, keys, (note,), names)
+    """Values that never leave the 8-bit range, where reflectance × 10,000 is expected."""
+    notes = ["values are in an 8-bit range, not reflectance × 10,000; their unit is unknown"]
+    constant = [band.name for band in bands if statistic(statistics, band.name, "std") == 0]
+    if constant:
+        notes.append(f"{', '.join(constant)}: the same value everywhere")
+    return Corrected(bands, keys, tuple(notes), frozenset(keys))
+
+
+def statistic(statistics: Mapping[str, Any], band: str, name: str) -> float | None:
+    """A number of a band in ``band_stats.json``: ``mean``, ``std``, ``max``; None without one."""
+    entry = statistics.get(band)
+    value = entry.get(name) if isinstance(entry, Mapping) else None
+    return float(value) if isinstance(value, int | float) else None

@@ -23,6 +23,7 @@ from iterate.core.data.geobench_v1_declaration import (
     read_json_mapping,
     sample_names,
 )
+from iterate.core.data.geobench_v1_moment import dates_of, place_of
 from iterate.core.data.geobench_v1_sample import (
     MASK,
     attributes,
@@ -106,11 +107,14 @@ class GeoBenchV1:
         keys = [self._key(band) for band in bands]
         with open_sample(path) as file:
             image = read_pixels(file, path, keys, self._shape)
+            details = attributes(file, path)
+            dates, place = dates_of(details, file), place_of(details, *self._shape)
+            target: int | npt.NDArray[Any]
             if self._declared.task == "segmentation":
-                mask = read_mask(file, path, self._shape)
-                return Sample(name, image, self._checked_mask(mask, path))
-            label = attributes(file, path).get(MASK)
-        return Sample(name, image, self._target(name, label, path))
+                target = self._checked_mask(read_mask(file, path, self._shape), path)
+            else:
+                target = self._target(name, details.get(MASK), path)
+        return Sample(name, image, target, dates, place)
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits fixed by the content of the chosen partition's files."""
@@ -165,6 +169,7 @@ class GeoBenchV1:
             sizes={split: len(self._names[split]) for split in SPLITS},
             height=self._shape[0],
             width=self._shape[1],
+            metres=declared.metres,
             ignore_index=declared.ignore_index,
             notes=(*declared.notes, *_shared_samples(self._names)),
             licence=declared.licence,

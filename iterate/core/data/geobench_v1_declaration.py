@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from iterate.core.data import unpickle
 from iterate.core.data.bands import describe, guess_unit
 from iterate.core.data.dataset import Band
-from iterate.core.data.defects import correct
-from iterate.core.data.geobench_v1_sample import Header
+from iterate.core.data.defects import correct, statistic
+from iterate.core.data.geobench_v1_known import Known, find, recorder
+from iterate.core.data.geobench_v1_sample import Header, metres_of
 from iterate.core.errors import DataError, Problem, RequestError
 from iterate.core.parsing import parse
 from iterate.core.section import Section
@@ -66,6 +69,7 @@ class Declaration:
     notes: tuple[str, ...] = ()
     licence: str | None = None
     source: str | None = None
+    metres: float | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,11 @@ def declare(root: Path, header: Header, given: Given) -> Declaration:
         declared = _from_dataset_file(root)
     else:
         declared = _from_original_files(root, header, given)
-        declared = _with_bands(declared, header, statistics, given.compat)
+        known = find(root.name, declared.name)
+        if known is not None:
+            metres = declared.metres or known.metres
+            declared = replace(declared, metres=metres, name=_name(declared, root, known))
+        declared = _with_bands(declared, header, statistics, known, given.compat)
     _agree(root, declared, given)
     if given.ignore_index is not None:
         declared = replace(declared, ignore_index=given.ignore_index)
@@ -169,7 +177,14 @@ def _from_original_files(root: Path, header: Header, given: Given) -> Declaratio
     if classes is None:
         what = "no file says how many classes there are."
         raise DataError(Problem(str(root), what, "List their names in data.classes."))
-    return Declaration(name if isinstance(name, str) else root.name, task, classes, (), {})
+    name = name if isinstance(name, str) else root.name
+    metres = metres_of(specs) or header.metres
+    return Declaration(name, task, classes, (), {}, metres=metres)
+
+
+def _name(declared: Declaration, root: Path, known: Known) -> str:
+    """The benchmark's name where the folder bears it, whatever the specifications call it."""
+    return known.name if root.name.casefold() == known.name.casefold() else declared.name
 
 
 def _task_specs(root: Path) -> unpickle.Record | None:
@@ -244,24 +259,36 @@ def _numbered(count: int) -> tuple[str, ...] | None:
 
 
 def _with_bands(
-    declared: Declaration, header: Header, statistics: dict[str, Any], compat: bool
+    declared: Declaration,
+    header: Header,
+    statistics: dict[str, Any],
+    known: Known | None,
+    compat: bool,
 ) -> Declaration:
-    corrected = correct(declared.name, describe(header.bands), statistics, compat)
+    described = describe(header.bands)
+    corrected = correct(known.name if known else declared.name, described, statistics, compat)
     bands = []
     for band in corrected.bands:
         key = corrected.keys[band.name]
-        largest = _statistic(statistics, key, "max")
-        unit = guess_unit(band, header.dtypes[key], largest)
-        bands.append(replace(band, unit="unknown" if band.name in corrected.unitless else unit))
+        sensor = recorder(band, header.records.get(key), known)
+        largest = statistic(statistics, key, "max")
+        unit = _unit(band, header.dtypes[key], largest, known, band.name in corrected.unitless)
+        bands.append(replace(band, unit=unit, sensor=sensor))
     return replace(
         declared, bands=tuple(bands), keys=corrected.keys, notes=(*declared.notes, *corrected.notes)
     )
 
 
-def _statistic(statistics: dict[str, Any], band: str, name: str) -> float | None:
-    entry = statistics.get(band)
-    value = entry.get(name) if isinstance(entry, dict) else None
-    return float(value) if isinstance(value, int | float) else None
+def _unit(
+    band: Band, dtype: np.dtype[Any], largest: float | None, known: Known | None, unitless: bool
+) -> str:
+    if unitless:
+        return "unknown"
+    if known is not None and known.unit is not None and band.wavelength is not None:
+        return known.unit
+    if known is not None and band.common in ("vv_lee", "vh_lee"):
+        return "linear"
+    return guess_unit(band, dtype, largest)
 
 
 def _agree(root: Path, declared: Declaration, given: Given) -> None:

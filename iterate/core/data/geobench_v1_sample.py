@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Header:
         width: Columns in pixels.
         has_mask: Whether it holds a `label` dataset.
         label: The pickled label: a number, a multi-hot array, or a mask's band entry; or None.
+        records: Band → class of the record that the sample keeps of it: ``"Sentinel2"``.
+        metres: Ground size of a pixel of the finest band; None where it says none.
     """
 
     bands: tuple[str, ...]
@@ -39,6 +41,8 @@ class Header:
     width: int
     has_mask: bool
     label: Any
+    records: dict[str, str] = field(default_factory=dict)
+    metres: float | None = None
 
 
 @contextmanager
@@ -76,7 +80,30 @@ def read_header(path: Path) -> Header:
         height, width = shapes.pop()
         dtypes = {name: data.dtype for name, data in datasets.items() if name != MASK}
         bands = _ordered([name for name in keys if name != MASK], details)
-        return Header(bands, dtypes, height, width, has_mask, details.get(MASK))
+        entries = {name: details.get(keys[name]) or details.get(name) for name in bands}
+        return Header(
+            bands,
+            dtypes,
+            height,
+            width,
+            has_mask,
+            details.get(MASK),
+            {name: _record_of(entry) for name, entry in entries.items()},
+            min((size for entry in entries.values() if (size := metres_of(entry))), default=None),
+        )
+
+
+def metres_of(entry: Any) -> float | None:
+    """The ground size of a pixel that a band's entry, or a dataset's specifications, give."""
+    found = entry.get("spatial_resolution") if isinstance(entry, dict | unpickle.Record) else None
+    if isinstance(found, bool) or not isinstance(found, int | float | np.number):
+        return None
+    return float(found) if 0 < found < 1e6 else None
+
+
+def _record_of(entry: Any) -> str:
+    record = entry.get("band_info") if isinstance(entry, dict) else None
+    return type(record).__name__
 
 
 def band_keys(file: h5py.File, path: Path) -> dict[str, str]:
