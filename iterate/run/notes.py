@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import optuna
 from optuna.storages import BaseStorage
+
+from iterate.search.results import epochs_of
 
 _PREFIX = "note:"
 
@@ -39,3 +43,33 @@ def noted(storage: BaseStorage, key: str) -> dict[str, str]:
         if value is not None:
             found[study.study_name] = str(value)
     return found
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a study has done so far.
+
+    Attributes:
+        trials: That ended.
+        repeats: That ended.
+        epochs: Of all of them, unfinished ones included.
+        seconds: That those epochs took.
+    """
+
+    trials: int = 0
+    repeats: int = 0
+    epochs: int = 0
+    seconds: float = 0.0
+
+
+def trained(storage: BaseStorage, study: str) -> Trained:
+    """What a study has done so far, whatever it asks; nothing where there is none of that name."""
+    names = {one.study_name: one._study_id for one in storage.get_all_studies()}
+    found = [
+        storage.get_all_trials(names[name], deepcopy=False) if name in names else []
+        for name in (study, f"{study} repeats")
+    ]
+    noted = [epoch for kind in found for trial in kind for epoch in epochs_of(trial).values()]
+    ended = [sum(trial.state.is_finished() for trial in kind) for kind in found]
+    seconds = float(sum(epoch["seconds"] for epoch in noted))
+    return Trained(ended[0], ended[1], len(noted), seconds)

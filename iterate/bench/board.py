@@ -1,0 +1,77 @@
+"""The leaderboard of a run: its own results, and published ones beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from iterate.bench.entries import Entry, entries_of
+from iterate.bench.leaderboard import build
+from iterate.bench.plan import Request
+from iterate.bench.report import page
+from iterate.bench.results import read_results
+from iterate.bench.rows import Leaderboard
+from iterate.bench.submission import INFO_FILE, INFO_MODELS, INFO_TEXT
+from iterate.bench.suite import Suite
+from iterate.bench.tables import write_board
+from iterate.core.files import replacing
+
+
+def board_of(
+    request: Request, results: Path, baselines: Sequence[Path], notes: Sequence[str]
+) -> Leaderboard:
+    """Rank the results of a run.
+
+    Where no backbone has all datasets of any group, a group of those that every backbone of ours
+    has is added, so that a part of a suite is ranked, too, under a name that says so.
+
+    Args:
+        request: What the run was asked for.
+        results: Its results file.
+        baselines: Published results files to show beside.
+        notes: To carry along.
+
+    Raises:
+        DataError: A baseline cannot be read.
+    """
+    suite = request.suite
+    read = read_results([*baselines, results], suite)
+    digests = frozenset(file.sha256 for file in read[:-1])
+    entries, told = entries_of(read, suite, request.percent / 100, digests)
+    own = [entry for entry in entries if not entry.published]
+    return build(entries, _with_part(suite, own), notes=[*notes, *told])
+
+
+def _with_part(suite: Suite, entries: Sequence[Entry]) -> Suite:
+    if any(set(group) <= set(e.cells) for e in entries for group in suite.groups.values()):
+        return suite
+    shared = [name for name in suite.datasets if all(name in entry.cells for entry in entries)]
+    if not shared:
+        return suite
+    name = f"{len(shared)} of {len(suite.datasets)} datasets"
+    return suite.model_copy(update={"groups": {name: tuple(shared), **suite.groups}})
+
+
+def write_all(board: Leaderboard, request: Request, folder: Path) -> tuple[Path, ...]:
+    """Write every form of a run's leaderboard, and a draft of what a submission has to say."""
+    files = write_board(board, folder, page(board))
+    draft = folder / INFO_FILE
+    if request.suite.submission and not draft.exists():
+        with replacing(draft) as part:
+            text = json.dumps(_draft(board, request), indent=2, ensure_ascii=False) + "\n"
+            part.write_text(text, encoding="utf-8")
+    return tuple(files)
+
+
+def _draft(board: Leaderboard, request: Request) -> dict[str, Any]:
+    """What the leaderboard asks of a submission, as far as a run knows it; the rest is empty."""
+    known = {"Number of HPO trials": str(request.protocol.config.search.trials)}
+    ours = dict.fromkeys(e.backbone for e in board.entries if not e.published)
+    models = [
+        {"model_display_name": name, "model_size": "", "unique_backbone_key": name}
+        for name in ours
+        if name not in request.suite.backbones
+    ]
+    return {**{key: known.get(key, "") for key in INFO_TEXT}, INFO_MODELS: models}

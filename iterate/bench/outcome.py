@@ -1,0 +1,124 @@
+"""What a run of a benchmark found: its rows in the published format, and what is missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from iterate.bench.plan import Cell, Gap, Request
+from iterate.bench.submission import SubmissionRow
+from iterate.core.recipe import Recipe
+from iterate.search.ledger import Ledger
+from iterate.search.results import best_recipe
+
+NOTE = "bench"
+"""The note under which a study keeps its part of the table."""
+
+
+@dataclass(frozen=True)
+class Entered:
+    """What a study enters into the table.
+
+    Attributes:
+        dataset: Of the suite.
+        backbone: Its name in the table.
+        rows: One a repeat that was tested.
+        failed: What became of the others.
+    """
+
+    dataset: str
+    backbone: str
+    rows: tuple[SubmissionRow, ...]
+    failed: tuple[str, ...] = ()
+
+    def to_text(self) -> str:
+        """As JSON, to be kept."""
+        return json.dumps(asdict(self), allow_nan=False)
+
+    @classmethod
+    def from_text(cls, text: str) -> Entered:
+        """From what `to_text` gave."""
+        kept = json.loads(text)
+        rows = tuple(SubmissionRow(**row) for row in kept["rows"])
+        return cls(kept["dataset"], kept["backbone"], rows, tuple(kept["failed"]))
+
+
+def entered(ledger: Ledger, cell: Cell, request: Request, run: str) -> Entered:
+    """What a finished study enters.
+
+    Args:
+        ledger: The study's.
+        cell: What it fills.
+        request: What the run was asked for.
+        run: The run's name.
+    """
+    best, recipe = ledger.best(), best_recipe(ledger)
+    rows: list[SubmissionRow] = []
+    failed: list[str] = []
+    if best is not None and recipe is not None:
+        declared = request.suite.datasets[cell.dataset]
+        metric = request.suite.metrics[declared.metric]
+        for repeat in ledger.repeats_of(best):
+            value = repeat.user_attrs.get("test", {}).get(f"test/{metric.of}")
+            seed = int(repeat.user_attrs["seed"])
+            if value is None:
+                why = repeat.user_attrs.get("failure", f"it was not tested for {metric.of}")
+                failed.append(f"seed {seed}: {why}")
+                continue
+            rows.append(_row(ledger, cell, request, recipe, run, seed, metric.score(value)))
+    return Entered(cell.dataset, cell.contestant.name, tuple(rows), tuple(failed))
+
+
+def _row(
+    ledger: Ledger,
+    cell: Cell,
+    request: Request,
+    recipe: Recipe,
+    run: str,
+    seed: int,
+    score: float,
+) -> SubmissionRow:
+    searched = {parameter.key for _, parameter in ledger.study.space.all()}
+    track = request.protocol.config.bench.track
+    return SubmissionRow(
+        dataset=cell.dataset,
+        metric=request.suite.datasets[cell.dataset].metric,
+        score=score,
+        backbone=cell.contestant.name,
+        decoder=recipe.model.decoder.name,
+        seed=seed,
+        track=track or ("frozen" if recipe.model.freeze else "full_ft"),
+        experiment=run,
+        batch_size=recipe.data.batch_size,
+        batch_size_selection="HPO" if "data.batch_size" in searched else "Fixed",
+        # A decoder that is fitted in closed form has neither.
+        lr=float(getattr(recipe.optimiser, "lr", 0.0)),
+        weight_decay=float(getattr(recipe.optimiser, "weight_decay", 0.0)),
+        trials=len(ledger.history("trial")),
+        patience=recipe.trainer.patience,
+        data_percentages=request.percent,
+    )
+
+
+def ordered(kept: Iterable[Entered], request: Request) -> list[Entered]:
+    """By the suite's order of datasets, then the order in which backbones were asked for."""
+    places = {name: place for place, name in enumerate(request.suite.datasets)}
+    asked = {one.name: place for place, one in enumerate(request.contestants)}
+    known = [one for one in kept if one.dataset in places]
+    return sorted(
+        known,
+        key=lambda one: (places[one.dataset], asked.get(one.backbone, len(asked)), one.backbone),
+    )
+
+
+def all_gaps(kept: Sequence[Entered], gaps: Sequence[Gap], failures: Sequence[Gap]) -> list[Gap]:
+    """What was not possible, what failed, and single repeats that did."""
+    filled = {(one.dataset, one.backbone) for one in kept if one.rows}
+    told = [replace(gap, kept=(gap.dataset, gap.backbone) in filled) for gap in (*gaps, *failures)]
+    crashed = [
+        Gap(one.dataset, one.backbone, f"{len(one.failed)} repeats failed: {'; '.join(one.failed)}")
+        for one in kept
+        if one.failed
+    ]
+    return [*told, *crashed]

@@ -1,0 +1,201 @@
+"""``iterate bench --suite NAME``: train and test backbones over a suite, and rank them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from iterate.cli.console import print_json, say
+from iterate.core.errors import Problem, RequestError
+
+if TYPE_CHECKING:
+    from iterate.bench.plan import Cell, Gap, Plan, Request
+    from iterate.run.session import RunSettings
+
+
+def run(
+    suite: Annotated[str, typer.Option(help="geobench, geobench-2, or a suite's YAML.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="Hydra overrides for every study, such as search.trials=8."),
+    ] = None,
+    backbones: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="resnet50,convnext_tiny; resnet50=weights.safetensors (or =hub, =none); "
+            "or a YAML of names and options. May come several times."
+        ),
+    ] = None,
+    datasets: Annotated[
+        list[str] | None, typer.Option(help="Some of the suite's, comma-separated; default all.")
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="A protocol's name or YAML; default the suite's own.")
+    ] = None,
+    partition: Annotated[
+        str | None, typer.Option(help="Share of the training samples, such as 0.10x.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of all datasets; default $GEO_BENCH_DIR, else ~/dataset/geobench."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for everything it writes; default runs/PROTOCOL."),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin a new run beside an earlier one of this name.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse to begin where anything would be missing.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show studies, trials and time, and train nothing.")
+    ] = False,
+    baseline: Annotated[
+        list[Path] | None,
+        typer.Option(help="Results to show as published baselines; may come several times."),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print results as JSON to standard output.")
+    ] = False,
+) -> None:
+    """Train and test every backbone on every dataset of a suite, and rank them.
+
+    One study for each pair, all in one pool. The same command again continues where it stopped,
+    trains nothing that is finished, and takes in what was added; nothing is ever deleted.
+    """
+    began = time.monotonic()
+    request, settings = _asked(
+        (suite, protocol, partition), overrides, backbones, datasets, data, out, fresh, began
+    )
+
+    from iterate.bench.plan import Plan, cells_of
+
+    cells, gaps = cells_of(request)
+    plan = Plan(gaps=gaps)
+    if dry_run:
+        _preview(request, settings, cells, plan, strict=strict, json=json)
+        return
+    _check(request, settings, cells, plan, strict=strict)
+
+    from iterate.bench.run import run_bench
+    from iterate.cli.bench_view import show_result
+    from iterate.cli.progress import Progress
+
+    try:
+        result = run_bench(request, plan, settings, Progress(), baselines=baseline or ())
+    except KeyboardInterrupt:
+        say("\n[yellow]stopped[/]  Nothing is lost: the same command continues.")
+        raise typer.Exit(1) from None
+    show_result(result)
+    if json:
+        print_json(result.to_mapping())
+    if result.failed:
+        raise typer.Exit(1)
+
+
+def _asked(
+    names: tuple[str, str | None, str | None],
+    overrides: list[str] | None,
+    backbones: list[str] | None,
+    datasets: list[str] | None,
+    data: Path | None,
+    out: Path | None,
+    fresh: bool,
+    began: float,
+) -> tuple[Request, RunSettings]:
+    """What the command line asks for; nothing is opened or written yet.
+
+    Raises:
+        RequestError: Everything that is wrong with it, as far as one thing does not hide another.
+    """
+    from iterate.bench.contestants import contestants
+    from iterate.bench.places import data_root
+    from iterate.bench.plan import Request, chosen_datasets
+    from iterate.bench.protocol import load_protocol, run_name
+    from iterate.bench.suite import load_suite
+    from iterate.config.mistakes import shown
+    from iterate.run.folders import run_folder
+    from iterate.run.session import RunSettings
+
+    suite = load_suite(names[0])
+    protocol = load_protocol(names[1] or suite.protocol, suite, overrides or ())
+    told = protocol.config.bench.backbones
+    request = Request(
+        suite=suite,
+        protocol=protocol,
+        contestants=tuple(
+            contestants(backbones or (), told, f"{shown(protocol.file)}: bench.backbones")
+        ),
+        datasets=chosen_datasets(suite, datasets or ()),
+        root=data_root(data),
+        partition=names[2],
+        overrides=tuple(overrides or ()),
+    )
+    name, folder = run_folder(run_name(suite, protocol, request.percent), out, fresh=fresh)
+    config = protocol.config
+    return request, RunSettings(
+        name=name,
+        folder=folder,
+        tracking_folder=folder if out is not None else folder.parent,
+        storage=config.search.storage,
+        ray=config.ray,
+        tracking=config.tracking,
+        began=began,
+    )
+
+
+def _check(
+    request: Request, settings: RunSettings, cells: list[Cell], plan: Plan, *, strict: bool
+) -> None:
+    """Check every cell; say what will be missing.
+
+    Raises:
+        RequestError: Something will be missing, and `strict` forbids it.
+    """
+    from rich.markup import escape
+
+    from iterate.bench.plan import check_cells
+    from iterate.run.folders import claim_folder
+
+    claim_folder(settings.folder)
+
+    def tell(cell: Cell) -> None:
+        say(f"[dim]check[/]  {escape(cell.name)}")
+
+    check_cells(request, cells, plan, settings, tell=tell)
+    _refuse(plan.gaps, strict=strict)
+
+
+def _refuse(gaps: list[Gap], *, strict: bool) -> None:
+    from iterate.cli.bench_view import show_gaps
+
+    if strict and gaps:
+        raise RequestError([Problem(f"{gap.dataset}/{gap.backbone}", gap.reason) for gap in gaps])
+    show_gaps(gaps)
+
+
+def _preview(
+    request: Request,
+    settings: RunSettings,
+    cells: list[Cell],
+    plan: Plan,
+    *,
+    strict: bool,
+    json: bool,
+) -> None:
+    from iterate.bench.estimate import preview
+    from iterate.cli.bench_view import show_preview
+
+    found = preview(request, settings, cells, plan)
+    _refuse(plan.gaps, strict=strict)
+    show_preview(found)
+    if json:
+        shown: dict[str, Any] = found.to_mapping()
+        print_json(shown)
