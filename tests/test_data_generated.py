@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from iterate.core.data.dataset import Reader, Split
-from iterate.core.data.generated import GeneratedData, open_generated
+from iterate.core.data.generated import GeneratedData, generate, open_generated
 from iterate.core.data.open import open_dataset
 from iterate.core.data.spectra import block_mean
 from iterate.core.errors import RequestError
+from iterate.core.parsing import parse
 
 Arrays = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 
@@ -32,7 +33,7 @@ def read(reader: Reader, split: Split) -> Arrays:
     )
 
 
-@pytest.mark.parametrize("kind", ["classification", "segmentation"])
+@pytest.mark.parametrize("kind", ["classification", "segmentation", "multilabel"])
 def test_one_seed_gives_one_set_of_bytes(tmp_path: Path, kind: Any) -> None:
     for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
         section = GeneratedData(
@@ -155,3 +156,86 @@ def test_mosaics_hold_every_class_and_mix_at_their_borders(tmp_path: Path) -> No
     inner = (slice(None), slice(1, -1), slice(1, -1))
     shore, open_water = (water & near_land)[inner], (water & ~near_land)[inner]
     assert nir[inner][shore].mean() > 1.5 * nir[inner][open_water].mean()
+
+
+def test_labels_are_the_covers_of_the_mosaic() -> None:
+    options: dict[str, Any] = {"samples": (30, 1, 1), "size": 24}
+    images, labels = read(open_generated(GeneratedData(kind="multilabel", **options)), "train")
+    same, masks = read(open_generated(GeneratedData(kind="segmentation", **options)), "train")
+    np.testing.assert_array_equal(images, same)
+    shares = (masks[:, None] == np.arange(6)[None, :, None, None]).mean(axis=(2, 3))
+    np.testing.assert_array_equal(labels, shares >= 0.05)
+    assert (labels.mean(axis=0) > 0.1).all()
+    assert (labels.mean(axis=0) < 0.9).all()
+
+
+def dated(**options: Any) -> Reader:
+    return open_generated(GeneratedData(samples=(24, 2, 2), **options))
+
+
+@pytest.mark.parametrize(
+    "options", [{"kind": "regression"}, {"kind": "segmentation", "frames": 3}, {"frames": 2}]
+)
+def test_dated_sets_are_drawn_as_they_are_read_and_fixed_by_their_seed(
+    options: dict[str, Any], tmp_path: Path
+) -> None:
+    reader, again, other = dated(**options), dated(**options), dated(seed=1, **options)
+    assert reader.info == again.info
+    assert reader.fingerprint() == again.fingerprint() != other.fingerprint()
+    bands = [band.name for band in reader.info.bands]
+    one, same, foreign = (r.read("val_00001", bands) for r in (reader, again, other))
+    np.testing.assert_array_equal(one.image, same.image)
+    np.testing.assert_array_equal(np.asarray(one.target), np.asarray(same.target))
+    assert (one.dates, one.place) == (same.dates, same.place) != (foreign.dates, foreign.place)
+    assert (one.image != foreign.image).any()
+    two = reader.read("val_00001", [bands[7], bands[2]]).image
+    np.testing.assert_array_equal(two, one.image[[7, 2]])
+    assert not (tmp_path / "cache").exists()
+
+
+def test_leaves_come_and_fall_and_needles_stay() -> None:
+    reader = dated(frames=12, size=24)
+    samples = [reader.read(name, ["04 - Red", "08 - NIR"]) for name in reader.names("train")]
+    covers = reader.info.classes
+    index = {}
+    for sample in samples:
+        assert sample.dates is not None
+        days = [day for _, day in sample.dates]
+        assert days == sorted(days)
+        red, near = sample.image.astype(float)
+        green = ((near - red) / (near + red)).mean(axis=(1, 2))
+        seasons = {"summer": (150, 260), "winter": (330, 420)}
+        wrapped = np.array([day if day > 60 else day + 365 for day in days])
+        index[covers[int(sample.target)]] = {
+            name: green[(wrapped > low) & (wrapped < high)].mean()
+            for name, (low, high) in seasons.items()
+        }
+    broad, needle, water = (
+        index[name] for name in ("broadleaf forest", "coniferous forest", "water")
+    )
+    assert broad["summer"] - broad["winter"] > 0.3
+    assert 0 < needle["summer"] - needle["winter"] < 0.2
+    assert water["summer"] < 0
+
+
+def test_canopy_cover_is_a_share_that_the_bands_tell_in_part() -> None:
+    reader = dated(kind="regression", size=32)
+    images, cover = read(reader, "train")
+    known = ~np.isnan(cover)
+    assert reader.info.classes == ("canopy cover in percent",)
+    assert 0.02 < 1 - known.mean() < 0.2
+    assert np.nanmin(cover) >= 0
+    assert np.nanmax(cover) <= 100
+    assert 20 < np.nanmean(cover) < 60
+    pixels = images.transpose(0, 2, 3, 1)[known]
+    model = LinearRegression().fit(pixels, cover[known])
+    assert 0.5 < model.score(pixels, cover[known]) < 0.97
+
+
+def test_what_the_format_cannot_hold_has_no_folder(tmp_path: Path) -> None:
+    for options in ({"kind": "regression"}, {"frames": 2}):
+        mapping = {"name": "generated", "root": tmp_path / "set", **options}
+        with pytest.raises(RequestError, match="drawn as they are read: GeoBench v1's format"):
+            parse(GeneratedData, mapping)
+        with pytest.raises(RequestError, match="drawn as they are read"):
+            generate(GeneratedData(**options), tmp_path / "set")

@@ -85,7 +85,9 @@ def convert(
 @app.command()
 def generate(
     out: Annotated[Path, typer.Argument(help="The folder to make.")],
-    kind: Annotated[str, typer.Option(help="classification or segmentation.")] = "classification",
+    kind: Annotated[
+        str, typer.Option(help="classification, multilabel or segmentation.")
+    ] = "classification",
     train: Annotated[int, typer.Option(help="Training samples.", min=1)] = 240,
     val: Annotated[int, typer.Option(help="Validation samples.", min=1)] = 80,
     test: Annotated[int, typer.Option(help="Test samples.", min=1)] = 80,

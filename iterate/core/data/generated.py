@@ -3,59 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, Self, cast
 
-import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from iterate.core.data.cache import cache_folder
 from iterate.core.data.dataset import SPLITS, DatasetInfo, Reader, Sample, Split
+from iterate.core.data.generated_samples import EDITION, Kind, Plan, draw, sample_name
 from iterate.core.data.geobench_v1 import GeoBenchV1, GeoBenchV1Data
 from iterate.core.data.geobench_v1_writer import NewDataset, writing
-from iterate.core.data.scenes import COVERS, mosaic, scene, with_intrusion
-from iterate.core.data.spectra import BANDS, observe
+from iterate.core.data.spectra import BANDS, METRES
 from iterate.core.errors import Problem, RequestError, WorkError
 from iterate.core.files import Locked, lock
-from iterate.core.identity import fingerprint, seed_for
+from iterate.core.identity import fingerprint
 from iterate.core.recipe import DataSection, Positive
 
-EDITION = 1
-"""Raised when the same section would give other pixels."""
-
-_MOSAIC_COVERS = (
-    "water",
-    "broadleaf forest",
-    "grassland",
-    "cropland",
-    "bare ground",
-    "built-up",
-)
-_INTRUSION = 0.35
 _PATIENCE_SECONDS = 600.0
-
-
 _LICENCE = "CC0-1.0"
+_NO_FOLDER = (
+    "a regression or several dates are drawn as they are read: GeoBench v1's format holds neither"
+)
 
 
 class GeneratedData(DataSection):
     """A dataset that is drawn when it is first used.
 
+    Those of one date that are classified are kept as a folder in GeoBench v1 format. That format
+    holds neither several dates nor maps of a quantity: the others are drawn as they are read.
+
     Attributes:
-        kind: The task: whole scenes of one land cover, or mosaics with a mask.
+        kind: The task: whole scenes of one land cover; mosaics with the covers they show, with a
+            mask, or with each pixel's canopy cover in percent (NaN where it was not surveyed).
         samples: Numbers of training, validation and test samples.
         size: Height and width in pixels of 10 m.
+        frames: Dates of a sample, spread over a year in which leaves come and fall.
         seed: Fixes every pixel.
         root: Where to keep it; None keeps it in the cache folder, named by its content.
     """
 
     name: Literal["generated"] = "generated"
-    kind: Literal["classification", "segmentation"] = "classification"
+    kind: Kind = "classification"
     samples: tuple[Positive, Positive, Positive] = (240, 80, 80)
     size: Annotated[int, Field(ge=16, le=512)] = 64
+    frames: Annotated[int, Field(ge=1, le=24)] = 1
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     root: Path | None = None
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> Self:
+        if self.root is not None and self.plan.dated:
+            raise ValueError(f"{_NO_FOLDER}; leave root out")
+        return self
+
+    @property
+    def plan(self) -> Plan:
+        """What decides the pixels."""
+        return Plan(self.kind, self.size, self.frames, self.seed)
 
 
 def open_generated(section: GeneratedData) -> Reader:
@@ -67,6 +73,8 @@ def open_generated(section: GeneratedData) -> Reader:
         RequestError: The folder cannot be written, or holds another dataset.
         DataError: The folder's files are damaged.
     """
+    if section.plan.dated:
+        return _Dated(section)
     root = section.root.expanduser() if section.root is not None else _default_root(section)
     if not (root / "dataset.json").exists():
         return _Undrawn(section, root)
@@ -82,22 +90,48 @@ def _drawn(section: GeneratedData, root: Path) -> Reader:
     return reader
 
 
+def _declared(section: GeneratedData) -> DatasetInfo:
+    return DatasetInfo(
+        name=dataset_name(section),
+        task=section.kind,
+        classes=section.plan.classes,
+        bands=BANDS,
+        sizes=dict(zip(SPLITS, section.samples, strict=True)),
+        height=section.size,
+        width=section.size,
+        frames=section.frames,
+        licence=_LICENCE,
+        source=_source(section),
+    )
+
+
+class _Dated:
+    """A dataset whose samples are drawn as they are read; see `Reader`."""
+
+    def __init__(self, section: GeneratedData) -> None:
+        self._plan = section.plan
+        self._identity = _identity(section)
+        self.info = replace(_declared(section), metres=METRES)
+
+    def names(self, split: Split) -> Sequence[str]:
+        return [sample_name(split, index) for index in range(self.info.sizes[split])]
+
+    def read(self, name: str, bands: Sequence[str]) -> Sample:
+        split, _, index = name.partition("_")
+        sample = draw(self._plan, cast("Split", split), int(index))
+        order = [[band.name for band in BANDS].index(band) for band in bands]
+        return replace(sample, image=sample.image[order])
+
+    def fingerprint(self) -> str:
+        return self._identity
+
+
 class _Undrawn:
     """A dataset that is declared and not drawn yet: a plan needs no pixels."""
 
     def __init__(self, section: GeneratedData, root: Path) -> None:
         self._section, self._root = section, root
-        self.info = DatasetInfo(
-            name=dataset_name(section),
-            task=section.kind,
-            classes=tuple(COVERS if section.kind == "classification" else _MOSAIC_COVERS),
-            bands=BANDS,
-            sizes=dict(zip(SPLITS, section.samples, strict=True)),
-            height=section.size,
-            width=section.size,
-            licence=_LICENCE,
-            source=_source(section),
-        )
+        self.info = _declared(section)
 
     @cached_property
     def _reader(self) -> Reader:
@@ -127,13 +161,16 @@ def generate(section: GeneratedData, out: Path) -> None:
     """Draw the dataset into a new folder in GeoBench v1 format.
 
     Raises:
-        RequestError: The folder is taken or cannot be written.
+        RequestError: The folder is taken or cannot be written, or the format cannot hold the
+            dataset (see `GeneratedData`).
     """
-    covers = COVERS if section.kind == "classification" else _MOSAIC_COVERS
+    plan = section.plan
+    if plan.dated:
+        raise RequestError(Problem("kind", _NO_FOLDER))
     dataset = NewDataset(
         name=dataset_name(section),
-        task=section.kind,
-        classes=covers,
+        task=plan.kind,
+        classes=plan.classes,
         bands=BANDS,
         licence=_LICENCE,
         source=_source(section),
@@ -141,28 +178,14 @@ def generate(section: GeneratedData, out: Path) -> None:
     with writing(out, dataset, section.seed) as writer:
         for split, count in zip(SPLITS, section.samples, strict=True):
             for index in range(count):
-                image, target = _draw(section, covers, split, index)
-                writer.add(split, f"{split}_{index:05d}", image, target)
-
-
-def _draw(
-    section: GeneratedData, covers: tuple[str, ...], split: Split, index: int
-) -> tuple[Any, Any]:
-    """One sample, fixed by seed, split and index alone; classes take turns."""
-    rng = np.random.default_rng(seed_for("generated", EDITION, section.seed, split, index))
-    if section.kind == "segmentation":
-        abundances, mask = mosaic(covers, rng, section.size)
-        return observe(abundances, rng), mask
-    label = index % len(covers)
-    other = int(rng.choice([cover for cover in range(len(covers)) if cover != label]))
-    abundances = scene(covers[label], rng, section.size)
-    neighbour = scene(covers[other], rng, section.size)
-    return observe(with_intrusion(abundances, neighbour, rng, _INTRUSION), rng), label
+                sample = draw(plan, split, index)
+                writer.add(split, sample.name, sample.image, sample.target)
 
 
 def _identity(section: GeneratedData) -> str:
     content = section.model_dump(mode="json", include={"kind", "samples", "size", "seed"})
-    return fingerprint({"edition": EDITION, **content})
+    frames = {"frames": section.frames} if section.frames > 1 else {}
+    return fingerprint({"edition": EDITION, **content, **frames})
 
 
 def _default_root(section: GeneratedData) -> Path:

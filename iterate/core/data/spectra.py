@@ -23,6 +23,9 @@ BANDS = tuple(
 )
 """The 13 bands of Sentinel-2 in the order B01 … B08, B8A, B09 … B12."""
 
+METRES = 10.0
+"""Ground size of a pixel."""
+
 MATERIALS: dict[str, tuple[int, ...]] = {
     # B01, B02, B03, B04, B05, B06, B07, B08, B8A, B09, B10, B11, B12
     "clear water": (35, 35, 30, 15, 10, 6, 5, 4, 4, 3, 0, 2, 1),
@@ -61,17 +64,21 @@ def material_spectra(rng: np.random.Generator) -> Array:
     return np.clip(table * (gain + tilt), 0.0, 1.0)
 
 
-def observe(abundances: Array, rng: np.random.Generator) -> npt.NDArray[np.int16]:
+def observe(
+    abundances: Array, rng: np.random.Generator, spectra: Array | None = None
+) -> npt.NDArray[np.int16]:
     """What the sensor records of a scene.
 
     Args:
         abundances: (materials, height, width) shares of each pixel that sum to 1, at 10 m.
         rng: The source of chance: spectra, illumination, haze and noise.
+        spectra: The scene's own `material_spectra`; None draws them.
 
     Returns:
         (13, height, width) reflectance at the top of the atmosphere × 10,000.
     """
-    ground = np.einsum("mb,mhw->bhw", material_spectra(rng), abundances)
+    spectra = material_spectra(rng) if spectra is None else spectra
+    ground = np.einsum("mb,mhw->bhw", spectra, abundances)
     illumination = rng.uniform(0.75, 1.15)
     haze = rng.uniform(0.8, 1.3)
     signal = 10_000 * (
