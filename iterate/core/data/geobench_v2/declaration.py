@@ -57,8 +57,8 @@ class Raster:
         format: ``"GTiff"``: a file a date; ``"HDF5"``: an array (dates, bands, height, width).
         missing: Values that mark missing pixels; where there are any, NaN does too.
         signed: Whether 16-bit numbers are signed, whatever the file says.
-        absent: The type of the pixels that stand for a file that a sample may lack; None: none
-            may be lacking.
+        dtype: The type of its pixels, by the publisher.
+        optional: Whether a sample may lack a file; its pixels then count as missing.
     """
 
     name: str
@@ -67,7 +67,8 @@ class Raster:
     format: Literal["GTiff", "HDF5"] = "GTiff"
     missing: tuple[float, ...] = ()
     signed: bool = False
-    absent: str | None = None
+    dtype: str = "uint8"
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,7 @@ class Declaration:
         metres: Ground size of a pixel; None where it differs or is not known.
         dates: Its dates.
         valid: A mask that is 0 where no band is valid.
+        unused: Files of a sample that hold nothing this task needs.
         normalisation: What `data.normalisation` is by default.
     """
 
@@ -195,6 +197,7 @@ class Declaration:
     ignore_index: int = 255
     dates: Dates = field(default_factory=Dates)
     valid: Files | None = None
+    unused: tuple[Files, ...] = ()
     normalisation: Literal["dataset", "none"] = "dataset"
 
     @property

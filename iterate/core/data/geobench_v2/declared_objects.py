@@ -57,6 +57,7 @@ SUBSTATION = Declaration(
             "image",
             _IMAGE,
             sentinel_2("B01 B02 B03 B04 B05 B06 B07 B08 B8A B09 B10 B11 B12", SENTINEL_2_L1C),
+            dtype="int16",
         ),
     ),
     target=JsonBoxes(_ANNOTATIONS, "sample_annotations", outlined=True),

@@ -50,8 +50,20 @@ DYNAMIC_EARTHNET = Declaration(
         "Snow & ice",
     ),
     rasters=(
-        Raster("planet", Series("planet_"), colours("blue green red nir", PLANETSCOPE, "dn")),
-        Raster("s2", one("s2", -2), sentinel_2(EARTHNET_STORED, "sentinel-2"), absent="int16"),
+        Raster(
+            "planet",
+            Series("planet_"),
+            colours("blue green red nir", PLANETSCOPE, "dn"),
+            dtype="int16",
+        ),
+        Raster(
+            "s2",
+            one("s2", -2),
+            sentinel_2(EARTHNET_STORED, "sentinel-2"),
+            dtype="int16",
+            optional=True,
+        ),
+        Raster("s1", one("s1", -3), (None,) * 8, dtype="float32", optional=True),
     ),
     target=Mask(one("label", -1), {index: index for index in range(7)}),
     statistics=_earthnet(),
@@ -74,6 +86,7 @@ FOTW = Declaration(
                 Band(band.common or band.name, band.common, band.wavelength, "dn", band.sensor)
                 for band in sentinel_2("B04 B03 B02 B08")
             ),
+            dtype="uint16",
         ),
     ),
     target=Mask(one("semantic_3class_mask", 3, "semantic"), {index: index for index in range(3)}),
@@ -82,6 +95,7 @@ FOTW = Declaration(
     pixels=256,
     metres=10.0,
     dates=Dates(default=2, most=2, choice="first"),
+    unused=(one("instance_mask", 2, "instance"),),
 )
 
 KURO_SIWO = Declaration(
@@ -95,12 +109,14 @@ KURO_SIWO = Declaration(
             several({"pre_event_1": 0, "pre_event_2": 1, "post_event": 2}),
             radar("vv vh", "linear"),
             missing=(math.nan,),
+            dtype="float32",
         ),
         Raster(
             "dem",
             one("dem", 3),
             (Band("dem", "elevation", None, "metre"),),
             missing=(math.nan,),
+            dtype="float32",
         ),
     ),
     target=Mask(one("mask", 4), {0: 1, 1: 2, 2: 3, 3: 0}),
@@ -119,9 +135,13 @@ _PARCELS = (
     "mixed cereal", "sorghum", "void label",
 )  # fmt: skip
 _PASTIS_RASTERS = (
-    Raster("s2", one("s2", 0), sentinel_2(TEN), "HDF5"),
-    Raster("s1_asc", one("s1a", 1), radar("VV_asc VH_asc VV/VH_asc", "db"), "HDF5"),
-    Raster("s1_desc", one("s1d", 2), radar("VV_desc VH_desc VV/VH_desc", "db"), "HDF5"),
+    Raster("s2", one("s2", 0), sentinel_2(TEN), "HDF5", dtype="int16"),
+    Raster(
+        "s1_asc", one("s1a", 1), radar("VV_asc VH_asc VV/VH_asc", "db"), "HDF5", dtype="float16"
+    ),
+    Raster(
+        "s1_desc", one("s1d", 2), radar("VV_desc VH_desc VV/VH_desc", "db"), "HDF5", dtype="float16"
+    ),
 )
 _PASTIS_DATES = Dates(default=3, most=None, choice="evenly")
 
@@ -137,6 +157,7 @@ PASTIS = Declaration(
     pixels=128,
     metres=10.0,
     dates=_PASTIS_DATES,
+    unused=(one("instance", 4),),
 )
 
 PASTIS_R = Declaration(
@@ -164,9 +185,10 @@ BIOMASSTERS = Declaration(
             Monthly("S1", "S1"),
             radar("VV_asc VH_asc VV_desc VH_desc", "db"),
             missing=(-9999.0,),
+            dtype="float32",
         ),
         # Behind the ten bands lies a cloud probability, which the benchmark does not offer.
-        Raster("s2", Monthly("S2", "S1"), (*sentinel_2(TEN), None), absent="uint16"),
+        Raster("s2", Monthly("S2", "S1"), (*sentinel_2(TEN), None), dtype="uint16", optional=True),
     ),
     target=Quantity(one("AGBM", -1), 289.89),
     statistics=statistics("biomassters"),

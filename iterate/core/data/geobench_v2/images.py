@@ -107,10 +107,14 @@ class ImageReader:
             dates = [day_of(listed[number]) for number in chosen if listed]
         else:
             items = contents.locate(raster.files)
-            chosen = self._choose(len(items), contents.where)
+            chosen = (
+                (0,) * self._count  # what does not change with time stands at every date
+                if self._timeless(raster)
+                else self._choose(len(items), contents.where)
+            )
             taken = [items[number] for number in chosen]
             found = [self._pixels(handle, contents, raster, item) for item in taken]
-            dates = self._dates(taken, chosen, len(items))
+            dates = [] if self._timeless(raster) else self._dates(taken, chosen, len(items))
         whole = tuple(day for day in dates if day is not None)
         return self._joined(found, raster, whole if len(whole) == self._count else None, contents)
 
@@ -123,7 +127,7 @@ class ImageReader:
     ) -> _Stack:
         """(channels, frames, …) on the grid; the missing pixels of a file stay so beside it."""
         count = len(raster.channels)
-        absent = np.zeros((count, *self._size), raster.absent or np.uint8)
+        absent = np.zeros((count, *self._size), raster.dtype)
         images, gaps = [], []
         stored = self._size
         for image in found:
@@ -145,20 +149,15 @@ class ImageReader:
         self, handle: BinaryIO, contents: Contents, raster: Raster, item: Item | None
     ) -> Pixels | None:
         if item is None:
-            if raster.absent is None:
+            if not raster.optional:
                 raise contents.lacks(f"of {raster.name!r}")
             return None
         where = f"{contents.where}, {item.name}"
         pixels = read_geotiff(content(handle, item), where, len(raster.channels))
-        shape = item.fields.get("stac:raster_shape")
-        if isinstance(shape, list) and len(shape) == 2 and tuple(shape) != pixels.shape[1:]:
-            what = f"is {pixels.shape[1:]} pixels, but the table says {tuple(shape)}."
-            raise DataError(Problem(where, what))
+        _check_size(item, (pixels.shape[1], pixels.shape[2]), where)
         return pixels
 
     def _choose(self, available: int, where: str) -> tuple[int, ...]:
-        if available == 1 and self._declaration.dates.most != 1:
-            return (0,) * self._count  # what does not change with time stands at every date
         if isinstance(self._frames, tuple):
             if max(self._frames) < available:
                 return self._frames
@@ -167,13 +166,15 @@ class ImageReader:
         what = f"has {available} dates, but data.frames asks for {self._frames}."
         raise DataError(Problem(where, what, "Ask for fewer."))
 
+    def _timeless(self, raster: Raster) -> bool:
+        """Whether a dataset of several dates has one file of this kind for all of them."""
+        fixed = isinstance(raster.files, Files) and len(raster.files.positions) == 1
+        return fixed and raster.format == "GTiff" and self._declaration.dates.most != 1
+
     def _dates(
         self, taken: Sequence[Item | None], chosen: Sequence[int], available: int
     ) -> list[tuple[int, int] | None]:
-        dates = self._declaration.dates
-        if dates.most != 1 and available == 1:
-            return []
-        if dates.shared and set(chosen) != {available - 1}:
+        if self._declaration.dates.shared and set(chosen) != {available - 1}:
             return []
         return [day_of(item.fields.get("stac:time_start")) if item else None for item in taken]
 
@@ -186,7 +187,10 @@ class ImageReader:
 
     def _stand_in(self, band: str, kind: np.dtype[Any]) -> float:
         mean = self._declaration.statistics.get(band, (0.0, 1.0))[0]
-        return mean if kind.kind == "f" else round(mean)
+        if kind.kind == "f":
+            return mean
+        limits = np.iinfo(kind)
+        return min(max(round(mean), int(limits.min)), int(limits.max))
 
 
 def stored_size(handle: BinaryIO, contents: Contents, raster: Raster) -> tuple[int, int]:
@@ -199,7 +203,16 @@ def stored_size(handle: BinaryIO, contents: Contents, raster: Raster) -> tuple[i
     where = f"{contents.where}, {item.name}"
     if raster.format == "HDF5":
         return hdf5_size(content(handle, item), where, 4)
-    return geotiff_size(content(handle, item), where)
+    size = geotiff_size(content(handle, item), where)
+    _check_size(item, size, where)
+    return size
+
+
+def _check_size(item: Item, size: tuple[int, int], where: str) -> None:
+    """Refuse a file that is not as large as its row in the table says."""
+    told = item.fields.get("stac:raster_shape")
+    if isinstance(told, list) and len(told) == 2 and tuple(told) != size:
+        raise DataError(Problem(where, f"is {size} pixels, but the table says {tuple(told)}."))
 
 
 def _required(contents: Contents, raster: Raster) -> Item:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from iterate.core.data.content import hash_files
@@ -57,24 +56,24 @@ def verify(files: str, paths: tuple[Path, ...]) -> dict[str, str]:
     """
     folder = paths[0].parent
     found = hash_files(folder, [path.name for path in paths])
-    wanted = {**checksums(files), **_listed(folder / SUMS)}
+    wanted = {**checksums(files), **listed_sums(folder)}
     for name, digest in found.items():
         if wanted.get(name, digest) != digest:
-            listed = SUMS if name in _listed(folder / SUMS) else "the publisher"
+            listed = SUMS if name in listed_sums(folder) else "the publisher"
             what = f"is not the file that {listed} names: truncated, changed, or another one."
             hint = f"Fetch it again; if it is meant to be so, say it in {SUMS} beside it."
             raise DataError(Problem(str(folder / name), what, hint))
     return found
 
 
-def known(files: str, paths: tuple[Path, ...]) -> bool:
-    """Whether a checksum is known of every file."""
-    wanted: Mapping[str, str] = {**checksums(files), **_listed(paths[0].parent / SUMS)}
-    return all(path.name in wanted for path in paths)
+def unknown(files: str, paths: tuple[Path, ...]) -> tuple[str, ...]:
+    """The files of which no checksum is known."""
+    wanted = {**checksums(files), **listed_sums(paths[0].parent)}
+    return tuple(path.name for path in paths if path.name not in wanted)
 
 
 def _all_parts(folder: Path, stem: str, parts: list[Path]) -> tuple[Path, ...]:
-    listed = _listed(folder / SUMS)
+    listed = listed_sums(folder)
     named = listed if any(path.name in listed for path in parts) else checksums(stem)
     there = {path.name for path in parts}
     gaps = [f"{stem}.{number:04d}.part.tortilla" for number in range(len(parts))]
@@ -86,12 +85,13 @@ def _all_parts(folder: Path, stem: str, parts: list[Path]) -> tuple[Path, ...]:
     return tuple(parts)
 
 
-def _listed(path: Path) -> dict[str, str]:
-    """What a file in the format of ``sha256sum`` says; nothing where there is none.
+def listed_sums(folder: Path) -> dict[str, str]:
+    """What the ``SHA256SUMS`` of a folder says, by file name; nothing where there is none.
 
     Raises:
         DataError: It is of another format.
     """
+    path = folder / SUMS
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:

@@ -15,7 +15,7 @@ from iterate.core.data.dataset import SPLITS, DatasetInfo, Sample, Split
 from iterate.core.data.geobench_v2.defects import declared
 from iterate.core.data.geobench_v2.files import Contents
 from iterate.core.data.geobench_v2.images import Frames, ImageReader, stored_size
-from iterate.core.data.geobench_v2.integrity import find_files, known, verify
+from iterate.core.data.geobench_v2.integrity import find_files, unknown, verify
 from iterate.core.data.geobench_v2.moment import place_of
 from iterate.core.data.geobench_v2.section import GeoBenchV2Data
 from iterate.core.data.geobench_v2.targets import TargetReader
@@ -57,8 +57,8 @@ class GeoBenchV2:
         frames: Frames = declaration.dates.default if section.frames is None else section.frames
         self._images = ImageReader(declaration, frames, size)
         self._targets = TargetReader(declaration, size)
-        self._known = known(declaration.files, self._paths)
-        self._verified = False
+        self._unknown = unknown(declaration.files, self._paths)
+        self._verified = len(self._unknown) == len(self._paths)
         self.info = DatasetInfo(
             name=declaration.name,
             task=declaration.task,
@@ -116,9 +116,9 @@ class GeoBenchV2:
         return fingerprint({"files": self._verify(), "options": options})
 
     def _verify(self) -> dict[str, str]:
-        digests = verify(self._declared.files, self._paths) if self._known else None
+        digests = verify(self._declared.files, self._paths)
         self._verified = True
-        return digests or verify(self._declared.files, self._paths)
+        return digests
 
     def _grid(self) -> tuple[int, int]:
         """(height, width) of the first training sample's first image file."""
@@ -146,8 +146,9 @@ class GeoBenchV2:
         ]
         if fewer:
             notes.append(f"not the published number of samples: {', '.join(fewer)}")
-        if not self._known:
-            notes.append("no checksum is known of the files: damaged pixels may go unnoticed")
+        if self._unknown:
+            which = ", ".join(self._unknown)
+            notes.append(f"no checksum is known of {which}: damaged pixels may go unnoticed")
         return tuple(notes)
 
 
