@@ -95,7 +95,8 @@ class _Problem:
         self, features: Tensor, wanted: Tensor, options: LogisticOptions, exclusive: bool
     ) -> None:
         self._features = features
-        self._wanted = wanted
+        # Outputs come first: the products of few rows and many columns are the faster ones.
+        self._wanted = wanted.T.contiguous()
         self._options = options
         self._exclusive = exclusive
         self._penalty = 1 / (options.C * len(features))
@@ -114,7 +115,7 @@ class _Problem:
             left = self._options.max_iterations - taken
             found = _lbfgs(self._value, point, left, self._options.tolerance)
             point, taken = found.x, taken + int(found.nit)
-            if abs(found.jac).max() <= self._options.tolerance or left <= found.nit:
+            if abs(found.jac).max() <= self._options.tolerance or found.nit >= left:
                 break
         weight, bias = self._unpacked(point)
         return weight, bias, taken
@@ -126,23 +127,22 @@ class _Problem:
     def _value(self, flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         """Value and gradient."""
         weight, bias = self._unpacked(flat)
-        precision = self._features.dtype
-        logits = functional.linear(self._features, weight.to(precision), bias.to(precision))
+        precision, count = self._features.dtype, len(self._features)
+        logits = weight.to(precision) @ self._features.T + bias.to(precision)[:, None]
         losses, predicted = self._losses(logits)
         error = predicted - self._wanted
-        count = len(self._features)
         value = losses.sum(dtype=torch.float64) / count
         value = value + weight.square().sum() * self._penalty / 2
-        slope = (error.T @ self._features).double() / count + weight * self._penalty
-        free = error.sum(dim=0, dtype=torch.float64)[:, None] / count
+        slope = (error @ self._features).double() / count + weight * self._penalty
+        free = error.sum(dim=1, dtype=torch.float64)[:, None] / count
         gradient = torch.cat([slope, free], dim=1).flatten()
         return float(value), gradient.cpu().numpy()
 
     def _losses(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Losses, and probabilities (n, outputs)."""
+        """Losses, and probabilities (outputs, n)."""
         if self._exclusive:
-            logged = logits.log_softmax(dim=1)
-            return -(logged * self._wanted).sum(dim=1), logged.exp()
+            logged = logits.log_softmax(dim=0)
+            return -(logged * self._wanted), logged.exp()
         losses = functional.binary_cross_entropy_with_logits(logits, self._wanted, reduction="none")
         return losses, logits.sigmoid()
 
