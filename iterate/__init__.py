@@ -15,10 +15,30 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from iterate.api import Recipe, Study, fit, load_recipe, load_study, search
+    from iterate.api import (
+        Recipe,
+        Study,
+        fit,
+        load_recipe,
+        load_study,
+        register_backbone,
+        register_dataset,
+        register_decoder,
+        search,
+    )
 
 __version__ = "0.1.0"
-__all__ = ["Recipe", "Study", "fit", "load_recipe", "load_study", "search"]
+__all__ = [
+    "Recipe",
+    "Study",
+    "fit",
+    "load_recipe",
+    "load_study",
+    "register_backbone",
+    "register_dataset",
+    "register_decoder",
+    "search",
+]
 
 
 def __getattr__(name: str) -> Any:

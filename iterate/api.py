@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iterate.config.load import load_recipe as _load_recipe
+from iterate.core import components
+from iterate.core.own import registering
 from iterate.core.recipe import Recipe
 from iterate.run.folders import claim_folder
 from iterate.search.settings import RaySettings
@@ -18,7 +20,21 @@ if TYPE_CHECKING:
     from iterate.core.reports import EpochReport
     from iterate.run.session import RunResult
 
-__all__ = ["Recipe", "Study", "fit", "load_recipe", "load_study", "search"]
+__all__ = [
+    "Recipe",
+    "Study",
+    "fit",
+    "load_recipe",
+    "load_study",
+    "register_backbone",
+    "register_dataset",
+    "register_decoder",
+    "search",
+]
+
+register_backbone = registering(components.backbones)
+register_decoder = registering(components.decoders)
+register_dataset = registering(components.datasets)
 
 
 def load_recipe(file: str | Path, overrides: Sequence[str] = ()) -> Recipe:

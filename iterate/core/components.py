@@ -15,11 +15,17 @@ from iterate.core.tasks.declarations import (
     SEGMENTATION,
 )
 
-datasets = Registry("dataset reader", "iterate.datasets")
-backbones = Registry("backbone", "iterate.backbones", timm_entry, listed_names)
+datasets = Registry("dataset reader", "iterate.datasets", options="iterate.core.recipe:DataSection")
+backbones = Registry(
+    "backbone",
+    "iterate.backbones",
+    timm_entry,
+    listed_names,
+    options="iterate.core.models.backbones.options:BackboneOptions",
+)
 for _backbone in foundation.entries():
     backbones.register(_backbone)
-decoders = Registry("decoder", "iterate.decoders")
+decoders = Registry("decoder", "iterate.decoders", options="iterate.core.section:Component")
 optimisers = Registry("optimiser", "iterate.optimisers")
 schedulers = Registry("learning-rate schedule", "iterate.schedulers")
 tasks = Registry("task", "iterate.tasks")

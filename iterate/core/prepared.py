@@ -113,7 +113,7 @@ class Prepared:
         model = self.recipe.model.model_copy(update={"backbone": backbone})
         data = self.recipe.data.model_copy(update={"workers": 0})
         decisive = self.recipe.model_copy(update={"model": model, "data": data})
-        return decisive.fingerprint(self.data)
+        return decisive.fingerprint(self.data + own_code(self.recipe))
 
 
 def prepare(recipe: Recipe) -> Prepared:
@@ -147,3 +147,10 @@ def weights_of(recipe: Recipe) -> str:
     """What fixes the backbone's weights; a backbone that does not say is fixed by its options."""
     options = recipe.model.backbone
     return options.content() if isinstance(options, BackboneOptions) else ""
+
+
+def own_code(recipe: Recipe) -> str:
+    """Fixes the code of the user's own backbone and decoder; empty where they are ours."""
+    model = recipe.model
+    chosen = ((components.backbones, model.backbone), (components.decoders, model.decoder))
+    return "".join(registry.get(part.name).facts.get("code", "") for registry, part in chosen)

@@ -2,7 +2,7 @@
 
 A registry maps a name to an `Entry`: the options the component takes, and where the code that
 builds it lives (``"module:attribute"``, imported only when it is built). Other packages add
-theirs through entry points or the ``iterate.register_…`` decorators.
+theirs through entry points, the ``iterate.register_…`` decorators or the path of their code.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ class Registry:
         group: Entry-point group through which other packages add to it.
         fallback: Tried for a name that is not registered; returns an `Entry` or None.
         more_names: Further legal names for hints and listings (the fallback's).
+        options: Types the options of components that are named by the path of their code; None
+            takes no such names.
     """
 
     def __init__(
@@ -67,12 +69,14 @@ class Registry:
         group: str,
         fallback: Callable[[str], Entry | None] | None = None,
         more_names: Callable[[], list[str]] | None = None,
+        options: str | None = None,
     ) -> None:
         self.kind = kind
         self._group = group
         self._entries: dict[str, Entry] = {}
         self._fallback = fallback
         self._more_names = more_names
+        self.options = options
         self._discovered = False
 
     def register(self, entry: Entry) -> None:
@@ -95,6 +99,10 @@ class Registry:
         found = self._entries.get(name)
         if found is None and self._fallback is not None:
             found = self._fallback(name)
+        if found is None and self.options is not None and ":" in name:
+            from iterate.core.own import own_entry
+
+            found = own_entry(name, self.options, where)
         if found is None:
             what = f"there is no {self.kind} {name!r}."
             raise RequestError(Problem(where, what, nearest(name, self.names())))

@@ -24,6 +24,7 @@ class Job:
         recipe: The complete recipe as plain JSON types.
         folder: Where it keeps its checkpoints; seen by driver and workers alike.
         directory: The driver's working directory, from which relative paths are meant.
+        modules: What must be imported first: it registers the user's own components.
     """
 
     study: str
@@ -32,6 +33,7 @@ class Job:
     recipe: dict[str, Any]
     folder: Path
     directory: Path
+    modules: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from iterate.core.errors import RequestError
 from iterate.core.identity import seed_for
+from iterate.core.own import decorated_modules
 from iterate.core.reports import EpochReport
 from iterate.search.budget import stop_reason
 from iterate.search.jobs import Job, Kind, Progress
@@ -237,7 +238,9 @@ class Ledger:
             return None
         frozen = self.history(kind)[trial.number]
         folder = self.job_folder(kind, frozen)
-        job = Job(self.study.name, kind, trial.number, recipe, folder, Path.cwd())
+        job = Job(
+            self.study.name, kind, trial.number, recipe, folder, Path.cwd(), decorated_modules()
+        )
         last_epoch = max(frozen.intermediate_values, default=0)
         self._running[job.key] = Run(job, trial, last_epoch)
         return job

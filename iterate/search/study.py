@@ -12,7 +12,7 @@ from iterate.core.data.open import open_dataset
 from iterate.core.errors import Problem, RequestError
 from iterate.core.objective import Objective
 from iterate.core.parsing import parse
-from iterate.core.prepared import weights_of
+from iterate.core.prepared import own_code, weights_of
 from iterate.core.recipe import Recipe
 from iterate.search.settings import ResourceSettings, SearchSettings
 from iterate.search.space import Point, Space
@@ -94,6 +94,8 @@ class Study:
         recipe.pop("seed")
         if weights := weights_of(self.recipe):
             recipe["model"]["backbone"]["weights"] = weights
+        if code := own_code(self.recipe):
+            recipe["model"]["code"] = code
         return {"recipe": recipe, "space": self.space.to_mapping(), "data": self.data}
 
 

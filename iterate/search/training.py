@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from importlib import import_module
 
 from iterate.core.errors import WorkError
 from iterate.core.files import Locked, lock, write_json
@@ -26,6 +27,8 @@ def train(job: Job) -> Iterator[Progress]:
     """
     from iterate.core import fit
 
+    for module in job.modules:
+        import_module(module)
     recipe = Recipe.parse(job.recipe)
     recipe.write(job.folder / "recipe.yaml")
     try:

@@ -13,7 +13,7 @@ from iterate.core.identity import canonical, seed_for
 from iterate.core.models.assembly import Model
 from iterate.core.models.backbones.base import Backbone
 from iterate.core.models.backbones.framewise import Framewise
-from iterate.core.prepared import Prepared
+from iterate.core.prepared import Prepared, own_code
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -82,6 +82,7 @@ def backbone_key(prepared: Prepared) -> str:
     return canonical(
         {
             "options": options,
+            "code": own_code(recipe),
             # Random weights differ from seed to seed.
             "seed": recipe.seed if prepared.weights in ("", "none") or added else None,
             "bands": [[band.name, band.common, band.wavelength] for band in prepared.bands],

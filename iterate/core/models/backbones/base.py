@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from iterate.core.models.backbones.weights import read_weights
+from iterate.core.models.encoders.checkpoints import load_strictly
+from iterate.core.models.inputs import Inputs
 from iterate.core.models.shapes import Shape, padded
 
 
@@ -43,7 +47,8 @@ class Backbone(nn.Module, ABC):
 
     A backbone's entry in the registry names a callable ``build(options, inputs, meta)`` that
     returns one: `inputs` is an `iterate.core.models.inputs.Inputs`, and `meta` builds it without
-    weights or memory on PyTorch's meta device.
+    weights or memory on PyTorch's meta device. A subclass whose constructor takes (options,
+    inputs) has such a `build` already.
 
     Attributes:
         shape: What `forward` delivers.
@@ -64,6 +69,20 @@ class Backbone(nn.Module, ABC):
         super().__init__()
         self.shape = shape
         self.multiple = multiple
+
+    @classmethod
+    def build(cls, options: Any, inputs: Inputs, meta: bool) -> Self:
+        """Construct from (options, inputs) and fill with the weights' file, if there is one.
+
+        Raises:
+            RequestError: The file is absent, damaged, or does not hold exactly these weights.
+        """
+        construct: Any = cls
+        with torch.device("meta" if meta else "cpu"):
+            made: Self = construct(options, inputs)
+        if options.file is not None and not meta:
+            load_strictly(made, read_weights(options.file), str(options.file))
+        return made
 
     def train_parameters(self, *, wanted: bool) -> None:
         """Let parameters take gradients or not; those in `fixed` never do."""
