@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from iterate import __version__
-from iterate.cli import bench, data, fit, hpo, plan, test, ui
+from iterate.cli import backbones, bench, data, fit, hpo, plan, test, ui
 from iterate.cli.console import problems_of, say
 from iterate.core.errors import IterateError, RequestError
 
@@ -25,6 +25,7 @@ app.command()(plan.plan)
 app.command()(fit.fit)
 app.command()(test.test)
 app.command()(ui.ui)
+app.add_typer(backbones.app, name="backbones")
 app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -11,8 +11,10 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from iterate.core.data.bands import describe
 from iterate.core.errors import Problem, RequestError, nearest
 from iterate.core.models.backbones.base import Backbone, Context, RgbNormalisation
+from iterate.core.models.backbones.card import Card, Modality
 from iterate.core.models.backbones.hub import failing_fast
 from iterate.core.models.backbones.inflation import RGB, inflate
 from iterate.core.models.backbones.names import PREFIX
@@ -134,6 +136,34 @@ def pretrained_settings(name: str) -> dict[str, Any]:
     settings = timm.get_pretrained_cfg(f"{plain}.{tag}" if tag else plain)
     declared: dict[str, Any] = vars(settings) if settings is not None else {}
     return declared
+
+
+def card_for(name: str) -> Card:
+    """What timm declares of a model, as a card.
+
+    Raises:
+        RequestError: See `pretrained_settings`.
+    """
+    settings = pretrained_settings(name)
+    declared = _normalisation(settings)
+    colours = tuple(replace(band, unit="uint8") for band in describe(RGB))
+    modalities: tuple[Modality, ...] = ()
+    if declared is not None:
+        mean, std = (tuple(255 * x for x in values) for values in (declared.mean, declared.std))
+        modalities = (Modality("RGB", colours, mean, std),)
+    with torch.device("meta"):
+        model = _create(name, num_classes=0)
+    plain = name.removeprefix(PREFIX)
+    return Card(
+        title=plain,
+        reference=settings.get("origin_url") or f"timm {timm.__version__}",
+        takes="any",
+        modalities=modalities,
+        size=(settings.get("input_size") or (3, 224, 224))[-1],
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        licence=settings.get("license"),
+        notes=("timm fetches the weights", "its first layer is refitted to other bands than RGB"),
+    )
 
 
 def _normalisation(settings: dict[str, Any]) -> RgbNormalisation | None:
