@@ -53,7 +53,7 @@ class Published:
         stds: Band → published standard deviation, where a test needs it.
         largest: The largest value of each band, unless `maxima` says another.
         dtype: Of the pixels.
-        metres: Ground size of a pixel.
+        metres: Ground size of a pixel, as the files give it.
         said: What the specifications call it.
         date: Of every sample; None where bands bear none.
     """
@@ -136,7 +136,7 @@ PUBLISHED = (
             (*S2_12, CLOUDS),
             "520 635 893 881 1381 2233 2549 2643 2644 2853 2464 1601 .0103",
         ),
-        "float32", 10, "benin_smallholder_cashews", date=dt.date(2019, 11, 15),
+        "float32", 0.5, "benin_smallholder_cashews", date=dt.date(2019, 11, 15),
         records={**_all(S2_12, "Sentinel2"), CLOUDS: "CloudProbability"},
         maxima={CLOUDS: 100.0},
     ),

@@ -80,7 +80,8 @@ def test_every_dataset_is_read_as_it_is_published(tmp_path: Path, dataset: Publi
     tasks = {"Classification": "classification", "MultiLabelClassification": "multilabel"}
     assert info.task == tasks.get(dataset.kind, "segmentation")
     assert info.classes == tuple(f"{dataset.name} {index}" for index in range(dataset.classes))
-    assert (info.metres, info.frames) == (dataset.metres, 1)
+    metres = 10 if dataset.name == "m-cashew-plant" else dataset.metres
+    assert (info.metres, info.frames) == (metres, 1)
     assert info.sizes == {"train": 4, "val": 1, "test": 1}
     assert len(info.bands) == len(dataset.means)
     names = [band.name for band in info.bands]
@@ -206,6 +207,14 @@ def test_a_constant_band_is_noted(tmp_path: Path) -> None:
         "values are in an 8-bit range, not reflectance × 10,000; their unit is unknown",
         "Cloud Probability: the same value everywhere",
     )
+
+
+def test_a_pixel_of_the_cashew_images_is_ten_metres(tmp_path: Path) -> None:
+    folder = publish(tmp_path, BY_NAME["m-cashew-plant"])
+    corrected, compat = opened(folder).info, opened(folder, compat=True).info
+    assert (corrected.metres, compat.metres) == (10, 0.5)
+    assert "a pixel is 10 m: the published files say 0.5 m" in corrected.notes[0]
+    assert compat.notes[0] == "compat: the published files say 0.5 m a pixel"
 
 
 def test_a_composite_has_no_date(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from iterate.core.files import Locked, lock, write_json
 
 if TYPE_CHECKING:
     from iterate.core.hub_servers import Published
-    from iterate.core.transfer import Digest, Progress
+    from iterate.core.transfer import Digest, Progress, Source
 
 _log = logging.getLogger(__name__)
 
@@ -158,20 +158,27 @@ def obtain(
 
     if published is None:
         published = _ask(file, path)
-    source = published.source
+    source = source_of(file, published)
     declared = _declared(file)
-    _agree(file, declared, source.digests)
+    _agree(file, declared, published.source.digests)
     _log.info("fetching %s to %s", file, path)
-    everything = transfer.Source(
-        source.url, source.size or file.size, (*declared, *source.digests), source.headers
-    )
     with _shown(file, progress) as show:
-        sha256 = transfer.bring(everything, path, str(file), show)
-    checked = (*(("declared",) if declared else ()), *(("announced",) if source.digests else ()))
+        sha256 = transfer.bring(source, path, str(file), show)
+    compared = {"declared": declared, "announced": published.source.digests}
+    checked = tuple(word for word, digests in compared.items() if digests)
     size = path.stat().st_size
     return Origin(
         file.repository, file.filename, published.commit, source.url, sha256, size, checked
     )
+
+
+def source_of(file: HubFile, published: Published) -> Source:
+    """Where a file's bytes come from, with all that is declared and announced of them."""
+    from iterate.core.transfer import Source
+
+    found = published.source
+    digests = (*_declared(file), *found.digests)
+    return Source(found.url, found.size or file.size, digests, found.headers)
 
 
 def origin(file: HubFile) -> Origin | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -100,8 +101,7 @@ def declare(root: Path, header: Header, given: Given) -> Declaration:
         declared = _from_original_files(root, header, given)
         known = find(root.name, declared.name)
         if known is not None:
-            metres = declared.metres or known.metres
-            declared = replace(declared, metres=metres, name=_name(declared, root, known))
+            declared = _known(declared, root, known, given.compat)
         declared = _with_bands(declared, header, statistics, known, given.compat)
     _agree(root, declared, given)
     if given.ignore_index is not None:
@@ -182,9 +182,18 @@ def _from_original_files(root: Path, header: Header, given: Given) -> Declaratio
     return Declaration(name, task, classes, (), {}, metres=metres)
 
 
-def _name(declared: Declaration, root: Path, known: Known) -> str:
-    """The benchmark's name where the folder bears it, whatever the specifications call it."""
-    return known.name if root.name.casefold() == known.name.casefold() else declared.name
+def _known(declared: Declaration, root: Path, known: Known, compat: bool) -> Declaration:
+    """With the benchmark's name where the folder bears it, and the true size of a pixel."""
+    metres, notes = known.metres, declared.notes
+    said = declared.metres
+    if said is not None and not math.isclose(said, known.metres, rel_tol=0.01):
+        kept = f"the published files say {said:g} m"
+        metres = said if compat else metres
+        note = f"compat: {kept} a pixel" if compat else f"a pixel is {metres:g} m: {kept}"
+        notes = (*notes, note + ("" if compat else " (compat: true keeps that)"))
+    named = root.name.casefold() == known.name.casefold()
+    name = known.name if named else declared.name
+    return replace(declared, name=name, metres=metres, notes=notes)
 
 
 def _task_specs(root: Path) -> unpickle.Record | None:
