@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,9 +52,8 @@ class Request:
     @property
     def percent(self) -> int:
         """Per cent of the training samples."""
-        if self.partition is None or self.partition == "default":
-            return 100
-        return round(100 * float(self.partition.removesuffix("x")))
+        found = re.fullmatch(r"(\d(?:\.\d+)?)x", self.partition or "")
+        return 100 if found is None else round(100 * float(found[1]))
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,6 @@ def check_cells(
             continue
         plan.cells[study.name] = cell
         plan.studies.append(study)
-    plan.notes += _differences(request, plan)
 
 
 def study_name(cell: Cell, settings: RunSettings) -> str:
@@ -211,8 +210,9 @@ def _place(request: Request, name: str) -> tuple[Path | None, str]:
 
 
 def _cell(request: Request, contestant: Contestant, name: str, folder: Path) -> Cell:
-    words = list(_words(request, contestant, name, folder))
+    words: list[Word] = []
     try:
+        words += _words(request, contestant, name, folder)
         loaded = load_study(request.protocol.file, [word.text for word in words])
     except RequestError as error:
         raise RequestError([placed(problem, words) for problem in error.problems]) from None
@@ -230,7 +230,13 @@ def _words(request: Request, contestant: Contestant, name: str, folder: Path) ->
     origin = f"suite {request.suite.name}: {name}"
     yield Word(f"data.name={dataset.reader}", origin)
     yield Word(f"data.root={value_text(str(folder))}", origin)
+    takes = components.datasets.get(str(dataset.reader)).load_options().model_fields
+    if "dataset" in takes:
+        yield Word(f"data.dataset={value_text(name)}", origin)
     if request.partition is not None:
+        if "partition" not in takes:
+            what = f"{request.suite.name} has no partitions: {name} is read by {dataset.reader}."
+            raise RequestError(Problem("--partition", what))
         yield Word(f"data.partition={value_text(request.partition)}", "--partition")
     if request.protocol.config.objective.metric is None:
         yield Word(f"objective.metric={engine_metric(request.suite, dataset)}", origin)
@@ -265,7 +271,7 @@ def gap_of(cell: Cell, error: RequestError) -> Gap:
     return cell.gap(" ".join([*told, *([f"And {left} more."] if left else [])]))
 
 
-def _differences(request: Request, plan: Plan) -> Iterator[str]:
+def differences(request: Request, plan: Plan) -> Iterator[str]:
     """How the datasets on disk are not what the suite declares: scores do not compare then."""
     seen: set[str] = set()
     for study in plan.studies:

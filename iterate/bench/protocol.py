@@ -100,8 +100,9 @@ class Protocol:
 
     def question(self) -> dict[str, Any]:
         """What makes results comparable: where it changes, they are another leaderboard's."""
-        recipe = self.config.recipe().to_mapping()
-        recipe.pop("seed")
+        # What is as everywhere is not said: another field in a later version changes nothing.
+        recipe = self.config.recipe().model_dump(mode="json", exclude_defaults=True)
+        recipe.pop("seed", None)
         tasks = {task: dict(words) for task, words in self.config.bench.tasks.items()}
         return {"recipe": recipe, "space": self.space, "tasks": tasks}
 

@@ -161,7 +161,7 @@ def _check(
     """
     from rich.markup import escape
 
-    from iterate.bench.plan import check_cells
+    from iterate.bench.plan import check_cells, differences
     from iterate.run.folders import claim_folder
 
     claim_folder(settings.folder)
@@ -170,6 +170,7 @@ def _check(
         say(f"[dim]check[/]  {escape(cell.name)}")
 
     check_cells(request, cells, plan, settings, tell=tell)
+    plan.notes += differences(request, plan)
     _refuse(plan.gaps, strict=strict)
 
 

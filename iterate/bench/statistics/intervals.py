@@ -36,7 +36,7 @@ class Estimate:
 
     Attributes:
         value: The estimate.
-        error: Its standard error; None where one score a stratum says nothing of it.
+        error: Its standard error; None where too few scores say nothing of it.
         freedom: Degrees of freedom of that error; None as above.
         low: Lower end of the interval; None as above.
         high: Upper end.
@@ -71,6 +71,8 @@ def pool_estimate(strata: Sequence[Scores], level: float = 0.95) -> Estimate:
         return Estimate(centre)
     parts, freedoms = _variances(strata, pool)
     total = float(parts.sum())
+    if total == 0.0 and any(np.ptp(stratum) > 0 for stratum in strata):
+        return Estimate(centre)  # 2 seeds of 2 datasets that lie apart: all spread is cut away
     if total == 0.0:
         return Estimate(centre, 0.0, float(freedoms.sum()), centre, centre)
     freedom = total**2 / float((parts**2 / freedoms).sum())
