@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -324,6 +325,36 @@ def test_a_file_s_name_carries_its_digest_s_prefix() -> None:
     assert known.DOFA_BASE.file is not None
     assert known.DOFA_BASE.file.sha256_prefix == "a0275954"
     assert HubFile("owner/name", "Prithvi_EO_V2_300M.pt").sha256_prefix is None
+
+
+PUBLISHED = [
+    size.file
+    for family in (known.PRITHVI, known.TERRAMIND, known.CLAY, known.DOFA, known.SATMAE)
+    for size in family
+    if size.file is not None
+]
+
+
+@pytest.mark.parametrize("file", PUBLISHED, ids=str)
+def test_pins_are_whole_and_agree_with_the_file_s_name(file: HubFile) -> None:
+    assert file.revision is None or re.fullmatch("[0-9a-f]{40}", file.revision)
+    assert file.sha256 is None or re.fullmatch("[0-9a-f]{64}", file.sha256)
+    assert file.sha256 is None or file.sha256.startswith(file.sha256_prefix or "")
+
+
+def test_no_two_files_have_the_same_digest() -> None:
+    digests = [file.sha256 for file in PUBLISHED if file.sha256 is not None]
+    assert len(digests) == len(set(digests)) == len(PUBLISHED) - 1  # Clay 1's is not known
+
+
+@pytest.mark.parametrize(
+    "size",
+    [size for size in (*known.PRITHVI, *known.TERRAMIND, *known.DOFA, *known.SATMAE) if size.file],
+    ids=lambda size: size.name,
+)
+def test_a_file_is_large_enough_for_its_encoder(size: known.Configuration) -> None:
+    assert size.file is not None
+    assert size.file.size is None or size.file.size > 4 * size.parameters
 
 
 PRITHVI_PLAIN = replace(known.PRITHVI_V1_100, width=48, depth=1)
