@@ -23,7 +23,6 @@ from iterate.search.space import Point
 from iterate.search.study import Study
 from iterate.tracking.settings import TrackingSettings
 
-
 SMALL = """
 name: small
 title: A small suite

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
@@ -10,8 +10,6 @@ from iterate.core.section import Section
 
 Words = dict[str, Any]
 """Key → value, each what ``key=value`` is on the command line; nested mappings are keys too."""
-
-_Empty = Field(default_factory=dict)
 
 
 class ProtocolSection(Section):
@@ -28,6 +26,6 @@ class ProtocolSection(Section):
     """
 
     track: str | None = None
-    tasks: Annotated[dict[str, Words], _Empty]
-    datasets: Annotated[dict[str, Words], _Empty]
-    backbones: Annotated[dict[str, Words], _Empty]
+    tasks: dict[str, Words] = Field(default_factory=dict)
+    datasets: dict[str, Words] = Field(default_factory=dict)
+    backbones: dict[str, Words] = Field(default_factory=dict)
