@@ -42,6 +42,9 @@ UNITS = {
     "fraction": Unit("brightness", 255.0, 0.0, "8-bit brightness ÷ 255"),
     "linear": Unit("backscatter", 1.0, 0.0, "radar backscatter as power"),
     "db": Unit("backscatter in decibel", 1.0, 0.0, "radar backscatter in decibel"),
+    "grd": Unit("amplitude", 1.0, 0.0, "Sentinel-1 GRD numbers, uncalibrated"),
+    "kelvin": Unit("temperature", 1.0, 0.0, "brightness temperature in kelvin"),
+    "landsat_tir": Unit("thermal counts", 1.0, 0.0, "Landsat Level 1 numbers of a thermal band"),
     "metre": Unit("height", 1.0, 0.0, "metres"),
     "probability": Unit("probability", 1.0, 0.0, "probability"),
 }

@@ -24,8 +24,8 @@ class Modality:
         bands: Its channels, in the order of the weights.
         mean: Of each band, in the band's unit; empty where pretraining did not fix it.
         std: Likewise.
-        low: Lowest normalised value.
-        high: Highest normalised value.
+        low: Lowest normalised value, of all bands or of each.
+        high: Highest normalised value, likewise.
         steps: Normalised values are cut to multiples of 1 / steps; None leaves them.
         metres: Ground size of a pixel in pretraining, where the model takes it.
     """
@@ -34,8 +34,8 @@ class Modality:
     bands: tuple[Band, ...]
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
-    low: float = -math.inf
-    high: float = math.inf
+    low: float | tuple[float, ...] = -math.inf
+    high: float | tuple[float, ...] = math.inf
     steps: int | None = None
     metres: float | None = None
 
@@ -48,7 +48,10 @@ class Modality:
         if not self.mean:
             return None
         mean, std = self.mean[index], self.std[index]
-        return Channel(None, None, mean, std, self.low, self.high, self.steps)
+        low, high = (
+            limit[index] if isinstance(limit, tuple) else limit for limit in (self.low, self.high)
+        )
+        return Channel(None, None, mean, std, low, high, self.steps)
 
 
 @dataclass(frozen=True)
