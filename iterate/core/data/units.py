@@ -74,6 +74,11 @@ class Channel:
     steps: int | None = None
 
 
+def same_quantity(one: str, other: str) -> bool:
+    """Whether two units measure the same quantity; ``unknown`` measures none."""
+    return one in UNITS and other in UNITS and UNITS[one].quantity == UNITS[other].quantity
+
+
 def converted(channel: Channel, stored: str, wanted: str) -> Channel | None:
     """A channel of pixels in one unit, made to take pixels in another.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from iterate.core.data.dataset import Band
-from iterate.core.data.units import Channel
+from iterate.core.data.units import Channel, same_quantity
 from iterate.core.errors import Problem, RequestError, nearest
 from iterate.core.models.backbones.card import Card, Modality
 from iterate.core.models.backbones.options import MatchedOptions
@@ -221,7 +221,7 @@ def _stand_in(band: Band, bands: Sequence[Band], options: MatchedOptions) -> tup
 def _by_wavelength(card: Card, bands: Sequence[Band], options: MatchedOptions) -> Matching:
     """Every band that has a wavelength, or a stand-in for one, in the dataset's order."""
     known = [_fill(modality, bands) for modality in _wanted(card, options)]
-    platform = max(known, key=lambda filling: filling.filled) if known else None
+    platform = max(known, key=lambda filling: _fit(filling, bands)) if known else None
     stand_ins = dict(card.stand_ins)
     matches = []
     for index, band in enumerate(bands):
@@ -241,6 +241,15 @@ def _by_wavelength(card: Card, bands: Sequence[Band], options: MatchedOptions) -
     named = platform is not None and platform.filled
     modalities = ((platform.modality.name, len(matches)),) if platform and named else ()
     return Matching(tuple(matches), modalities)
+
+
+def _fit(filling: _Filling, bands: Sequence[Band]) -> tuple[int, int, int]:
+    """Bands that find one of the platform's, those of them alike in quantity, and its bands lacking."""
+    pairs = zip(filling.modality.bands, filling.sources, strict=True)
+    alike = [
+        same_quantity(bands[source].unit, band.unit) for band, source in pairs if source is not None
+    ]
+    return len(alike), sum(alike), -len(filling.missing)
 
 
 def _with_extra(
