@@ -61,7 +61,8 @@ class Knn(Fitted):
             return features.new_zeros(len(features), self.classes)
         placed = self._placed(features)
         chunk = max(1, CHUNK_FLOATS // max(len(self.features), self.options.k * features.shape[1]))
-        shares = torch.cat([self._shares(part) for part in placed.split(chunk)])
+        starts = range(0, len(placed), chunk)
+        shares = torch.cat([self._shares(placed[start : start + chunk]) for start in starts])
         if self.targets.ndim > 1:
             return shares.clamp(FLOOR, 1 - FLOOR).logit()
         return shares.clamp(min=FLOOR).log()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 from torch import Tensor
 from torch.nn import functional
 
 from iterate.core.models.decoders.probes_fitted import Fitted
 from iterate.core.models.decoders.probes_options import LogisticOptions
 from iterate.core.models.shapes import Pooled
+
+Vector = npt.NDArray[np.float64]
 
 ROUNDING = float(np.finfo(np.float32).eps)
 """Relative precision of features."""
@@ -120,11 +122,11 @@ class _Problem:
         weight, bias = self._unpacked(point)
         return weight, bias, taken
 
-    def _unpacked(self, flat: npt.NDArray[np.float64]) -> tuple[Tensor, Tensor]:
+    def _unpacked(self, flat: Vector) -> tuple[Tensor, Tensor]:
         both = torch.from_numpy(flat).to(self._features.device).view(self._shape)
         return both[:, :-1], both[:, -1]
 
-    def _value(self, flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+    def _value(self, flat: Vector) -> tuple[float, Vector]:
         """Value and gradient."""
         weight, bias = self._unpacked(flat)
         precision, count = self._features.dtype, len(self._features)
@@ -147,15 +149,25 @@ class _Problem:
         return losses, logits.sigmoid()
 
 
-def _lbfgs(value: Any, start: npt.NDArray[np.float64], iterations: int, tolerance: float) -> Any:
-    """Limited-memory BFGS (Liu and Nocedal 1989) of scipy; scikit-learn's settings."""
-    options = {
-        "maxiter": iterations,
-        "gtol": tolerance,
-        "ftol": 64 * np.finfo(np.float64).eps,
-        "maxls": 50,
-    }
-    return minimize(value, start, jac=True, method="L-BFGS-B", options=options)
+def _lbfgs(
+    value: Callable[[Vector], tuple[float, Vector]],
+    start: Vector,
+    iterations: int,
+    tolerance: float,
+) -> OptimizeResult:
+    """Limited-memory BFGS (Liu and Nocedal 1989) of scipy, set as scikit-learn sets it."""
+    return minimize(
+        value,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        options={
+            "maxiter": iterations,
+            "gtol": tolerance,
+            "ftol": 64 * float(np.finfo(np.float64).eps),
+            "maxls": 50,
+        },
+    )
 
 
 def build_logistic(options: LogisticOptions, shape: Pooled, classes: int) -> Logistic:
