@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -11,10 +11,17 @@ from rich.markup import escape
 from iterate.cli.console import say
 from iterate.core.errors import DataError, Problem, RequestError
 
+if TYPE_CHECKING:
+    from iterate.bench.suite import Suite
+
+# What tells the folder of a run from one that is to be handed in.
+_OF_A_RUN = "summary.json"
+
 
 def submit(
     source: Annotated[
-        Path, typer.Argument(help="A results CSV with every column, or a submission's folder.")
+        Path,
+        typer.Argument(help="A run's folder, a results CSV with every column, or a submission."),
     ],
     suite: Annotated[str, typer.Option(help="geobench-2, or a suite's YAML.")] = "geobench-2",
     info: Annotated[
@@ -25,29 +32,45 @@ def submit(
     ] = None,
 ) -> None:
     """Check a submission against the leaderboard's rules, and write it if it is valid."""
-    from iterate.bench.results import RESULTS_FILE, table
-    from iterate.bench.submission import (
-        INFO_FILE,
-        check_submission,
-        repeated_seeds,
-        write_submission,
-    )
+    import tempfile
+
+    from iterate.bench.results import RESULTS_FILE
+    from iterate.bench.submission import INFO_FILE, check_submission, repeated_seeds
     from iterate.bench.suite import load_suite
 
     chosen = load_suite(suite)
-    if out is None:
+    if out is None and source.is_dir() and info is None and not (source / _OF_A_RUN).exists():
         problems = check_submission(source, chosen)
         if problems:
             raise RequestError(problems)
-        folder = source
-    else:
-        results = source / RESULTS_FILE if source.is_dir() else source
-        _, rows, _ = table(results)
-        told = _info(info or results.parent / INFO_FILE)
-        folder = write_submission([row for row in rows if row], told, out, chosen)
-    for warning in repeated_seeds(folder):
+        _tell(source, source / INFO_FILE, repeated_seeds(source))
+        return
+    results = source / RESULTS_FILE if source.is_dir() else source
+    told = info or results.parent / INFO_FILE
+    if out is not None:
+        folder = _write(results, told, out, chosen)
+        _tell(folder, told, repeated_seeds(folder))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        warnings = repeated_seeds(_write(results, told, Path(scratch), chosen))
+    _tell(source, told, warnings)
+
+
+def _write(results: Path, told: Path, out: Path, suite: Suite) -> Path:
+    from iterate.bench.results import table
+    from iterate.bench.submission import write_submission
+
+    _, rows, _ = table(results)
+    return write_submission([row for row in rows if row], _info(told), out, suite)
+
+
+def _tell(valid: Path, told: Path, warnings: list[str]) -> None:
+    empty = [key.strip() for key, value in _info(told).items() if value == ""]
+    if empty:
+        warnings = [*warnings, f"{told} says nothing of {', '.join(empty)}."]
+    for warning in warnings:
         say(f"[yellow]note[/]  {escape(warning)}")
-    say(f"valid  {escape(str(folder))}")
+    say(f"valid  {escape(str(valid))}")
 
 
 def _info(path: Path) -> dict[str, Any]:
