@@ -15,8 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+import pytest
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -211,3 +214,16 @@ def standing_in() -> Iterator[StandIn]:
         server.shutdown()
         server.server_close()
         thread.join(10)
+
+
+@contextmanager
+def reached(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """A stand-in that the product asks in place of the hubs, and caches below a folder."""
+    patch.setattr("iterate.core.transfer.WAIT", 0.0)
+    patch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder / "hf"))
+    patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    patch.setenv("ITERATE_CACHE", str(folder / "cache"))
+    with standing_in() as server:
+        patch.setenv("HF_ENDPOINT", server.address)
+        patch.setenv("ITERATE_ZENODO_ENDPOINT", server.address)
+        yield server

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hub_support import COMMIT, StandIn, git_sha1, sha256, standing_in
+from hub_support import COMMIT, StandIn, git_sha1, reached, sha256
 
 from iterate.core import transfer
 from iterate.core.errors import RequestError
@@ -20,12 +20,7 @@ FILE = HubFile("owner/model", "weights/base.pt")
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    monkeypatch.setattr(transfer, "WAIT", 0.0)
-    monkeypatch.setenv("ITERATE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf"))
-    with standing_in() as server:
-        monkeypatch.setenv("HF_ENDPOINT", server.address)
-        monkeypatch.setenv("ITERATE_ZENODO_ENDPOINT", server.address)
+    with reached(tmp_path, monkeypatch) as server:
         server.add("owner/model", {"weights/base.pt": CONTENT, "config.json": b"{}"})
         server.small.add("config.json")
         yield server

@@ -1,4 +1,4 @@
-"""``iterate data convert|generate|show``: datasets made, and looked at."""
+"""``iterate data download|convert|generate|show``: datasets had, made, and looked at."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from iterate.cli.console import print_json, say
+from iterate.cli.data_download import download
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from iterate.core.data.dataset import DatasetInfo, Reader, Split
     from iterate.core.data.show import Survey
 
-app = typer.Typer(help="Convert, generate and look at datasets.", no_args_is_help=True)
+app = typer.Typer(help="Download, convert, generate and look at datasets.", no_args_is_help=True)
+app.command()(download)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON to standard output.")]
 
