@@ -7,6 +7,7 @@ from iterate.core.data.bands import resolve_bands, with_units
 from iterate.core.data.dataset import Band, DatasetInfo
 from iterate.core.data.open import open_dataset
 from iterate.core.errors import Problem, RequestError, nearest
+from iterate.core.models.backbones.card import Card
 from iterate.core.models.backbones.matching import Matching, match_bands
 from iterate.core.models.backbones.options import BackboneOptions
 from iterate.core.probing import as_fitted, fitting_problems
@@ -78,10 +79,16 @@ def _components(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
 
 def _weights(recipe: Recipe) -> list[Problem]:
     options = recipe.model.backbone
-    if not isinstance(options, BackboneOptions) or options.file is None or options.file.is_file():
+    if not isinstance(options, BackboneOptions):
         return []
-    what = f"there is no file {options.file}."
-    return [Problem("model.backbone.weights", what, "Name a file, or 'hub', or 'none'.")]
+    where, hint = "model.backbone.weights", "Name a file, or 'hub', or 'none'."
+    if options.file is not None and not options.file.is_file():
+        return [Problem(where, f"there is no file {options.file}.", hint)]
+    card = components.backbones.get(options.name).facts.get("card")
+    if options.weights == "hub" and isinstance(card, Card) and card.file is None:
+        what = f"no weights of {options.name} are published."
+        return [Problem(where, what, "Name a file, or 'none'.")]
+    return []
 
 
 def _objective(recipe: Recipe, info: DatasetInfo) -> tuple[str | None, str | None, list[Problem]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from iterate.core import components
 from iterate.core.check import completed, declaration_of, matching_of
@@ -12,8 +13,12 @@ from iterate.core.data.bands import with_units
 from iterate.core.data.dataset import Band, DatasetInfo, Reader
 from iterate.core.data.open import open_dataset
 from iterate.core.data.store import Pack, cache_folder, pack
+from iterate.core.errors import Problem, RequestError
+from iterate.core.hub import HubFile
 from iterate.core.identity import canonical
+from iterate.core.models.backbones.card import Card
 from iterate.core.models.backbones.matching import Matching
+from iterate.core.models.backbones.options import WHERE as WEIGHTS
 from iterate.core.models.backbones.options import BackboneOptions
 from iterate.core.models.inputs import Inputs
 from iterate.core.recipe import DataSection, Recipe
@@ -144,9 +149,36 @@ def _open(section: DataSection) -> tuple[Reader, str]:
 
 
 def weights_of(recipe: Recipe) -> str:
-    """What fixes the backbone's weights; a backbone that does not say is fixed by its options."""
+    """What fixes the backbone's weights; a backbone that does not say is fixed by its options.
+
+    Raises:
+        RequestError: The weights' file is absent, or not the one it should be.
+    """
     options = recipe.model.backbone
-    return options.content() if isinstance(options, BackboneOptions) else ""
+    if not isinstance(options, BackboneOptions):
+        return ""
+    card = components.backbones.get(options.name).facts.get("card")
+    published: HubFile | None = card.file if isinstance(card, Card) else None
+    if options.weights == "hub" and published is not None:
+        return f"{published}@{published.sha256 or published.revision or 'main'}"
+    content = options.content()
+    if options.file is not None:
+        _check_digest(options, options.file, content, published)
+    return content
+
+
+def _check_digest(
+    options: BackboneOptions, path: Path, content: str, published: HubFile | None
+) -> None:
+    """Refuse a file that should have another SHA-256: one stated, or that of the published file."""
+    wanted: str | None = options.sha256
+    source, hint = "model.backbone.sha256 states", ""
+    if wanted is None and published is not None and path.name == Path(published.filename).name:
+        wanted, source = published.sha256, f"{published} has"
+        hint = "Fetch it again; or give weights of your own another name."
+    if wanted is not None and content != wanted.lower():
+        what = f"{path} has the SHA-256 {content}, where {source} {wanted}."
+        raise RequestError(Problem(WEIGHTS, what, hint or None))
 
 
 def own_code(recipe: Recipe) -> str:

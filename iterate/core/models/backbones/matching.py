@@ -244,7 +244,7 @@ def _by_wavelength(card: Card, bands: Sequence[Band], options: MatchedOptions) -
 
 
 def _fit(filling: _Filling, bands: Sequence[Band]) -> tuple[int, int, int]:
-    """Bands that find one of the platform's, those of them alike in quantity, and its bands lacking."""
+    """Bands that find one of the platform's, those alike in quantity, and what it lacks."""
     pairs = zip(filling.modality.bands, filling.sources, strict=True)
     alike = [
         same_quantity(bands[source].unit, band.unit) for band, source in pairs if source is not None

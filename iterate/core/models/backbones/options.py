@@ -18,11 +18,14 @@ class BackboneOptions(Component):
     """What every backbone takes.
 
     Attributes:
-        weights: ``hub`` (downloaded and kept by timm), ``none`` (random), or the path of a
-            ``.safetensors`` or ``.pth`` file.
+        weights: ``hub`` (the published ones, downloaded once), ``none`` (random), or the path of a
+            ``.safetensors``, ``.pth``, ``.pt`` or ``.ckpt`` file.
+        sha256: What that file's digest must be; None takes any file, unless it bears the name of
+            the published one.
     """
 
     weights: str = "hub"
+    sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] | None = None
 
     @property
     def pretrained(self) -> bool:
