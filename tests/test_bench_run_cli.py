@@ -1,0 +1,224 @@
+"""``iterate bench --suite`` as its users see it: real training on a few small images."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from iterate.bench.protocol import load_protocol, protocols, run_name
+from iterate.bench.suite import load_suite
+from iterate.cli.bench import app
+from iterate.config.load import load_study
+from iterate.core.errors import RequestError
+from iterate.resources import shipped
+
+SMALL = ["--suite", "geobench", "--protocol", "quick"]
+LITTLE = ["search.trials=2", "trainer.epochs=1"]
+
+
+def demo() -> ModuleType:
+    """The script that makes a folder laid out like the suite."""
+    path = shipped("benchmarks") / "geobench" / "demo.py"
+    spec = importlib.util.spec_from_file_location("geobench_demo", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def bench(*words: str) -> tuple[dict[str, Any], str]:
+    """Run the command; its JSON, and what it told people."""
+    done = CliRunner().invoke(app, [*SMALL, *words, "--json"])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout), done.stderr
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scene set and a mask set, both small."""
+    folder = tmp_path_factory.mktemp("root")
+    demo().make_root(folder, drawn=("m-forestnet", "m-pv4ger-seg"), samples=(12, 6, 6), size=32)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ran(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], str]:
+    out = tmp_path_factory.mktemp("out") / "run"
+    found, told = bench(
+        "--data", str(root), "--out", str(out), "--backbones", "test_resnet=none,resnet10t=none",
+        "--datasets", "m-forestnet,m-pv4ger-seg,m-NeonTree", *LITTLE,
+    )  # fmt: skip
+    return out, found, told
+
+
+Ran = tuple[Path, dict[str, Any], str]
+
+
+def test_two_backbones_on_two_datasets_are_ranked(ran: Ran) -> None:
+    out, found, told = ran
+    assert {study["name"] for study in found["studies"]} == {
+        f"{dataset}/{backbone}"
+        for dataset in ("m-forestnet", "m-pv4ger-seg")
+        for backbone in ("test_resnet", "resnet10t")
+    }
+    assert all(study["trials"]["complete"] == 2 for study in found["studies"])
+    assert [repeat["seed"] for repeat in found["studies"][0]["repeats"]] == [913, 205]
+    means = {
+        (row["group"], row["backbone"]): row["mean"]
+        for row in found["leaderboard"] if row["kind"] == "dataset"
+    }  # fmt: skip
+    for study in found["studies"]:
+        metric = study["objective"]["metric"]
+        assert means[study["dataset"], study["backbone"]] == pytest.approx(
+            study["test"][metric]["mean"]
+        )
+    groups = {row["group"] for row in found["leaderboard"] if row["value"] is not None}
+    assert "2 of 12 datasets" in groups
+    assert "m-NeonTree (test_resnet, resnet10t): it is not on this machine" in told
+    assert (out / "leaderboard.html").exists()
+    assert (out / "m-forestnet/test_resnet/recipe.yaml").exists()
+
+
+def test_the_leaderboard_is_in_mlflow_with_scores_and_files(ran: Ran) -> None:
+    from mlflow import MlflowClient
+
+    out, found, _ = ran
+    client = MlflowClient(f"sqlite:///{out}/mlflow.db")
+    experiment = client.get_experiment_by_name("geobench-quick")
+    assert experiment is not None
+    (run,) = client.search_runs(
+        [experiment.experiment_id], "attributes.run_name = 'geobench-quick leaderboard'"
+    )
+    assert run.info.status == "FINISHED"
+    for row in found["leaderboard"]:
+        if row["kind"] == "group" and row["value"] is not None:
+            key = f"{row['track']}/{row['group']}/{row['backbone']}"
+            assert run.data.metrics[key] == pytest.approx(row["value"])
+    files = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert {"leaderboard.html", "leaderboard.md", "results_and_parameters.csv"} <= files
+    assert run.data.tags["iterate.gaps"] == "m-NeonTree/test_resnet; m-NeonTree/resnet10t"
+
+
+def test_a_second_call_trains_nothing_and_a_preview_knows_it(ran: Ran, root: Path) -> None:
+    out, found, _ = ran
+    words = [
+        *("--data", str(root), "--out", str(out), "--datasets", "m-forestnet,m-pv4ger-seg"),
+        *("--backbones", "test_resnet=none,resnet10t=none"),
+    ]
+    again, _ = bench(*words, *LITTLE)
+    assert again["studies"] == found["studies"]
+    assert again["train_seconds"] == found["train_seconds"]
+    previewed, told = bench(*words, "--dry-run", "search.trials=4", "trainer.epochs=1")
+    assert [(one["done"], one["trials"], one["repeats"]) for one in previewed["studies"]] == [
+        (4, 4, 2)
+    ] * 4
+    assert all(one["measured"] and one["hours"] > 0 for one in previewed["studies"])
+    assert "4 studies, 8 trainings left" in told
+    assert "From the epochs that this run has trained" in told
+
+
+def test_a_preview_of_a_fresh_run_counts_operations_and_makes_no_folder(
+    root: Path, tmp_path: Path
+) -> None:
+    words = ["--data", str(root), "--out", str(tmp_path / "run"), "--datasets", "m-forestnet",
+             "--backbones", "test_resnet=none,resnet10t=none", "--dry-run"]  # fmt: skip
+    found, told = bench(*words)
+    small, large = found["studies"]
+    # Training samples count thrice (forward and backward), validation samples once.
+    assert small["hours"] < large["hours"]
+    doubled, _ = bench(*words, "trainer.epochs=6")
+    assert doubled["hours"] == pytest.approx(2 * found["hours"])
+    assert "Operations of each model, counted" in told
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_partition_is_a_share_of_the_training_samples(root: Path, tmp_path: Path) -> None:
+    words = ["--data", str(root), "--out", str(tmp_path / "run"), "--datasets", "m-forestnet",
+             "--backbones", "test_resnet=none", "--dry-run"]  # fmt: skip
+    whole, _ = bench(*words)
+    half, _ = bench(*words, "--partition", "0.50x")
+    # 12 or 6 training samples and 6 validation samples.
+    assert half["hours"] / whole["hours"] == pytest.approx((3 * 6 + 6) / (3 * 12 + 6))
+    assert half["title"] == "geobench-quick-50pct"
+    with pytest.raises(RequestError, match="--partition"):
+        bench(*words, "--partition", "0.3x")
+
+
+def test_a_suite_without_partitions_says_so(tmp_path: Path) -> None:
+    dataset = load_suite("geobench-2").datasets["so2sat"]
+    (tmp_path / (dataset.folder or "so2sat")).mkdir(parents=True)
+    with pytest.raises(RequestError, match="has no partitions: so2sat is read by geobench_v2"):
+        bench(
+            *("--suite", "geobench-2", "--datasets", "so2sat", "--data", str(tmp_path)),
+            *("--backbones", "resnet18=none", "--partition", "0.10x", "--dry-run"),
+        )
+
+
+def test_strict_refuses_gaps_before_anything_is_made(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root / "classification_v1.0", tmp_path / "data/classification_v1.0")
+    with pytest.raises(RequestError, match="m-NeonTree/test_resnet: it is not on this machine"):
+        bench(
+            *("--data", str(tmp_path / "data"), "--out", str(tmp_path / "run"), "--strict"),
+            *("--backbones", "test_resnet=none", "--datasets", "m-forestnet,m-NeonTree"),
+        )
+    assert not (tmp_path / "run/studies.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--backbones", "resnte18"], "'resnet18'"),
+        (["--backbones", "resnet18", "--datasets", "m-eurosatt"], "Did you mean 'm-eurosat'"),
+        ([], "no backbone is asked for"),
+        (["--backbones", "resnet18", "--protocol", "quik"], "Did you mean 'quick'"),
+        (["--backbones", "resnet18=none,resnet18=hub"], "is asked for twice"),
+        (["--backbones", "missing.yaml"], "missing.yaml"),
+        (["--backbones", "resnet18", "trainer.epohcs=2"], "trainer.epohcs"),
+    ],
+)
+def test_wrong_requests_are_told_at_once(root: Path, words: list[str], says: str) -> None:
+    with pytest.raises(RequestError) as error:
+        bench("--data", str(root), *words)
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize("name", protocols())
+def test_a_protocol_opens_with_a_command_that_is_legal(name: str, root: Path) -> None:
+    path = protocols()[name]
+    found = re.search(r"^# (iterate bench .*)$", path.read_text(), re.MULTILINE)
+    assert found is not None
+    words = shlex.split(found[1].replace("FOLDER", str(root)))
+    asked = {word: words[words.index(word) + 1] for word in words if word.startswith("--")}
+    assert asked["--protocol"] == name
+    suite = load_suite(asked["--suite"])
+    protocol = load_protocol(name, suite)
+    assert run_name(suite, protocol, 100).endswith(name)
+    # It is an ordinary search file besides.
+    assert load_study(path, ["data.name=geobench_v1", "data.root=somewhere"]).space
+
+
+def test_the_published_budget_is_the_protocols(root: Path) -> None:
+    for name, frozen in (("geobench-2-full", False), ("geobench-2-frozen", True)):
+        config = load_protocol(name, load_suite("geobench-2")).config
+        assert config.search.trials == 16
+        assert config.search.seeds == (913, 205, 2254, 2007, 1829)
+        assert config.search.repeats == 5
+        assert config.trainer.patience == 10
+        assert config.model.freeze is frozen
+        space = load_study(protocols()[name]).space.to_mapping()
+        assert space == {
+            "optimiser.lr": "tag(log, interval(1e-06, 0.001))",
+            "data.batch_size": "choice(8, 16, 32)",
+        }
