@@ -38,9 +38,12 @@ class StandIn:
         refusals: Status codes that the next requests for content are answered with.
         small: Files that are not kept in large-file storage.
         gated: Repositories whose terms must be accepted first.
+        renamed: Repository → its present name.
         ranges: Whether ranges are honoured.
         listings: Repository → what is answered in place of the list of its files.
+        tokens: Path and ``Authorization`` of each request.
         address: Where it listens.
+        storage: Where it says that large files are stored; `address` while empty.
     """
 
     files: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=dict)
@@ -53,7 +56,10 @@ class StandIn:
     small: set[str] = field(default_factory=set)
     gated: set[str] = field(default_factory=set)
     ranges: bool = True
+    renamed: dict[str, str] = field(default_factory=dict)
     listings: dict[str, bytes] = field(default_factory=dict)
+    tokens: list[tuple[str, str | None]] = field(default_factory=list)
+    storage: str = ""
     address: str = ""
 
     def add(self, repository: str, files: dict[str, bytes], kind: str = "model") -> None:
@@ -87,6 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
         self.hub.requests.append(f"{self.command} {path}")
+        self.hub.tokens.append((path, self.headers.get("Authorization")))
         routes = (
             (r"/api/records/(\d+)", self.record),
             (r"/records/(\d+)/files/(.+)", self.record_file),
@@ -136,6 +143,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.reply(200, self.hub.listings.get(name, listing))
 
     def resolve(self, prefix: str | None, name: str, revision: str, file: str) -> None:
+        if name in self.hub.renamed:
+            self.reply(307, Location=f"/{self.hub.renamed[name]}/resolve/{revision}/{file}")
+            return
         files = self.repository("dataset" if prefix else "model", name, revision)
         if files is None:
             return
@@ -148,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.reply(
             302,
-            Location=f"{self.hub.address}/storage/{sha256(content)}",
+            Location=f"{self.hub.storage or self.hub.address}/storage/{sha256(content)}",
             X_Repo_Commit=self.hub.commit,
             X_Linked_Size=str(len(content)),
             X_Linked_Etag=f'"{sha256(content)}"',

@@ -263,6 +263,47 @@ def _fetch_in_process(address: str, cache: str) -> None:
     assert fetch(FILE).read_bytes() == CONTENT
 
 
+def test_a_renamed_repository_is_followed(hub: StandIn) -> None:
+    hub.renamed["former/name"] = "owner/model"
+    assert fetch(HubFile("former/name", "config.json")).read_bytes() == b"{}"
+
+
+def test_the_token_goes_to_the_hub_alone(hub: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    hub.storage = hub.address.replace("127.0.0.1", "localhost")
+    hub.add("7", {"base.pth": CONTENT}, kind="record")
+    fetch(FILE)
+    fetch(HubFile("zenodo.org/records/7", "base.pth"))
+    for path, token in hub.tokens:
+        expected = "Bearer hf_secret" if "/resolve/" in path else None
+        assert token == expected, path
+
+
+def test_a_cache_that_cannot_be_written_to(
+    hub: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ITERATE_CACHE", str(tmp_path / "file/cache"))
+    with pytest.raises(RequestError, match=r"cannot be written to .* Set ITERATE_CACHE"):
+        fetch(FILE)
+    folder = tmp_path / "hf/models--owner--model/snapshots" / COMMIT / "weights"
+    folder.mkdir(parents=True)
+    (folder / "base.pt").write_bytes(CONTENT)
+    assert fetch(replace(FILE, revision=COMMIT, sha256=sha256(CONTENT))) == folder / "base.pt"
+    with pytest.raises(RequestError, match="must have sha256 abab"):
+        fetch(replace(FILE, revision=COMMIT, sha256="ab" * 32))
+
+
+def test_bytes_of_unknown_number_are_resumed_too(hub: StandIn, tmp_path: Path) -> None:
+    url = f"{hub.address}/storage/{sha256(CONTENT)}"
+    source = transfer.Source(url, digests=(transfer.Digest("sha256", sha256(CONTENT)),))
+    path = tmp_path / "some/file"
+    path.parent.mkdir()
+    transfer.part_of(source, path).write_bytes(CONTENT[:700_000])
+    assert transfer.bring(source, path, "file") == sha256(CONTENT)
+    assert hub.served == len(CONTENT) - 700_000
+
+
 def test_two_processes_download_once(hub: StandIn, tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     arguments = (hub.address, str(tmp_path / "cache"))

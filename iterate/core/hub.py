@@ -127,12 +127,19 @@ def fetch(file: HubFile, *, progress: Progress | None = None) -> Path:
     found = at_hand(file)
     if found is not None and _is_checked(file, found):
         return found
-    with _owned(path):
-        found = at_hand(file)
+    try:
+        with _owned(path):
+            found = at_hand(file)
+            if found is None:
+                _record(path, path, obtain(file, path, progress=progress))
+            elif not _is_checked(file, found):
+                _record(path, found, _check(file, found))
+    except OSError as error:
         if found is None:
-            _record(path, path, obtain(file, path, progress=progress))
-        elif not _is_checked(file, found):
-            _record(path, found, _check(file, found))
+            what = f"cannot be written to ({error.strerror or error})."
+            hint = "Set ITERATE_CACHE to a folder that can."
+            raise RequestError(Problem(str(path.parent), what, hint)) from error
+        _check(file, found)  # a cache that only others may write to
     return found or path
 
 
