@@ -24,6 +24,8 @@ from iterate.core.errors import DataError, Problem
 from iterate.core.identity import fingerprint
 
 _SPLIT_IN_FILE: dict[Split, str] = {"train": "train", "val": "validation", "test": "test"}
+_UNUSED = ("extra_test",)
+"""Splits that the benchmark's files may have and its protocol does not use."""
 
 
 @dataclass(frozen=True)
@@ -174,4 +176,8 @@ def _index(
         raise DataError(Problem(str(paths[0]), f"split {empty[0]!r} lists no samples."))
     words = _SPLIT_IN_FILE.values()
     unused = Counter(row.item.split for row in rows if row.item.split not in words)
+    strange = sorted(unused.keys() - set(_UNUSED))
+    if strange:
+        hint = f"Known: {', '.join((*words, *_UNUSED))}."
+        raise DataError(Problem(str(paths[0]), f"has a split {strange[0]!r}.", hint))
     return places, names, unused

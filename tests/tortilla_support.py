@@ -1,0 +1,59 @@
+"""Ways to look at and to damage tortilla files that use nothing of the reader."""
+
+import io
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
+
+from iterate.core.data.dataset import Boxes, Sample
+
+
+def table(blob: bytes) -> list[dict[str, Any]]:
+    """The table at the end of a blob, read as the format's documents say."""
+    assert blob[:2] == b"#y"
+    offset, length = struct.unpack("<QQ", blob[2:18])
+    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(
+        io.BytesIO(blob[offset : offset + length])
+    ).to_pylist()
+    return rows
+
+
+def samples(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, tuple[dict[str, Any], bytes]]]]:
+    """Each sample's row, and its files: identifier → (row, bytes)."""
+    whole = path.read_bytes()
+    for row in table(whole):
+        blob = whole[row["tortilla:offset"] :][: row["tortilla:length"]]
+        files = {}
+        for inner in table(blob):
+            start = inner["tortilla:offset"]
+            files[inner["tortilla:id"]] = (inner, blob[start : start + inner["tortilla:length"]])
+        yield row, files
+
+
+def raster(path: Path, sample: dict[str, Any], row: dict[str, Any]) -> np.ndarray[Any, Any]:
+    """The pixels of one GeoTIFF, found by GDAL itself inside the whole file."""
+    import warnings
+
+    start = sample["tortilla:offset"] + row["tortilla:offset"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(f"/vsisubfile/{start}_{row['tortilla:length']},{path}") as file:
+            pixels: np.ndarray[Any, Any] = file.read()
+            return pixels
+
+
+def fingers(sample: Sample) -> tuple[Any, ...]:
+    """Everything of a sample in a form that compares."""
+    target = sample.target
+    if isinstance(target, Boxes):
+        masks = None if target.masks is None else target.masks.tobytes()
+        label: Any = (target.corners.tobytes(), target.labels.tobytes(), masks)
+    else:
+        label = np.asarray(target).tobytes()
+    return sample.image.shape, sample.image.tobytes(), label, sample.dates, sample.place
