@@ -104,6 +104,8 @@ def test_chesapeake_as_published_without_specifications(shared_data: Find) -> No
     reader = opened(root)
     assert (reader.info.task, len(reader.info.classes)) == ("segmentation", 7)
     assert [band.name for band in reader.info.bands] == ["Red", "Green", "Blue", "NearInfrared"]
+    assert {(band.unit, band.sensor) for band in reader.info.bands} == {("fraction", "aerial")}
+    assert reader.info.metres == 1
     shares = json.loads((root / "label_stats.json").read_text())
     for name in reader.names("val"):
         sample = reader.read(name, ["NearInfrared", "Red"])

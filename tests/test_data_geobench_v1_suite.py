@@ -5,6 +5,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,14 @@ def test_a_pixel_of_the_cashew_images_is_ten_metres(tmp_path: Path) -> None:
     assert (corrected.metres, compat.metres) == (10, 0.5)
     assert "a pixel is 10 m: the published files say 0.5 m" in corrected.notes[0]
     assert compat.notes[0] == "compat: the published files say 0.5 m a pixel"
+
+
+def test_what_the_files_say_of_another_dataset_of_that_name_is_believed(tmp_path: Path) -> None:
+    mine = replace(BY_NAME["m-chesapeake"], dtype="uint16", largest=4000.0, metres=3.0)
+    info = opened(publish(tmp_path, mine)).info
+    assert info.metres == 3
+    assert {band.unit for band in info.bands} == {"dn"}
+    assert info.notes == ()
 
 
 def test_a_composite_has_no_date(tmp_path: Path) -> None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from iterate.core.data import unpickle
-from iterate.core.data.bands import describe, guess_unit
+from iterate.core.data.bands import describe
 from iterate.core.data.dataset import Band
 from iterate.core.data.defects import correct, statistic
-from iterate.core.data.geobench_v1_known import Known, find, recorder
+from iterate.core.data.geobench_v1_known import Known, find, recorder, unit_of
 from iterate.core.data.geobench_v1_sample import Header, metres_of
 from iterate.core.errors import DataError, Problem, RequestError
 from iterate.core.parsing import parse
@@ -184,13 +181,12 @@ def _from_original_files(root: Path, header: Header, given: Given) -> Declaratio
 
 def _known(declared: Declaration, root: Path, known: Known, compat: bool) -> Declaration:
     """With the benchmark's name where the folder bears it, and the true size of a pixel."""
-    metres, notes = known.metres, declared.notes
-    said = declared.metres
-    if said is not None and not math.isclose(said, known.metres, rel_tol=0.01):
-        kept = f"the published files say {said:g} m"
-        metres = said if compat else metres
-        note = f"compat: {kept} a pixel" if compat else f"a pixel is {metres:g} m: {kept}"
-        notes = (*notes, note + ("" if compat else " (compat: true keeps that)"))
+    metres, notes = declared.metres or known.metres, declared.notes
+    if metres == known.wrong_metres and compat:
+        notes = (*notes, f"compat: the published files say {metres:g} m a pixel")
+    elif metres == known.wrong_metres:
+        note = f"a pixel is {known.metres:g} m: the published files say {metres:g} m"
+        metres, notes = known.metres, (*notes, f"{note} (compat: true keeps that)")
     named = root.name.casefold() == known.name.casefold()
     name = known.name if named else declared.name
     return replace(declared, name=name, metres=metres, notes=notes)
@@ -281,23 +277,12 @@ def _with_bands(
         key = corrected.keys[band.name]
         sensor = recorder(band, header.records.get(key), known)
         largest = statistic(statistics, key, "max")
-        unit = _unit(band, header.dtypes[key], largest, known, band.name in corrected.unitless)
+        unitless = band.name in corrected.unitless
+        unit = "unknown" if unitless else unit_of(band, header.dtypes[key], largest, known)
         bands.append(replace(band, unit=unit, sensor=sensor))
     return replace(
         declared, bands=tuple(bands), keys=corrected.keys, notes=(*declared.notes, *corrected.notes)
     )
-
-
-def _unit(
-    band: Band, dtype: np.dtype[Any], largest: float | None, known: Known | None, unitless: bool
-) -> str:
-    if unitless:
-        return "unknown"
-    if known is not None and known.unit is not None and band.wavelength is not None:
-        return known.unit
-    if known is not None and band.common in ("vv_lee", "vh_lee"):
-        return "linear"
-    return guess_unit(band, dtype, largest)
 
 
 def _agree(root: Path, declared: Declaration, given: Given) -> None:

@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from iterate.core.data.bands import guess_unit
 from iterate.core.data.dataset import Band
 
 SENTINEL_1, SENTINEL_2, LANDSAT_8, AERIAL = "sentinel-1", "sentinel-2", "landsat-8", "aerial"
@@ -28,6 +32,7 @@ class Known:
         optical: What recorded its optical bands.
         unit: Of its optical bands; None: told from their numbers.
         metres: Ground size of a pixel.
+        wrong_metres: What the published files say of it instead.
     """
 
     name: str
@@ -35,6 +40,7 @@ class Known:
     optical: str
     unit: str | None
     metres: float
+    wrong_metres: float | None = None
 
 
 KNOWN = (
@@ -46,7 +52,7 @@ KNOWN = (
     Known("m-pv4ger-seg", ("pv4gerseg",), AERIAL, "uint8", 0.1),
     Known("m-pv4ger", ("pv4ger",), AERIAL, "uint8", 0.1),
     Known("m-chesapeake", ("chesapeake",), AERIAL, "fraction", 1.0),
-    Known("m-cashew-plant", ("cashew",), SENTINEL_2, None, 10.0),
+    Known("m-cashew-plant", ("cashew",), SENTINEL_2, None, 10.0, wrong_metres=0.5),
     Known("m-SA-crop-type", ("sacroptype", "southafricacroptype"), SENTINEL_2, "unknown", 10.0),
     Known("m-nz-cattle", ("nzcattle",), AERIAL, "uint8", 0.1),
     Known("m-NeonTree", ("neontree",), AERIAL, "uint8", 0.1),
@@ -79,6 +85,28 @@ def recorder(band: Band, record: str | None, known: Known | None) -> str | None:
     if family is None:
         return None if band.wavelength is None else known.optical
     return known.optical if family == _family(known.optical) else family
+
+
+def unit_of(band: Band, dtype: np.dtype[Any], largest: float | None, known: Known | None) -> str:
+    """The unit of a band's pixels: the dataset's, if the pixels can be in it, else a guess.
+
+    Args:
+        band: As its name describes it.
+        dtype: Type of its pixels.
+        largest: Their largest value; None where no file says it.
+        known: Its dataset.
+    """
+    if known is not None and band.common in ("vv_lee", "vh_lee"):
+        return "linear"
+    if known is None or known.unit is None or band.wavelength is None:
+        return guess_unit(band, dtype, largest)
+    fractional = dtype.kind == "f"
+    possible = {
+        "uint8": largest is None or largest <= 255,
+        "fraction": fractional and (largest is None or largest <= 1),
+        "reflectance": fractional,
+    }
+    return known.unit if possible.get(known.unit, True) else guess_unit(band, dtype, largest)
 
 
 def _family(sensor: str) -> str:
