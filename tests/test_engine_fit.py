@@ -122,7 +122,8 @@ def test_stopping_between_epochs_leaves_a_folder_that_continues(tmp_path: Path) 
     running = fit.epochs(recipe(), tmp_path)
     next(running)
     running.close()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.safetensors", "last.ckpt"]
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["best.safetensors", "channels.json", "last.ckpt"]
     assert fit.fit(recipe(), tmp_path).reports[-1].epoch == 3
 
 

@@ -52,6 +52,7 @@ def describe(loaded: LoadedStudy, recipe: Recipe) -> dict[str, Any]:
         "note": config["note"],
         "source": str(loaded.source),
         "recipe": recipe.to_mapping(),
+        "channels": channels(recipe),
         "space": loaded.space.to_mapping(),
         "points": grid,
         "base": loaded.base,
@@ -60,3 +61,13 @@ def describe(loaded: LoadedStudy, recipe: Recipe) -> dict[str, Any]:
         "ray": config["ray"],
         "tracking": config["tracking"],
     }
+
+
+def channels(recipe: Recipe) -> dict[str, Any]:
+    """Which of the dataset's bands goes to which channel of the backbone, as plain JSON types."""
+    from iterate.core.check import matching_of
+    from iterate.core.data.bands import resolve_bands
+    from iterate.core.data.open import open_dataset
+
+    bands = resolve_bands(recipe.data.bands, open_dataset(recipe.data).info.bands, "data.bands")
+    return matching_of(recipe, bands).described(bands)

@@ -24,6 +24,9 @@ def view(plan: dict[str, Any], space: Space) -> RenderableType:
         Text.from_markup("\n[bold]recipe[/]  (at the base point)"),
         Text(recipe.rstrip()),
         Text(),
+        Text.from_markup(f"[bold]bands[/]   {escape(_channels(plan['channels']))}"),
+        *(Text(f"        {note}", style="italic") for note in plan["channels"]["notes"]),
+        Text(),
         _tree(space, _title(plan)),
         Text(),
         Text.from_markup(f"[bold]search[/]  {escape(_search(plan['search']))}"),
@@ -31,6 +34,14 @@ def view(plan: dict[str, Any], space: Space) -> RenderableType:
         Text.from_markup(f"[bold]source[/]  {escape(plan['source'])}"),
     ]
     return Group(*parts)
+
+
+def _channels(told: dict[str, Any]) -> str:
+    """``red ← 04 - Red``, or the names alone where they are the same."""
+    pairs = [(each["channel"], each["band"]) for each in told["channels"]]
+    if all(channel == band for channel, band in pairs):
+        return ", ".join(channel for channel, _ in pairs)
+    return ", ".join(f"{channel} ← {band or 'nothing'}" for channel, band in pairs)
 
 
 def _title(plan: dict[str, Any]) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from iterate.core.checkpoints import (
     Progress,
     load_best,
@@ -19,10 +21,14 @@ from iterate.core.checkpoints import (
 )
 from iterate.core.data.dataset import Split
 from iterate.core.errors import Problem, RequestError
+from iterate.core.files import write_json
+from iterate.core.outcomes import Outcomes
 from iterate.core.prepared import prepare
 from iterate.core.recipe import Recipe
 from iterate.core.reports import EpochReport
 from iterate.core.training import Stopwatch, Training
+
+CHANNELS_FILE = "channels.json"
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,8 @@ def epochs(recipe: Recipe, folder: Path, *, replay: bool = False) -> Iterator[Ep
 
     Args:
         recipe: What to train.
-        folder: Where ``last.ckpt`` and ``best.safetensors`` are kept.
+        folder: Where ``last.ckpt`` and ``best.safetensors`` are kept, and ``channels.json``: which
+            band went to which channel of the backbone.
         replay: Yield the reports of epochs finished earlier first.
 
     Raises:
@@ -65,6 +72,7 @@ def epochs(recipe: Recipe, folder: Path, *, replay: bool = False) -> Iterator[Ep
         yield progress.reports[-1]
     if progress.done:
         return
+    write_json(folder / CHANNELS_FILE, prepared.matching.described(prepared.stated))
     training = Training(prepared)
     if progress.state is not None:
         training.restore(progress.state)
@@ -133,6 +141,7 @@ def test(  # a command's name, not a test of ours
     recipe: Recipe,
     folder: Path,
     split: Split = "test",  # noqa: PT028
+    keep: Path | None = None,  # noqa: PT028
 ) -> dict[str, float]:
     """Score the best checkpoint of a fit.
 
@@ -140,6 +149,8 @@ def test(  # a command's name, not a test of ours
         recipe: The recipe that was fitted.
         folder: Where it was.
         split: What to score it on.
+        keep: A file for what each sample adds to the scores (`iterate.core.outcomes.Outcomes`);
+            a task that has no such sums writes none.
 
     Returns:
         ``"test/accuracy"`` and the task's other metrics.
@@ -148,9 +159,8 @@ def test(  # a command's name, not a test of ours
         RequestError: The folder holds no checkpoint of this recipe.
         WorkError: Memory ran out.
     """
-    return {
-        f"{split}/{name}": value for name, value in _evaluated(recipe, folder, split)[0].items()
-    }
+    scores, _ = _evaluated(recipe, folder, split, keep)
+    return {f"{split}/{name}": value for name, value in scores.items()}
 
 
 def confusion(recipe: Recipe, folder: Path, split: Split = "test") -> list[list[int]]:
@@ -169,12 +179,17 @@ def confusion(recipe: Recipe, folder: Path, split: Split = "test") -> list[list[
 
 
 def _evaluated(
-    recipe: Recipe, folder: Path, split: Split
+    recipe: Recipe, folder: Path, split: Split, keep: Path | None = None
 ) -> tuple[dict[str, float], list[list[int]] | None]:
     prepared = prepare(recipe)
     tensors, _ = load_best(folder, prepared.identity)
     training = Training(prepared, optimise=False)
     training.take(tensors)
+    task = training.module
+    if keep is not None and task.outcomes is not None:
+        task.kept = []
     scores = training.evaluate(split)
+    if keep is not None and task.kept:
+        Outcomes(task.outcomes, torch.cat(task.kept).numpy(), task.ignored).write(keep)
     counts = training.confusion
     return scores, None if counts is None else counts.tolist()

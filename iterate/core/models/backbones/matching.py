@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Any
 
 from iterate.core.data.dataset import Band
 from iterate.core.data.units import Channel, same_quantity
@@ -56,6 +57,21 @@ class Matching:
     def bands(self) -> tuple[Band, ...]:
         """The channels' meanings."""
         return tuple(match.band for match in self.matches)
+
+    def described(self, bands: Sequence[Band]) -> dict[str, Any]:
+        """Channel by channel, with the names of the dataset's bands, as plain JSON types."""
+        return {
+            "modalities": [list(modality) for modality in self.modalities],
+            "channels": [
+                {
+                    "channel": match.band.name,
+                    "unit": match.band.unit,
+                    "band": None if match.source is None else bands[match.source].name,
+                }
+                for match in self.matches
+            ],
+            "notes": list(self.notes),
+        }
 
 
 def match_bands(card: Card | None, bands: Sequence[Band], options: object) -> Matching:
