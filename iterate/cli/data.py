@@ -114,7 +114,13 @@ def generate(
 
 @app.command()
 def show(
-    folder: Annotated[Path, typer.Argument(help="A dataset's folder in GeoBench v1 format.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(help="A folder in GeoBench v1 format, or with --dataset of GEO-Bench-2."),
+    ],
+    dataset: Annotated[
+        str | None, typer.Option(help="The dataset of GEO-Bench-2: benv2, flair2, pastis, …")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The picture to write; default NAME-SPLIT.png here.")
     ] = None,
@@ -133,13 +139,10 @@ def show(
     json: _Json = False,
 ) -> None:
     """Draw samples, count classes, and list every band with its statistics."""
-    from iterate.core.data.geobench_v1 import GeoBenchV1, GeoBenchV1Data
     from iterate.core.data.show import draw, survey
-    from iterate.core.parsing import parse
 
     chosen: Any = _choice("split", split, ("train", "val", "test"))
-    section = {"root": folder, "partition": partition, "compat": compat}
-    reader = GeoBenchV1(parse(GeoBenchV1Data, section, "data"))
+    reader = _open(folder, dataset, partition, compat)
     picture = out or Path(f"{reader.info.name}-{split}.png")
     draw(reader, chosen, picture, count, seed)
     found = survey(reader, limit)
@@ -150,6 +153,18 @@ def show(
     say(_class_table(reader, found))
     say(_band_table(found))
     say(f"Samples of the {split} split: {escape(str(picture))}")
+
+
+def _open(folder: Path, dataset: str | None, partition: str, compat: bool) -> Reader:
+    from iterate.core.data.geobench_v1 import GeoBenchV1, GeoBenchV1Data
+    from iterate.core.data.geobench_v2.reader import GeoBenchV2
+    from iterate.core.data.geobench_v2.section import GeoBenchV2Data
+    from iterate.core.parsing import parse
+
+    section = {"root": folder, "compat": compat}
+    if dataset is not None:
+        return GeoBenchV2(parse(GeoBenchV2Data, {**section, "dataset": dataset}, "data"))
+    return GeoBenchV1(parse(GeoBenchV1Data, {**section, "partition": partition}, "data"))
 
 
 def _listed(text: str | None) -> list[str] | None:
@@ -185,9 +200,11 @@ def _show_info(info: DatasetInfo) -> None:
 def _class_table(reader: Reader, found: Survey) -> Table:
     from rich.table import Table
 
-    masks = reader.info.task == "segmentation"
+    masks = reader.info.task in ("segmentation", "regression")
+    objects = reader.info.task in ("detection", "instance")
     splits: list[Split] = list(found.read)
-    table = Table(title="Pixels of each class" if masks else "Samples of each class")
+    counted = "Pixels" if masks else "Objects" if objects else "Samples"
+    table = Table(title=f"{counted} of each class")
     table.add_column("class")
     for split in splits:
         table.add_column(f"{split} ({found.read[split]} read)", justify="right")

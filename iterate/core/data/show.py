@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate.core.data.bands import match
-from iterate.core.data.dataset import SPLITS, Band, DatasetInfo, Reader, Sample, Split
+from iterate.core.data.dataset import SPLITS, Band, Boxes, DatasetInfo, Reader, Sample, Split
 from iterate.core.errors import Problem, RequestError
 from iterate.core.files import replacing
 from iterate.core.identity import seed_for
@@ -40,8 +40,9 @@ class Survey:
 
     Attributes:
         read: How many samples of each split were read.
-        counts: For each split, how many samples (for masks: pixels) are of each class.
-        ignored: For each split, how many mask pixels do not count.
+        counts: For each split, how many samples (for masks and maps: pixels; of objects: objects)
+            are of each class.
+        ignored: For each split, how many pixels of masks and maps do not count.
         bands: Statistics of each band.
     """
 
@@ -77,7 +78,8 @@ def survey(reader: Reader, limit: int = 1000) -> Survey:
 def draw(reader: Reader, split: Split, out: Path, count: int = 18, seed: int = 0) -> None:
     """Write a PNG of samples: true colour where there is red, green and blue, else grey.
 
-    Masks lie over the images in the colours of the legend; what does not count stays clear.
+    Masks lie over the images in the colours of the legend; what does not count stays clear. Maps
+    lie over them from dark to bright, objects as frames. Of several dates the last is drawn.
 
     Raises:
         RequestError: The picture cannot be written.
@@ -127,25 +129,43 @@ def _figure(
     shown = ", ".join(band.name for band in bands)
     figure.suptitle(f"{info.name}: {split}, {info.height}×{info.width} px, {shown}", fontsize=10)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    images = stretched([sample.image for sample in samples])
+    images = stretched([_last_date(sample.image) for sample in samples])
     for axis in axes:
         axis.set_axis_off()
     for axis, sample, image in zip(axes, samples, images, strict=False):
         axis.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
         axis.set_title(_title(sample, info), fontsize=7)
-        if info.task == "segmentation":
-            _overlay(axis, np.asarray(sample.target), info)
-    if info.task == "segmentation":
-        _legend(figure, info)
+        _draw_target(axis, sample.target, info)
+    if info.task in ("segmentation", "detection", "instance"):
+        _legend(figure, info, columns)
     return figure
 
 
+def _last_date(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return image[:, -1] if image.ndim == 4 else image
+
+
+def _draw_target(axis: Axes, target: Any, info: DatasetInfo) -> None:
+    """What of a target lies in the image; nothing of a class of the whole image."""
+    from matplotlib.patches import Rectangle
+
+    if info.task == "segmentation":
+        _overlay(axis, np.asarray(target), info)
+    elif info.task == "regression":
+        axis.imshow(np.ma.masked_invalid(target), alpha=0.6)
+    elif isinstance(target, Boxes):
+        palette = _palette(len(info.classes))
+        for (left, top, right, bottom), label in zip(target.corners, target.labels, strict=True):
+            place, size = (left - 0.5, top - 0.5), (right - left, bottom - top)
+            axis.add_patch(Rectangle(place, *size, fill=False, edgecolor=palette[label]))
+
+
 def _title(sample: Sample, info: DatasetInfo) -> str:
-    target = np.asarray(sample.target)
     if info.task == "classification":
-        return info.classes[int(target)]
+        return info.classes[int(np.asarray(sample.target))]
     if info.task == "multilabel":
-        return ", ".join(info.classes[index] for index in np.flatnonzero(target))[:40]
+        chosen = np.flatnonzero(np.asarray(sample.target))
+        return ", ".join(info.classes[index] for index in chosen)[:40]
     return sample.name
 
 
@@ -167,14 +187,14 @@ def _overlay(axis: Axes, mask: npt.NDArray[Any], info: DatasetInfo) -> None:
     axis.imshow(layer, interpolation="nearest")
 
 
-def _legend(figure: Figure, info: DatasetInfo) -> None:
+def _legend(figure: Figure, info: DatasetInfo, columns: int) -> None:
     from matplotlib.patches import Patch
 
     handles = [
         Patch(color=tuple(colour), label=name)
         for colour, name in zip(_palette(len(info.classes)), info.classes, strict=True)
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=7)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=7)
 
 
 def _spread(names: Sequence[str], limit: int) -> list[str]:
@@ -185,7 +205,12 @@ def _spread(names: Sequence[str], limit: int) -> list[str]:
 
 def _count(sample: Sample, info: DatasetInfo) -> npt.NDArray[np.int64]:
     """(classes + 1,): how much of each class, and last of what does not count."""
+    if isinstance(sample.target, Boxes):
+        return np.bincount(sample.target.labels, minlength=len(info.classes) + 1)
     target = np.asarray(sample.target)
+    if info.task == "regression":
+        missing = int(np.isnan(target).sum())
+        return np.array([target.size - missing, missing], dtype=np.int64)
     if info.task == "multilabel":
         return np.append(target.astype(np.int64), 0)
     labels = np.where(target == info.ignore_index, len(info.classes), target)
