@@ -41,6 +41,7 @@ class StandIn:
         renamed: Repository → its present name.
         ranges: Whether ranges are honoured.
         listings: Repository → what is answered in place of the list of its files.
+        elsewhere: Another server to which everything is redirected.
         tokens: Path and ``Authorization`` of each request.
         address: Where it listens.
         storage: Where it says that large files are stored; `address` while empty.
@@ -60,6 +61,7 @@ class StandIn:
     listings: dict[str, bytes] = field(default_factory=dict)
     tokens: list[tuple[str, str | None]] = field(default_factory=list)
     storage: str = ""
+    elsewhere: str = ""
     address: str = ""
 
     def add(self, repository: str, files: dict[str, bytes], kind: str = "model") -> None:
@@ -94,6 +96,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         self.hub.requests.append(f"{self.command} {path}")
         self.hub.tokens.append((path, self.headers.get("Authorization")))
+        if self.hub.elsewhere:
+            self.reply(308, Location=self.hub.elsewhere + self.path)
+            return
         routes = (
             (r"/api/records/(\d+)", self.record),
             (r"/records/(\d+)/files/(.+)", self.record_file),

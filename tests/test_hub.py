@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hub_support import COMMIT, StandIn, git_sha1, reached, sha256
+from hub_support import COMMIT, StandIn, git_sha1, reached, sha256, standing_in
 
 from iterate.core import transfer
 from iterate.core.errors import RequestError
@@ -263,9 +263,45 @@ def _fetch_in_process(address: str, cache: str) -> None:
     assert fetch(FILE).read_bytes() == CONTENT
 
 
+def test_the_hub_s_own_client_understands_the_stand_in(hub: StandIn, tmp_path: Path) -> None:
+    """What these tests rely on is the hub's protocol, not our idea of it."""
+    from huggingface_hub import HfApi, hf_hub_download
+
+    hub.storage = hub.address.replace("127.0.0.1", "localhost")
+    found = hf_hub_download(
+        FILE.repository, FILE.filename, endpoint=hub.address, cache_dir=tmp_path / "hf"
+    )
+    assert Path(found).read_bytes() == CONTENT
+    info = HfApi(endpoint=hub.address).repo_info(
+        FILE.repository, revision="main", files_metadata=True
+    )
+    assert info.sha == COMMIT
+    listed = {entry.rfilename: entry for entry in info.siblings or []}
+    assert listed[FILE.filename].lfs.sha256 == sha256(CONTENT)
+    assert listed["config.json"].blob_id == git_sha1(b"{}")
+    before = len(hub.requests)
+    assert fetch(FILE) == Path(found)  # and what it downloaded is used
+    assert len(hub.requests) == before
+
+
 def test_a_renamed_repository_is_followed(hub: StandIn) -> None:
     hub.renamed["former/name"] = "owner/model"
     assert fetch(HubFile("former/name", "config.json")).read_bytes() == b"{}"
+
+
+def test_a_mirror_that_sends_us_on_is_followed_without_our_token(
+    hub: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    with standing_in() as mirror:
+        mirror.elsewhere = hub.address
+        monkeypatch.setenv("HF_ENDPOINT", mirror.address)
+        fetch(FILE)
+    assert mirror.tokens[0][1] == "Bearer hf_secret"
+    assert hub.tokens[0][1] is None
+    found = origin(FILE)
+    assert found is not None
+    assert (found.revision, found.checked) == (COMMIT, ("announced",))
 
 
 def test_the_token_goes_to_the_hub_alone(hub: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:

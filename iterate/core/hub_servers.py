@@ -10,7 +10,7 @@ import os
 import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 
@@ -169,13 +169,17 @@ def _headers() -> dict[str, str]:
 
 
 def _head(url: str) -> requests.Response:
-    """The hub's own answer: its redirects are followed, those to its storage are not."""
+    """The hub's own answer: the redirects of hubs are followed, the one to its storage is not."""
+    headers, host = {**_headers(), "Accept-Encoding": "identity"}, urlsplit(url).netloc
     for _ in range(_REDIRECTS):
-        response = _request("HEAD", url, headers={**_headers(), "Accept-Encoding": "identity"})
+        response = _request("HEAD", url, headers=headers)
         target = response.headers.get("Location", "")
-        if not response.is_redirect or re.match(r"[a-z]+://", target):
+        elsewhere = bool(urlsplit(target).netloc)
+        if not response.is_redirect or (elsewhere and "X-Repo-Commit" in response.headers):
             return response
         url = urljoin(url, target)
+        if urlsplit(url).netloc != host:  # a mirror sends us on; our token is not for all
+            headers.pop("Authorization", None)
     raise UnreachableError("it redirects in a circle")
 
 
