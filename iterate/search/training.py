@@ -12,6 +12,9 @@ from iterate.core.recipe import Recipe
 from iterate.core.reports import EpochReport
 from iterate.search.jobs import Job, Progress
 
+OUTCOMES_FILE = "test_samples.npz"
+"""Beside a repeat's checkpoint: what each test sample adds to its scores."""
+
 # Epochs shorter than this travel together: a round trip to the driver costs some 20 ms.
 _SECONDS_BETWEEN_REPORTS = 0.5
 # How long a worker that outlived its driver may take to notice; see `iterate.core.files.lock`.
@@ -37,7 +40,7 @@ def train(job: Job) -> Iterator[Progress]:
                 fit.epochs(recipe, job.folder, replay=True), last=job.kind == "trial"
             )
             if job.kind == "repeat":
-                metrics = fit.test(recipe, job.folder)
+                metrics = fit.test(recipe, job.folder, keep=job.folder / OUTCOMES_FILE)
                 write_json(job.folder / "test.json", metrics)
                 yield Progress(test=metrics, done=True)
     except Locked as holder:

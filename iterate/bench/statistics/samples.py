@@ -81,14 +81,62 @@ def accuracy(sums: Scores) -> Scores:
     return np.asarray(sums[..., 0] / sums[..., 1])
 
 
-def mean_iou(sums: Scores) -> Scores:
+def mean_iou(sums: Scores, ignored: int | None = None) -> Scores:
     """Of (..., classes²) flattened confusion matrices (rows: truth): the mean over classes.
 
-    A class that neither occurs nor is predicted does not count.
+    A class that neither occurs nor is predicted does not count, and neither does `ignored`.
     """
+    shared, actual, predicted = _classes(sums)
+    either = actual + predicted - shared
+    counted = either > 0
+    if ignored is not None:
+        counted[..., ignored] = False
+    each = np.divide(shared, either, out=np.full(shared.shape, np.nan), where=counted)
+    return np.asarray(np.nanmean(each, axis=-1))
+
+
+def _classes(sums: Scores) -> tuple[Scores, Scores, Scores]:
+    """Of each class: predicted rightly, there, predicted."""
     classes = round(sums.shape[-1] ** 0.5)
     table = sums.reshape(*sums.shape[:-1], classes, classes)
-    shared = np.diagonal(table, axis1=-2, axis2=-1)
-    either = table.sum(axis=-1) + table.sum(axis=-2) - shared
-    each = np.divide(shared, either, out=np.full(shared.shape, np.nan), where=either > 0)
-    return np.asarray(np.nanmean(each, axis=-1))
+    return np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1), table.sum(axis=-2)
+
+
+def _labels(sums: Scores) -> tuple[Scores, Scores, Scores]:
+    table = sums.reshape(*sums.shape[:-1], -1, 3)
+    return table[..., 0], table[..., 1], table[..., 2]
+
+
+def pixel_accuracy(sums: Scores) -> Scores:
+    """Of (..., classes²) flattened confusion matrices: what lies on the diagonal."""
+    shared, actual, _ = _classes(sums)
+    return np.asarray(shared.sum(axis=-1) / actual.sum(axis=-1))
+
+
+def iou_micro(sums: Scores) -> Scores:
+    """Of (..., classes²) flattened confusion matrices: all intersections over all unions."""
+    shared, actual, predicted = _classes(sums)
+    return np.asarray(shared.sum(axis=-1) / (actual + predicted - shared).sum(axis=-1))
+
+
+def f1_micro(sums: Scores) -> Scores:
+    """Of (..., 3 × classes) true positives, false positives, false negatives, class by class."""
+    hits, false, missed = _labels(sums)
+    both = (2 * hits + false + missed).sum(axis=-1)
+    return np.asarray(2 * hits.sum(axis=-1) / np.maximum(both, 1))
+
+
+def f1_macro(sums: Scores) -> Scores:
+    """As `f1_micro`, but the mean over classes; one that occurs nowhere counts as 0."""
+    hits, false, missed = _labels(sums)
+    return np.asarray((2 * hits / np.maximum(2 * hits + false + missed, 1)).mean(axis=-1))
+
+
+def rmse(sums: Scores) -> Scores:
+    """Of (..., 3) squared errors, absolute errors, pixels."""
+    return np.asarray(np.sqrt(sums[..., 0] / sums[..., 2]))
+
+
+def mae(sums: Scores) -> Scores:
+    """As `rmse`, of absolute errors."""
+    return np.asarray(sums[..., 1] / sums[..., 2])

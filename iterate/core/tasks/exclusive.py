@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -27,6 +28,9 @@ class ExclusiveTask(SupervisedTask):
         count, ignored = len(info.classes), info.ignore_index
         super().__init__(model, declaration, lambda: ConfusionScores(count, ignored))
         self.ignore_index = ignored
+        self.ignored = ignored if ignored < count else None
+
+    outcomes = "confusion"
 
     def losses(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Summed cross-entropy of logits, and how many targets count.
@@ -41,6 +45,16 @@ class ExclusiveTask(SupervisedTask):
             outputs.float(), flat, ignore_index=self.ignore_index, reduction="sum"
         )
         return total, (flat != self.ignore_index).sum()
+
+    def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Each sample's own confusion matrix, flattened (rows: truth)."""
+        classes = outputs.shape[1]
+        cells = targets * classes + outputs.argmax(dim=1)
+        cells = torch.where(targets == self.ignore_index, classes**2, cells)
+        cells = cells.reshape(len(cells), -1)
+        counts = torch.zeros((len(cells), classes**2 + 1), dtype=torch.int32, device=cells.device)
+        ones = torch.ones((), dtype=torch.int32, device=cells.device).expand_as(cells)
+        return counts.scatter_add_(1, cells, ones)[:, :-1]
 
     def confusion(self) -> npt.NDArray[np.int64] | None:
         """See `SupervisedTask.confusion`."""

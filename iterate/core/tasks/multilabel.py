@@ -20,12 +20,20 @@ class MultilabelTask(SupervisedTask):
     def __init__(self, model: Model, pack: Pack) -> None:  # noqa: ARG002 - as every task
         super().__init__(model, MULTILABEL, MultilabelScores)
 
+    outcomes = "labels"
+
     def losses(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Summed binary cross-entropy of logits, and how many (sample, class) pairs there are."""
         total = functional.binary_cross_entropy_with_logits(
             outputs.float(), targets.float(), reduction="sum"
         )
         return total, torch.full((), targets.numel(), device=targets.device)
+
+    def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """True positives, false positives and false negatives of each class."""
+        predicted, positive = outputs > 0, targets.bool()
+        parts = (predicted & positive, predicted & ~positive, ~predicted & positive)
+        return torch.stack(parts, dim=-1).flatten(1).to(torch.uint8)
 
 
 class MultilabelScores(Scores):

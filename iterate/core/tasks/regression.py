@@ -32,6 +32,8 @@ class RegressionTask(SupervisedTask):
             raise RequestError(Problem(pack.info.name, what))
         model.quantity = Quantity(*pack.target_statistics)
 
+    outcomes = "errors"
+
     def losses(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Summed squared error in units of the deviation, and how many pixels are known."""
         quantity = self.model.quantity
@@ -39,6 +41,13 @@ class RegressionTask(SupervisedTask):
         known = ~targets.isnan()
         error = torch.where(known, outputs[:, 0] - targets, 0.0) / quantity.std
         return error.square().sum(), known.sum()
+
+    def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Squared and absolute error of the quantity itself, and how many pixels are known."""
+        known = ~targets.isnan()
+        error = torch.where(known, outputs[:, 0].double() - targets.double(), 0.0).flatten(1)
+        count = known.flatten(1).sum(dim=1)
+        return torch.stack((error.square().sum(dim=1), error.abs().sum(dim=1), count), dim=1)
 
 
 class RegressionScores(Scores):

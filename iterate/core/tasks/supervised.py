@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +44,16 @@ class SupervisedTask(LightningModule, ABC):
         model: The assembled model.
         declaration: Which scores are reported.
         scores: Makes what takes them.
+
+    Attributes:
+        outcomes: What `sums` gives, as `iterate.core.outcomes.Outcomes` calls it; None where a
+            task has none.
+        ignored: The class that no score counts, if it is one of the model's.
+        kept: The sums of evaluated batches, where they are wanted; None where not.
     """
+
+    outcomes: ClassVar[str | None] = None
+    ignored: int | None = None
 
     def __init__(
         self, model: Model, declaration: TaskDeclaration, scores: Callable[[], Scores]
@@ -54,6 +63,7 @@ class SupervisedTask(LightningModule, ABC):
         self.names = [metric.name for metric in declaration.metrics]
         self.train_scores: Any = scores()
         self.scores: Any = scores()
+        self.kept: list[Tensor] | None = None
 
     def forward(self, batch: Batch) -> Tensor:
         """The model's outputs (n, classes) or (n, classes, height, width)."""
@@ -74,10 +84,16 @@ class SupervisedTask(LightningModule, ABC):
         outputs = self.forward(batch)
         total, _ = self.losses(outputs, batch.targets)
         self.scores.update(outputs, batch.targets, total)
+        if self.kept is not None:
+            self.kept.append(self.sums(outputs, batch.targets).cpu())
 
     @abstractmethod
     def losses(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Summed loss, and how many targets count."""
+
+    def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:  # noqa: ARG002 - of tasks
+        """(n, terms), what each sample adds to the sums that scores are functions of."""
+        raise TypeError(f"{type(self).__name__} scores no sample alone")
 
     def confusion(self) -> npt.NDArray[np.int64] | None:
         """(true class, predicted class) counts of what `scores` took; None without classes."""
