@@ -142,9 +142,10 @@ class _Handler(BaseHTTPRequestHandler):
         for file, content in files.items():
             entry = {"rfilename": file, "size": len(content), "blobId": git_sha1(content)}
             if file not in self.hub.small:
-                entry["lfs"] = {"sha256": sha256(content), "size": len(content)}
+                entry["lfs"] = {"sha256": sha256(content), "size": len(content), "pointerSize": 134}
             entries.append(entry)
-        listing = json.dumps({"sha": self.hub.commit, "siblings": entries}).encode()
+        answer = {"id": name, "sha": self.hub.commit, "siblings": entries}
+        listing = json.dumps(answer).encode()
         self.reply(200, self.hub.listings.get(name, listing))
 
     def resolve(self, prefix: str | None, name: str, revision: str, file: str) -> None:
