@@ -301,6 +301,27 @@ def test_logistic_regression_through_fit_and_test(tmp_path: Path) -> None:
         assert found[f"{split}/loss"] == pytest.approx(log_loss(wanted, expected), rel=1e-3)
 
 
+def test_with_merge_val_the_second_fit_is_tested_and_the_first_validated(tmp_path: Path) -> None:
+    decoder = {"name": "logistic", "C": 0.1, "tolerance": 1e-7}
+    plain, merged_too = probe(decoder), probe(decoder | {"merge_val": True})
+    preflight(merged_too)
+    (report,) = fit.epochs(merged_too, tmp_path / "merged")
+    (alone,) = fit.epochs(plain, tmp_path / "plain")
+    assert report.metrics == alone.metrics
+    again = fit.test(merged_too, tmp_path / "merged", "val")
+    assert again["val/loss"] == alone.metrics["val/loss"]
+    splits = [features_of(plain, split) for split in ("train", "val")]
+    features, labels = (np.concatenate(parts) for parts in zip(*splits, strict=True))
+    scaler = StandardScaler().fit(features)
+    theirs = LogisticRegression(C=0.1, tol=1e-7, max_iter=5000)
+    theirs.fit(scaler.transform(features), labels)
+    asked, wanted = features_of(plain, "test")
+    expected = theirs.predict_proba(scaler.transform(asked))
+    found = fit.test(merged_too, tmp_path / "merged")
+    assert found["test/loss"] == pytest.approx(log_loss(wanted, expected), rel=1e-3)
+    assert found["test/loss"] != fit.test(plain, tmp_path / "plain")["test/loss"]
+
+
 def test_fitting_is_repeatable_and_draws_no_random_numbers(tmp_path: Path) -> None:
     decoder = {"name": "logistic"}
     saved = []

@@ -129,23 +129,33 @@ class Training:
             metrics = self._fit(epoch) if self._fitted else self._train(epoch)
             validated = self._evaluate("val")
             _finite(validated["loss"], "validation", epoch)
+            if self._fitted and self.module.model.decoder.refits:
+                self.module.model.decoder.refit(*self._gathered("train", "val"))
         return metrics | {f"val/{name}": value for name, value in validated.items()}
 
     def _fit(self, epoch: int) -> dict[str, float]:
-        supply, decoder = self.supply("train"), self.module.model.decoder
-        course = evaluation_course(self.prepared, supply)
-        features, targets = [], []
+        decoder = self.module.model.decoder
+        told: dict[str, float] = decoder.fit(*self._gathered("train"))
+        if not decoder.scores_training:
+            return told
+        decoder.validating = True
+        supply = self.supply("train")
         with torch.no_grad():
-            for batch in supply.batches(course.chunks, None):
-                inputs = batch.inputs
-                features.append(inputs if batch.encoded else self._encode(inputs, batch.context))
-                targets.append(batch.targets)
-            told: dict[str, float] = decoder.fit(torch.cat(features), torch.cat(targets))
-            if not decoder.scores_training:
-                return told
-            for batch in supply.batches(course.chunks, None):
+            for batch in supply.batches(evaluation_course(self.prepared, supply).chunks, None):
                 self.task.training_step(batch)
         return self._trained_scores(epoch) | told
+
+    def _gathered(self, *splits: Split) -> tuple[Tensor, Tensor]:
+        """All features and targets of some splits."""
+        features, targets = [], []
+        with torch.no_grad():
+            for supply in map(self.supply, splits):
+                course = evaluation_course(self.prepared, supply)
+                for batch in supply.batches(course.chunks, None):
+                    inputs, known = batch.inputs, batch.encoded
+                    features.append(inputs if known else self._encode(inputs, batch.context))
+                    targets.append(batch.targets)
+        return torch.cat(features), torch.cat(targets)
 
     def _trained_scores(self, epoch: int) -> dict[str, float]:
         trained = self.module.reported(self.module.train_scores)
@@ -189,6 +199,8 @@ class Training:
         supply = self.supply(split)
         course = evaluation_course(self.prepared, supply)
         self.task.eval()
+        if self._fitted:
+            self.module.model.decoder.validating = split != "test"
         # Not inference mode: what a model keeps from one forward to the next must be trainable.
         with torch.no_grad():
             for batch in supply.batches(course.chunks, None):

@@ -24,9 +24,13 @@ class Fitted(nn.Module, ABC):
 
     Attributes:
         scores_training: Whether its scores on what it was fitted to are worth their time.
+        refits: Whether it is fitted to the validation split too, once that has been scored.
+        validating: Whether the training or the validation split is being scored.
     """
 
     scores_training: ClassVar[bool] = True
+    refits: ClassVar[bool] = False
+    validating: bool = False
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -44,6 +48,9 @@ class Fitted(nn.Module, ABC):
             What is worth reporting of the fit, by name.
         """
 
+    def refit(self, features: Tensor, targets: Tensor) -> None:
+        """Fit to the training and validation splits together, where it `refits`; see `fit`."""
+
     @abstractmethod
     def logits(self, features: Tensor) -> Tensor:
         """Logits (n, classes) of float32 features (n, width)."""
@@ -59,6 +66,37 @@ class Fitted(nn.Module, ABC):
             if saved is not None and saved.shape != buffer.shape:
                 setattr(self, name, buffer.new_empty(saved.shape, dtype=saved.dtype))
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class Refitted(Fitted):
+    """A decoder that is chosen on the validation split, then fitted to that split as well.
+
+    Scores of the training and validation splits are those of the first fit, which never saw the
+    validation split; everything else is predicted by the second.
+
+    Args:
+        first: Fitted to the training split.
+        second: A like one, fitted to the training and validation splits.
+    """
+
+    refits: ClassVar[bool] = True
+
+    def __init__(self, first: Fitted, second: Fitted) -> None:
+        super().__init__(first.classes)
+        self.first = first
+        self.second = second
+
+    def fit(self, features: Tensor, targets: Tensor) -> dict[str, float]:
+        """Fit the first; see `Fitted.fit`."""
+        return self.first.fit(features, targets)
+
+    def refit(self, features: Tensor, targets: Tensor) -> None:
+        """Fit the second; see `Fitted.refit`."""
+        self.second.fit(features, targets)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """See `Fitted.logits`."""
+        return (self.first if self.validating else self.second).logits(features)
 
 
 def _full_precision(device: torch.device) -> AbstractContextManager[Any]:

@@ -11,7 +11,7 @@ from scipy.optimize import OptimizeResult, minimize
 from torch import Tensor
 from torch.nn import functional
 
-from iterate.core.models.decoders.probes_fitted import Fitted
+from iterate.core.models.decoders.probes_fitted import Fitted, Refitted
 from iterate.core.models.decoders.probes_options import LogisticOptions
 from iterate.core.models.shapes import Pooled
 
@@ -170,6 +170,7 @@ def _lbfgs(
     )
 
 
-def build_logistic(options: LogisticOptions, shape: Pooled, classes: int) -> Logistic:
-    """Logistic regression."""
-    return Logistic(options, shape.width, classes)
+def build_logistic(options: LogisticOptions, shape: Pooled, classes: int) -> Fitted:
+    """Logistic regression, fitted twice with `merge_val`."""
+    first = Logistic(options, shape.width, classes)
+    return Refitted(first, Logistic(options, shape.width, classes)) if options.merge_val else first

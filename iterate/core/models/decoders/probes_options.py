@@ -40,12 +40,15 @@ class LogisticOptions(Component):
             first, so that the penalty meets all features alike.
         max_iterations: Of L-BFGS.
         tolerance: L-BFGS stops where no component of the mean loss's gradient exceeds it.
+        merge_val: Once validated, fit again to the training and validation splits together; that
+            is what is tested.
     """
 
     C: Annotated[float, Field(gt=0)] = 1.0
     standardise: bool = True
     max_iterations: Positive = 1000
     tolerance: Annotated[float, Field(gt=0)] = 1e-4
+    merge_val: bool = False
 
 
 class AttentivePoolOptions(Component):
