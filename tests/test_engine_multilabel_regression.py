@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -312,6 +313,16 @@ def test_a_decoder_that_does_not_serve_the_task_is_refused() -> None:
         complete(quantity(model={"decoder": {"name": "mlp"}}))
     with pytest.raises(RequestError, match="'unet' does not serve multilabel"):
         complete(multilabel(model={"decoder": {"name": "unet"}}))
+
+
+@pytest.mark.parametrize("make", [multilabel, quantity])
+def test_a_continued_run_is_bit_identical(make: Any, tmp_path: Path) -> None:
+    chosen = make()
+    whole = [report.metrics for report in fit.epochs(chosen, tmp_path / "whole")]
+    first = [report.metrics for report in islice(fit.epochs(chosen, tmp_path / "cut"), 1)]
+    rest = [report.metrics for report in fit.epochs(chosen, tmp_path / "cut")]
+    assert first + rest == whole
+    assert fit.test(chosen, tmp_path / "cut") == fit.test(chosen, tmp_path / "whole")
 
 
 def test_reports_are_json(tmp_path: Path) -> None:
