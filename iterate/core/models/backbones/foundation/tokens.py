@@ -17,7 +17,7 @@ from iterate.core.models.backbones.base import Backbone, Context
 from iterate.core.models.backbones.card import Card
 from iterate.core.models.backbones.foundation.cards import CONFIGURATIONS
 from iterate.core.models.backbones.foundation.options import EncoderOptions
-from iterate.core.models.backbones.options import WHERE
+from iterate.core.models.backbones.options import WHERE, MatchedOptions
 from iterate.core.models.backbones.weights import read_weights
 from iterate.core.models.encoders.configurations import Configuration
 from iterate.core.models.inputs import Inputs
@@ -99,12 +99,18 @@ class TokenBackbone(Backbone):
 def taps_of(
     options: EncoderOptions, configuration: Configuration, usual: tuple[int, ...] = ()
 ) -> tuple[int, ...]:
+    """The blocks whose maps are decoded; see `taps_within`."""
+    return taps_within(options, configuration.depth, usual)
+
+
+def taps_within(
+    options: EncoderOptions, depth: int, usual: tuple[int, ...] = ()
+) -> tuple[int, ...]:
     """The blocks whose maps are decoded.
 
     Raises:
         RequestError: A tap is not among the encoder's blocks, or stands twice.
     """
-    depth = configuration.depth
     if options.taps is not None:
         if len(set(options.taps)) < len(options.taps) or max(options.taps) >= depth:
             what = f"must be different blocks below {depth}, but are {list(options.taps)}."
@@ -124,16 +130,25 @@ def configured(options: EncoderOptions, kind: type[C]) -> C:
     """
     configuration = CONFIGURATIONS[options.name]
     assert isinstance(configuration, kind)  # noqa: S101 - the registry's contract
-    if options.depth is not None and options.depth > configuration.depth:
-        what = f"{configuration.name} has {configuration.depth} blocks, but got {options.depth}."
+    return replace(configuration, depth=kept_depth(options, configuration.depth))
+
+
+def kept_depth(options: EncoderOptions, depth: int) -> int:
+    """How many of `depth` blocks the options keep.
+
+    Raises:
+        RequestError: More than there are.
+    """
+    if options.depth is not None and options.depth > depth:
+        what = f"{options.name} has {depth} blocks, but got {options.depth}."
         raise RequestError(Problem("model.backbone.depth", what))
-    return replace(configuration, depth=options.depth or configuration.depth)
+    return options.depth or depth
 
 
 def ready(
     make: Callable[[], E],
     load: Callable[[E, Mapping[str, Tensor], str], None],
-    options: EncoderOptions,
+    options: MatchedOptions,
     card: Card,
     *,
     meta: bool,
@@ -143,7 +158,7 @@ def ready(
     Args:
         make: Makes it, on whatever device is current.
         load: Fills it strictly from a published checkpoint's tensors.
-        options: Say which weights, and how many blocks.
+        options: Say which weights, and how many blocks if they are `EncoderOptions`.
         card: Says where they are published.
         meta: Leave it empty, on PyTorch's meta device.
 
@@ -161,7 +176,7 @@ def ready(
             raise RequestError(Problem(WHERE, what, "Name a file, or 'none'."))
         path = fetch(card.file)
     tensors = read_weights(path)
-    depth = options.depth
+    depth = options.depth if isinstance(options, EncoderOptions) else None
     if depth is not None:
         tensors = {name: tensor for name, tensor in tensors.items() if _block(name) < depth}
     in_single = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}

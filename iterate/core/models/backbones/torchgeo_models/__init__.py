@@ -1,0 +1,1 @@
+"""The encoders that TorchGeo builds, with their published weights, as backbones."""
