@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from iterate.bench.protocol import load_protocol, protocols, run_name
+from iterate.bench.sampled import over_samples
 from iterate.bench.suite import load_suite
 from iterate.cli.bench import app
 from iterate.config.load import load_study
@@ -89,6 +90,22 @@ def test_two_backbones_on_two_datasets_are_ranked(ran: Ran) -> None:
     assert "m-NeonTree (test_resnet, resnet10t): it is not on this machine" in told
     assert (out / "leaderboard.html").exists()
     assert (out / "m-forestnet/test_resnet/recipe.yaml").exists()
+
+
+def test_means_have_intervals_over_seeds_and_over_test_samples(ran: Ran) -> None:
+    out, found, _ = ran
+    for row in (row for row in found["leaderboard"] if row["kind"] == "dataset"):
+        folder = out / row["group"] / row["backbone"] / "repeats"
+        files = sorted(folder.glob("*/test_samples.npz"))
+        assert len(files) == 2
+        metric = {"m-forestnet": "accuracy", "m-pv4ger-seg": "miou"}[row["group"]]
+        expected = over_samples(files, metric)
+        assert expected is not None
+        assert expected.value == pytest.approx(row["mean"])
+        assert (row["sample_low"], row["sample_high"]) == (expected.low, expected.high)
+        assert row["mean_low"] <= row["mean"] <= row["mean_high"]
+    assert "over test samples" in (out / "leaderboard.md").read_text()
+    assert "intervals over test samples" in (out / "leaderboard.html").read_text()
 
 
 def test_the_leaderboard_is_in_mlflow_with_scores_and_files(ran: Ran) -> None:

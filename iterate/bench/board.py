@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from iterate.bench.entries import Entry, entries_of
 from iterate.bench.leaderboard import build
+from iterate.bench.outcome import Entered
 from iterate.bench.plan import Request
 from iterate.bench.report import page
 from iterate.bench.results import read_results
-from iterate.bench.rows import Leaderboard
+from iterate.bench.rows import DatasetRow, Leaderboard
 from iterate.bench.submission import INFO_FILE, INFO_MODELS, INFO_TEXT
 from iterate.bench.suite import Suite
 from iterate.bench.tables import write_board
@@ -42,6 +44,22 @@ def board_of(
     entries, told = entries_of(read, suite, request.percent / 100, digests)
     own = [entry for entry in entries if not entry.published]
     return build(entries, _with_part(suite, own), notes=[*notes, *told])
+
+
+def with_samples(board: Leaderboard, kept: Sequence[Entered]) -> Leaderboard:
+    """The board with the intervals over test samples that a run knows."""
+    known = {
+        (one.backbone, one.rows[0].track, one.dataset): one.samples
+        for one in kept
+        if one.rows and one.samples is not None
+    }
+    own = {entry.label: entry.backbone for entry in board.entries if not entry.published}
+
+    def filled(row: DatasetRow) -> DatasetRow:
+        ends = known.get((own.get(row.backbone, ""), row.track, row.dataset))
+        return row if ends is None else replace(row, sample_low=ends[0], sample_high=ends[1])
+
+    return replace(board, datasets=tuple(map(filled, board.datasets)))
 
 
 def _with_part(suite: Suite, entries: Sequence[Entry]) -> Suite:

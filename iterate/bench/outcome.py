@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from iterate.bench.plan import Cell, Gap, Request
+from iterate.bench.sampled import over_samples
 from iterate.bench.submission import SubmissionRow
 from iterate.core.recipe import Recipe
 from iterate.search.ledger import Ledger
 from iterate.search.results import best_recipe
+from iterate.search.training import OUTCOMES_FILE
 
 NOTE = "bench"
 """The note under which a study keeps its part of the table."""
@@ -25,12 +27,15 @@ class Entered:
         backbone: Its name in the table.
         rows: One a repeat that was tested.
         failed: What became of the others.
+        samples: The 95 % interval of the mean score over test samples, the trained models taken
+            as they are; None where it is not known.
     """
 
     dataset: str
     backbone: str
     rows: tuple[SubmissionRow, ...]
     failed: tuple[str, ...] = ()
+    samples: tuple[float, float] | None = None
 
     def to_text(self) -> str:
         """As JSON, to be kept."""
@@ -41,11 +46,37 @@ class Entered:
         """From what `to_text` gave."""
         kept = json.loads(text)
         rows = tuple(SubmissionRow(**row) for row in kept["rows"])
-        return cls(kept["dataset"], kept["backbone"], rows, tuple(kept["failed"]))
+        samples = kept.get("samples")
+        interval = None if samples is None else (samples[0], samples[1])
+        return cls(kept["dataset"], kept["backbone"], rows, tuple(kept["failed"]), interval)
+
+
+def note(ledger: Ledger, cell: Cell, request: Request, run: str) -> None:
+    """Keep what a finished study enters, with the study."""
+    before = ledger.recall(NOTE)
+    found = entered(ledger, cell, request, run)
+    kept = None if before is None else Entered.from_text(before)
+    if kept is not None and kept.samples is not None and kept.rows == found.rows:
+        return  # drawing samples anew would give the same interval
+    ledger.remember(NOTE, replace(found, samples=_samples(ledger, cell, request)).to_text())
+
+
+def _samples(ledger: Ledger, cell: Cell, request: Request) -> tuple[float, float] | None:
+    best = ledger.best()
+    metric = request.suite.metrics[request.suite.datasets[cell.dataset].metric]
+    if best is None:
+        return None
+    tested = [one for one in ledger.repeats_of(best) if "test" in one.user_attrs]
+    files = [ledger.job_folder("repeat", one) / OUTCOMES_FILE for one in tested]
+    estimate = over_samples(files, metric.of)
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return None
+    low, high = sorted((metric.score(estimate.low), metric.score(estimate.high)))
+    return low, high
 
 
 def entered(ledger: Ledger, cell: Cell, request: Request, run: str) -> Entered:
-    """What a finished study enters.
+    """What a finished study enters, but its interval over samples.
 
     Args:
         ledger: The study's.

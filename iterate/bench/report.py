@@ -23,6 +23,12 @@ _MEANINGS = (
         "Datasets and test samples are taken as given.",
     ),
     (
+        "Interval over samples",
+        "95 % interval of a raw mean over test samples, the trained models taken as they are "
+        "(bias-corrected and accelerated bootstrap): would other images of the same kind give the "
+        "same score? It says nothing of seeds, and the other interval nothing of samples.",
+    ),
+    (
         "Bootstrap SD",
         "Standard deviation of the bootstrapped interquartile means (dark bar: ± one). Published "
         "leaderboards show a tenth of it as ±, which is no sampling error.",
@@ -137,7 +143,21 @@ def _dataset_plot(
         f"{declared.metric}: {declared.meaning}. "
         "Mean over seeds, ± its standard error, with Student's 95 % interval."
     )
-    return f'<p class="soft">{escape(told)}</p><div class="card">{interval_plot(drawn, 4)}</div>'
+    parts = [
+        f'<p class="soft">{escape(told)}</p>',
+        f'<div class="card">{interval_plot(drawn, 4)}</div>',
+    ]
+    sampled = [
+        Drawn(
+            name(row.backbone, row.published), row.mean, None, row.sample_low, row.sample_high, rank
+        )
+        for row, rank in ((row, one.rank) for row, one in zip(own, drawn, strict=True))
+        if row.sample_low is not None
+    ]
+    if sampled:
+        parts.append('<p class="soft">The same means, with 95 % intervals over test samples.</p>')
+        parts.append(f'<div class="card">{interval_plot(sampled, 4)}</div>')
+    return "\n".join(parts)
 
 
 _Namer = Callable[[str, bool], str]
@@ -248,7 +268,10 @@ def _dataset_table(
 
 def _raw(row: DatasetRow) -> str:
     shade = 0.0 if row.value is None else row.value / 100
-    return _heat(row.mean, f"{row.mean:.4f}", _ends(row.mean_low, row.mean_high, ".3f"), shade)
+    ends = _ends(row.mean_low, row.mean_high, ".3f")
+    if row.sample_low is not None:
+        ends += _ends(row.sample_low, row.sample_high, ".3f", "samples ")
+    return _heat(row.mean, f"{row.mean:.4f}", ends, shade)
 
 
 def _normalised(row: DatasetRow) -> str:
@@ -257,10 +280,10 @@ def _normalised(row: DatasetRow) -> str:
     return _heat(row.value, f"{row.value:.1f}", _ends(row.low, row.high, ".0f"), row.value / 100)
 
 
-def _ends(low: float | None, high: float | None, form: str) -> str:
+def _ends(low: float | None, high: float | None, form: str, kind: str = "") -> str:
     if low is None or high is None:
         return ""
-    return f"<small>{format(low, form)} to {format(high, form)}</small>"
+    return f"<small>{kind}{format(low, form)} to {format(high, form)}</small>"
 
 
 def _heat(key: float, text: str, small: str, shade: float) -> str:

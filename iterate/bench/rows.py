@@ -73,6 +73,9 @@ class DatasetRow:
         low: Lower end of the 95 % interval of `value`, in points.
         high: Upper end.
         repeated: Whether an earlier file has the same scores.
+        sample_low: Lower end of the 95 % interval of the mean over test samples, the trained
+            models taken as they are; None where what each sample did is not known.
+        sample_high: Upper end.
     """
 
     backbone: str
@@ -91,6 +94,8 @@ class DatasetRow:
     high: float | None = None
     published: bool = False
     repeated: bool = False
+    sample_low: float | None = None
+    sample_high: float | None = None
 
 
 @dataclass(frozen=True)

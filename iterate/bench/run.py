@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from iterate.bench.board import board_of, write_all
+from iterate.bench.board import board_of, with_samples, write_all
 from iterate.bench.mirror import mirrored
-from iterate.bench.outcome import NOTE, Entered, all_gaps, entered, ordered
+from iterate.bench.outcome import NOTE, Entered, all_gaps, note, ordered
 from iterate.bench.plan import Gap, Plan, Request
 from iterate.bench.results import RESULTS_FILE
 from iterate.bench.rows import Leaderboard
@@ -91,8 +91,7 @@ def run_bench(
 
     def conclude(ledgers: Sequence[Ledger]) -> None:
         for ledger in ledgers:
-            cell = plan.cells[ledger.study.name]
-            ledger.remember(NOTE, entered(ledger, cell, request, settings.name).to_text())
+            note(ledger, plan.cells[ledger.study.name], request, settings.name)
 
     summary: dict[str, Any] = {"studies": []}
     failures: list[Gap] = []
@@ -159,6 +158,7 @@ def _ranked(
     if not rows:
         return None, (path,)
     board = board_of(request, path, baselines, [*plan.notes, *_told(gaps)])
+    board = with_samples(board, kept)
     return board, (path, *write_all(board, request, folder))
 
 

@@ -79,6 +79,7 @@ def markdown(board: Leaderboard) -> str:
         if rows:
             lines += ["", f"## {title}", "", *_groups(board, rows)]
             lines += ["", "### Raw scores", "", *_raw(board, track)]
+            lines += _sampled(board, track)
             lines += _alike([one for one in board.findings if one.track == track])
     lines += ["", LEGEND]
     return "\n".join(lines) + "\n"
@@ -135,6 +136,21 @@ def _mean(row: DatasetRow | None) -> str:
     if row is None:
         return DASH
     return f"{row.mean:.4f}" if row.sd is None else f"{row.mean:.4f} (sd {row.sd:.4f})"
+
+
+def _sampled(board: Leaderboard, track: str) -> list[str]:
+    """Both intervals of every raw mean, where samples are known."""
+    rows = [row for row in board.datasets if row.track == track and row.sample_low is not None]
+    if not rows:
+        return []
+    heads = ["dataset", "backbone", "mean", "over seeds", "over test samples"]
+    lines = ["", "### Would other seeds, or other test samples, give the same? (95 %)", ""]
+    lines += [_line(heads), _line(["---", "---", "---:", "---:", "---:"])]
+    for row in sorted(rows, key=lambda row: list(board.suite.datasets).index(row.dataset)):
+        ends = [(row.mean_low, row.mean_high), (row.sample_low, row.sample_high)]
+        told = [DASH if low is None else f"{low:.4f} to {high:.4f}" for low, high in ends]
+        lines.append(_line([row.dataset, row.backbone, f"{row.mean:.4f}", *told]))
+    return lines
 
 
 def _alike(findings: Sequence[GroupFindings]) -> list[str]:
