@@ -47,6 +47,16 @@ def test_declarations_agree_with_the_suite() -> None:
         assert len(published.classes) == row.get("classes", len(published.classes)), name
         if "splits" in row:
             assert dict(published.sizes or {}) == row["splits"], name
+        declaration = DATASETS[name]
+        offered = {(band.name, band.unit, band.sensor) for band in declaration.bands}
+        assert offered == {
+            (band, group["unit"], group.get("sensor"))
+            for group in row["inputs"]
+            for band in group["names"]
+        }, name
+        assert (declaration.pixels, declaration.metres) == (row["pixels"], row.get("metres")), name
+        pins = {file["name"]: file["sha256"] for file in row["source"]["files"]}
+        assert checksums(declaration.files) == pins, name
 
 
 @pytest.mark.parametrize("dataset", sorted(DATASETS))
@@ -180,7 +190,7 @@ def test_an_unknown_band_or_sample_is_an_error(made: Path) -> None:
 
 def test_the_notes_tell_what_is_not_as_published(made: Path, tmp_path: Path) -> None:
     notes = opened(made, "so2sat").info.notes
-    assert "2 of 19992 train, 1 of 986 val, 1 of 986 test" in notes[-1]
+    assert "2 of 19992 train, 1 of 986 val, 1 of 986 test" in notes[-2]
     assert not any("no checksum" in note for note in notes)
     files = [geotiff_file("image", planes(6), {"labels": 1})]
     splits = ("train", "validation", "test", "extra_test")

@@ -1,7 +1,8 @@
-"""Ways to look at and to damage tortilla files that use nothing of the reader."""
+"""Tortilla files: looked at without the reader, and read whole with it."""
 
 import io
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ import pyarrow.parquet
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
-from iterate.core.data.dataset import Boxes, Sample
+from iterate.core.data.dataset import SPLITS, Boxes, Sample
+from iterate.core.data.geobench_v2.reader import GeoBenchV2
+from iterate.core.data.geobench_v2.section import GeoBenchV2Data
+from iterate.core.data.geobench_v2.writer import NewFile, NewSample, geotiff_file, write_tortilla
 
 
 def table(blob: bytes) -> list[dict[str, Any]]:
@@ -57,3 +61,29 @@ def fingers(sample: Sample) -> tuple[Any, ...]:
     else:
         label = np.asarray(target).tobytes()
     return sample.image.shape, sample.image.tobytes(), label, sample.dates, sample.place
+
+
+def everything(root: Path, dataset: str) -> dict[str, object]:
+    """What all samples of a dataset hold, by split and name."""
+    reader = GeoBenchV2(GeoBenchV2Data(root=root, dataset=dataset))
+    bands = [band.name for band in reader.info.bands]
+    return {
+        f"{split}/{name}": fingers(reader.read(name, bands))
+        for split in SPLITS
+        for name in reader.names(split)
+    }
+
+
+def contents(found: dict[str, object]) -> Counter[tuple[str, object]]:
+    """What the samples of each split hold, whatever their identifiers."""
+    return Counter((key.split("/")[0], value) for key, value in found.items())
+
+
+def tiny(path: Path, files: list[NewFile] | None = None) -> Path:
+    """One sample a split, of a burn scar's files."""
+    image = geotiff_file("image", np.full((6, 4, 4), 0.25, np.float32))
+    mask = geotiff_file("label", np.ones((1, 4, 4), np.int16))
+    splits = ("train", "validation", "test")
+    whole = files if files is not None else [image, mask]
+    write_tortilla(path, [NewSample(f"s{split}", split, whole) for split in splits])
+    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from iterate.core.data.content import hash_files
 from iterate.core.data.geobench_v2.published import checksums
 from iterate.core.errors import DataError, Problem
 
-SUMS = "SHA256SUMS"
+SUMS, RECORD = "SHA256SUMS", "SOURCE.json"
 _LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")
 
 
@@ -29,7 +30,7 @@ def find_files(root: Path, files: str, dataset: str) -> tuple[Path, ...]:
     if not root.is_dir():
         hint = f"Set data.root to the folder that holds {files}.tortilla."
         raise DataError(Problem(str(root), "does not exist.", hint))
-    for folder in (root, root / dataset):
+    for folder in dict.fromkeys((root, root / dataset, root / files.removeprefix("geobench_"))):
         for stem in dict.fromkeys((files, dataset, files.removeprefix("geobench_"))):
             parts = sorted(folder.glob(f"{stem}.[0-9][0-9][0-9][0-9].part.tortilla"))
             whole = folder / f"{stem}.tortilla"
@@ -48,19 +49,20 @@ def find_files(root: Path, files: str, dataset: str) -> tuple[Path, ...]:
 def verify(files: str, paths: tuple[Path, ...]) -> dict[str, str]:
     """SHA-256 of each file by name, compared with what it should be where that is known.
 
-    It is known from a file ``SHA256SUMS`` beside it or, failing that, from its publisher. Files
-    that did not change since they were last looked at are not read again.
+    It is known from a file ``SHA256SUMS`` beside it; failing that, from the record of its
+    download, ``SOURCE.json``; failing that, from its publisher. Files that did not change since
+    they were last looked at are not read again.
 
     Raises:
         DataError: A file is not what it should be: truncated, damaged, or another one.
     """
     folder = paths[0].parent
     found = hash_files(folder, [path.name for path in paths])
-    wanted = {**checksums(files), **listed_sums(folder)}
+    known = _known(files, folder)
     for name, digest in found.items():
-        if wanted.get(name, digest) != digest:
-            listed = SUMS if name in listed_sums(folder) else "the publisher"
-            what = f"is not the file that {listed} names: truncated, changed, or another one."
+        wanted, source = known.get(name, (digest, ""))
+        if wanted != digest:
+            what = f"is not the file that {source} names: truncated, changed, or another one."
             hint = f"Fetch it again; if it is meant to be so, say it in {SUMS} beside it."
             raise DataError(Problem(str(folder / name), what, hint))
     return found
@@ -68,8 +70,27 @@ def verify(files: str, paths: tuple[Path, ...]) -> dict[str, str]:
 
 def unknown(files: str, paths: tuple[Path, ...]) -> tuple[str, ...]:
     """The files of which no checksum is known."""
-    wanted = {**checksums(files), **listed_sums(paths[0].parent)}
-    return tuple(path.name for path in paths if path.name not in wanted)
+    known = _known(files, paths[0].parent)
+    return tuple(path.name for path in paths if path.name not in known)
+
+
+def replaced(files: str, paths: tuple[Path, ...]) -> tuple[str, ...]:
+    """The files that are said to be others than the publisher names under their names."""
+    known, published = _known(files, paths[0].parent), checksums(files)
+    names = [path.name for path in paths if path.name in published]
+    return tuple(name for name in names if known[name][0] != published[name])
+
+
+def _known(files: str, folder: Path) -> dict[str, tuple[str, str]]:
+    """Name → SHA-256, and who says so."""
+    sources = {
+        "the publisher": checksums(files),
+        RECORD: _recorded(folder),
+        SUMS: listed_sums(folder),
+    }
+    return {
+        name: (digest, source) for source, sums in sources.items() for name, digest in sums.items()
+    }
 
 
 def _all_parts(folder: Path, stem: str, parts: list[Path]) -> tuple[Path, ...]:
@@ -103,3 +124,21 @@ def listed_sums(folder: Path) -> dict[str, str]:
     if len(entries) < len(matches):
         raise DataError(Problem(str(path), "must have lines of a SHA-256 and a file name."))
     return dict(entries)
+
+
+def _recorded(folder: Path) -> dict[str, str]:
+    """What the record of a download says of the files, by name; nothing where there is none.
+
+    Raises:
+        DataError: It is damaged.
+    """
+    path = folder / RECORD
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        entries = {entry["filename"]: entry["sha256"] for entry in record["files"]}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        what = "is no record of a download, or a damaged one."
+        raise DataError(Problem(str(path), what, "Delete it, or fetch the data again.")) from None
+    return {name: digest for name, digest in entries.items() if isinstance(digest, str)}

@@ -15,7 +15,7 @@ from iterate.core.data.dataset import SPLITS, DatasetInfo, Sample, Split
 from iterate.core.data.geobench_v2.defects import declared
 from iterate.core.data.geobench_v2.files import Contents
 from iterate.core.data.geobench_v2.images import Frames, ImageReader, stored_size
-from iterate.core.data.geobench_v2.integrity import find_files, unknown, verify
+from iterate.core.data.geobench_v2.integrity import find_files, replaced, unknown, verify
 from iterate.core.data.geobench_v2.moment import place_of
 from iterate.core.data.geobench_v2.section import GeoBenchV2Data
 from iterate.core.data.geobench_v2.targets import TargetReader
@@ -148,6 +148,9 @@ class GeoBenchV2:
         ]
         if fewer:
             notes.append(f"not the published number of samples: {', '.join(fewer)}")
+        others = replaced(self._declared.files, self._paths)
+        if others:
+            notes.append(f"not the published file, though of its name: {', '.join(others)}")
         if self._unknown:
             which = ", ".join(self._unknown)
             notes.append(f"no checksum is known of {which}: damaged pixels may go unnoticed")
