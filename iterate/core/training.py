@@ -296,9 +296,10 @@ def explained(prepared: Prepared) -> Iterator[None]:
         if not gpu and not isinstance(error, MemoryError) and "allocate memory" not in str(error):
             raise
         data, (height, width) = prepared.recipe.data, prepared.size
+        dates = f" on {prepared.info.frames} dates" if prepared.info.frames > 1 else ""
         raise WorkError(
             f"{'GPU ' if gpu else ''}memory ran out with batch size {data.batch_size} and images "
-            f"of {height}×{width} pixels: lower data.batch_size, data.eval_batch_size or "
+            f"of {height}×{width} pixels{dates}: lower data.batch_size, data.eval_batch_size or "
             "data.image_size, choose trainer.precision: bf16-mixed, or freeze the backbone"
         ) from error
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self, cast
+from typing import Annotated, Literal, cast
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from iterate.core.data.cache import cache_folder
 from iterate.core.data.dataset import SPLITS, DatasetInfo, Reader, Sample, Split
@@ -52,11 +52,13 @@ class GeneratedData(DataSection):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     root: Path | None = None
 
-    @model_validator(mode="after")
-    def _can_be_kept(self) -> Self:
-        if self.root is not None and self.plan.dated:
-            raise ValueError(f"{_NO_FOLDER}; leave root out")
-        return self
+    @field_validator("root")
+    @classmethod
+    def _can_be_kept(cls, root: Path | None, known: ValidationInfo) -> Path | None:
+        kind, frames = known.data.get("kind"), known.data.get("frames", 1)
+        if root is not None and (kind == "regression" or frames > 1):
+            raise ValueError(f"{_NO_FOLDER}; leave it out")
+        return root
 
     @property
     def plan(self) -> Plan:
