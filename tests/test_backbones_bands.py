@@ -150,6 +150,25 @@ def test_terramind_names_what_is_missing_and_fills_it_as_asked(shared_data: Find
                for note in nearest.matching.notes)  # fmt: skip
 
 
+def test_a_dataset_of_ten_bands_does_not_quietly_become_one_of_three(shared_data: Find) -> None:
+    """Red, green and blue would be complete, but then seven bands would be lost."""
+    with pytest.raises(RequestError) as caught:
+        prepared(shared_data, BRICK_KILN, {"name": "terramind_v1_tiny", "depth": 1})
+    assert "takes S2L2A, of which the dataset lacks 'RED_EDGE_2'" in str(caught.value)
+    assert "model.backbone.modalities: RGB would be complete." in str(caught.value)
+    given = prepared(
+        shared_data,
+        BRICK_KILN,
+        {"name": "terramind_v1_tiny", "depth": 1},
+        bands=["B02", "B04", "B03"],
+    )
+    assert given.inputs.modalities == (("RGB", 3),)
+    raw = stored(shared_data, given, BRICK_KILN, [KILN[name] for name in ("B04", "B03", "B02")])
+    shown = [min(255 * value / 3558, 255) for value in raw]
+    expected = scaled(shown, "87.271 80.931 66.667", "58.767 47.663 42.631")
+    assert pixel(given) == pytest.approx(expected, abs=1e-5)
+
+
 def test_satmae_takes_8_bit_steps(shared_data: Find) -> None:
     given = prepared(
         shared_data, BRICK_KILN, {"name": "satmae_base", "depth": 1, "missing": "zero"}

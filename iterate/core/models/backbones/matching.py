@@ -97,9 +97,13 @@ def match_bands(card: Card | None, bands: Sequence[Band], options: object) -> Ma
 
 def _declared(card: Card, bands: Sequence[Band], options: MatchedOptions) -> Matching:
     fillings = [_fill(modality, bands) for modality in _wanted(card, options)]
-    chosen = fillings if options.modalities is not None else _chosen(fillings, options)
+    chosen = fillings if options.modalities is not None else _chosen(fillings, bands, options)
     problems = [problem for filling in chosen for problem in filling.problems(options, bands)]
     if problems:
+        complete = [f.modality.name for f in fillings if not f.missing and f not in chosen]
+        if complete:
+            what = f"{' and '.join(complete)} would be complete."
+            problems.append(Problem(f"{WHERE}.modalities", what))
         raise RequestError(problems)
     matches: list[Match] = []
     notes: list[str] = []
@@ -205,21 +209,41 @@ def _same_light(one: Band, other: Band) -> bool:
     return abs(one.wavelength - other.wavelength) <= SAME_WAVELENGTH
 
 
-def _chosen(fillings: list[_Filling], options: MatchedOptions) -> list[_Filling]:
-    """Of each kind of sensor the modality that the dataset fills best, if it fills one."""
+def _chosen(
+    fillings: list[_Filling], bands: Sequence[Band], options: MatchedOptions
+) -> list[_Filling]:
+    """Of each kind of sensor the modality that suits the dataset best, if one has a band of it.
+
+    One that takes all of the dataset's bands, and lacks none, comes first; else the one that takes
+    most: a dataset of ten bands does not quietly become one of three.
+    """
     best = []
-    in_order = sorted(fillings, key=lambda filling: _kind(filling.modality))
-    for _, alternatives in groupby(in_order, key=lambda filling: _kind(filling.modality)):
+    in_order = sorted(fillings, key=lambda filling: _kind(filling.modality.bands[0]))
+    for kind, alternatives in groupby(in_order, key=lambda f: _kind(f.modality.bands[0])):
+        count = sum(_kind(band) == kind for band in bands)
         # Stable: of equals the one declared first.
-        best.append(min(alternatives, key=lambda f: (len(f.missing), -f.filled)))
+        best.append(max(alternatives, key=lambda f: (_exact(f, count), *_suits(f, bands))))
     best.sort(key=fillings.index)
     usable = [f for f in best if not f.missing or (options.missing != "refuse" and f.filled)]
     return usable or best[:1]
 
 
-def _kind(modality: Modality) -> str:
-    common = modality.bands[0].common or ""
-    return "radar" if common[:2] in ("vv", "vh") else "height" if common in _HEIGHTS else "light"
+def _suits(filling: _Filling, bands: Sequence[Band]) -> tuple[int, int, int]:
+    found, alike, lacking = _fit(filling, bands)
+    return alike, found, lacking
+
+
+def _exact(filling: _Filling, count: int) -> bool:
+    return not filling.missing and filling.filled == count
+
+
+def _kind(band: Band) -> str:
+    common = band.common or ""
+    if common in _HEIGHTS:
+        return "height"
+    if common[:2] in ("vv", "vh"):
+        return "radar"
+    return "light" if band.wavelength is not None else "other"
 
 
 _HEIGHTS = ("elevation", "canopy_height")
@@ -260,7 +284,7 @@ def _by_wavelength(card: Card, bands: Sequence[Band], options: MatchedOptions) -
 
 
 def _fit(filling: _Filling, bands: Sequence[Band]) -> tuple[int, int, int]:
-    """Bands that find one of the platform's, those alike in quantity, and what it lacks."""
+    """Bands that find one of the modality's, those alike in quantity, and what it lacks (< 0)."""
     pairs = zip(filling.modality.bands, filling.sources, strict=True)
     alike = [
         same_quantity(bands[source].unit, band.unit) for band, source in pairs if source is not None
