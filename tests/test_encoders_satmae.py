@@ -11,10 +11,12 @@ import satmae_oracle
 import torch
 from encoders_support import numbers, weight
 
+from iterate.core.data.scaling import Scaling
 from iterate.core.errors import RequestError
+from iterate.core.models.backbones.foundation.cards import card_of
 from iterate.core.models.encoders.codes import table_2d
 from iterate.core.models.encoders.configurations import SATMAE_BASE
-from iterate.core.models.encoders.satmae import SatMae, eight_bit, load_satmae
+from iterate.core.models.encoders.satmae import SatMae, load_satmae
 
 # 384 = 256 of the group and 128 of the place.
 REDUCED = replace(SATMAE_BASE, width=384, depth=2, heads=6)
@@ -101,11 +103,14 @@ def test_the_autoencoder_s_file_loads_without_its_decoder() -> None:
 
 
 def test_pixels_are_cut_to_eight_bits_around_the_mean() -> None:
+    (modality,) = card_of("satmae_base").modalities
+    normals = (modality.normal(index) for index in range(10))
+    channels = [replace(normal, source=i) for i, normal in enumerate(normals) if normal]
     images = torch.zeros(1, 10, 1, 5)
     # B02: 1184.38 and 650.28; B12: 1247.92 and 1087.60.
     images[0, 0, 0] = torch.tensor([1184.38, 1184.38 + 650.28, 1184.38 - 3 * 650.28, 9999, 0])
     images[0, 9, 0, 0] = 1247.92 - 1087.60
-    pixels = eight_bit(images) * 255
+    pixels = Scaling(tuple(channels), (1, 5)).apply(images) * 255
     expected = [127, 191, 0, 255, int((0.5 - 1184.38 / (4 * 650.28)) * 255)]
     assert pixels[0, 0, 0].tolist() == pytest.approx(expected)
     assert pixels[0, 9, 0, 0].item() == pytest.approx(63)

@@ -20,7 +20,6 @@ from iterate.core.models.encoders.configurations import (
     SATMAE_GROUPS,
     SatMaeConfiguration,
 )
-from iterate.core.models.encoders.statistics import SATMAE_STATISTICS
 from iterate.core.models.encoders.tokens import (
     Pooling,
     check_channels,
@@ -118,23 +117,6 @@ class SatMae(nn.Module):
     def pooled(self, tokens: Tensor, pooling: Pooling = "mean") -> Tensor:
         """(n, width) from one block's tokens: the mean of the patches, or the class token."""
         return pool(tokens, pooling)
-
-
-def eight_bit(images: Tensor) -> Tensor:
-    """Reflectance × 10,000 as SatMAE takes it: mean ± 2 std become 0 … 255, cut to whole numbers.
-
-    Args:
-        images: (n, 10, height, width), bands as `SATMAE_BANDS`.
-
-    Returns:
-        The same shape, the whole numbers over 255.
-    """
-    mean, std = (
-        images.new_tensor(values)[:, None, None]
-        for values in (SATMAE_STATISTICS.mean, SATMAE_STATISTICS.std)
-    )
-    scaled = (images - (mean - 2 * std)) / (4 * std) * 255
-    return scaled.clamp(0, 255).floor() / 255
 
 
 def load_satmae(encoder: SatMae, tensors: Mapping[str, Tensor], source: str) -> None:

@@ -126,4 +126,4 @@ SATMAE_STATISTICS = _of(
     "1184.38 1120.77 1136.26 1263.74 1645.40 1846.87 1762.60 1972.62 1732.16 1247.92",
     "650.28 712.13 965.23 948.98 1108.07 1258.36 1233.15 1364.39 1310.37 1087.60",
 )
-"""To two decimals. SatMAE scales by them otherwise: see `satmae.eight_bit`."""
+"""To two decimals. SatMAE cuts mean ± 2 std to 8 bits: see its card."""
