@@ -391,7 +391,12 @@ def test_several_labels_in_the_engine(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
 @pytest.mark.parametrize(
-    ("kind", "name"), [("classification", "attentive_pool"), ("segmentation", "attentive_maps")]
+    ("kind", "name"),
+    [
+        ("classification", "attentive_pool"),
+        ("segmentation", "attentive_maps"),
+        ("regression", "attentive_maps"),
+    ],
 )
 def test_attentive_probes_learn_from_maps_kept_or_not(
     kind: str, name: str, backbone: str, tmp_path: Path
@@ -410,6 +415,19 @@ def test_attentive_probes_learn_from_maps_kept_or_not(
     assert fit.test(chosen, tmp_path / "frozen")
     turned = recipe(kind, model=model, optimiser=optimiser)
     assert list(fit.epochs(turned, tmp_path / "turned"))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("fresh", [lambda: knn(5, weights="distance"), lambda: logistic(5)])
+def test_a_gpu_gives_what_a_cpu_gives(fresh: Any) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    features, labels, asked = (torch.from_numpy(array) for array in drawn(5))
+    here, there = fresh(), fresh().cuda()
+    here.fit(features, labels)
+    there.fit(features.cuda(), labels.cuda())
+    found = there(asked.cuda()).softmax(dim=1).cpu()
+    torch.testing.assert_close(found, here(asked).softmax(dim=1), atol=1e-3, rtol=0)
 
 
 def test_one_epoch_of_unchanged_samples_is_what_a_fit_sees() -> None:
