@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from iterate.bench.plan import Cell, Gap, Request
 from iterate.bench.sampled import over_samples
 from iterate.bench.submission import SubmissionRow
+from iterate.core import components
 from iterate.core.recipe import Recipe
 from iterate.search.ledger import Ledger
 from iterate.search.results import best_recipe
@@ -112,6 +113,8 @@ def _row(
 ) -> SubmissionRow:
     searched = {parameter.key for _, parameter in ledger.study.space.all()}
     track = request.protocol.config.bench.track
+    # A decoder that is fitted at once has no use for an optimiser.
+    fitted = bool(components.decoders.get(recipe.model.decoder.name).facts.get("fitted"))
     return SubmissionRow(
         dataset=cell.dataset,
         metric=request.suite.datasets[cell.dataset].metric,
@@ -123,9 +126,8 @@ def _row(
         experiment=run,
         batch_size=recipe.data.batch_size,
         batch_size_selection="HPO" if "data.batch_size" in searched else "Fixed",
-        # A decoder that is fitted in closed form has neither.
-        lr=float(getattr(recipe.optimiser, "lr", 0.0)),
-        weight_decay=float(getattr(recipe.optimiser, "weight_decay", 0.0)),
+        lr=0.0 if fitted else float(getattr(recipe.optimiser, "lr", 0.0)),
+        weight_decay=0.0 if fitted else float(getattr(recipe.optimiser, "weight_decay", 0.0)),
         trials=len(ledger.history("trial")),
         patience=recipe.trainer.patience,
         data_percentages=request.percent,

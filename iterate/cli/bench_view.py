@@ -15,6 +15,9 @@ from iterate.bench.tables import order
 from iterate.cli.console import say
 from iterate.cli.progress import duration
 
+# Raw means that a terminal shows; more are in the files.
+_MOST_MEANS = 40
+
 if TYPE_CHECKING:
     from iterate.bench.estimate import Preview
     from iterate.bench.plan import Gap
@@ -102,6 +105,7 @@ def show_result(result: BenchResult) -> None:
         say("[yellow]no leaderboard[/]  Nothing was tested: search.repeats is 0, or all failed.")
     else:
         show_board(result.board, None)
+        _show_means(result.board)
     for gap in result.failed:
         say(f"[red]failed[/]  {escape(f'{gap.dataset}/{gap.backbone}: {gap.reason}')}")
     studies = result.summary["studies"]
@@ -114,6 +118,26 @@ def show_result(result: BenchResult) -> None:
     say(f"dashboard    iterate ui {folder}")
     if result.backlog:
         say(f"[yellow]{escape(str(result.backlog))}[/]")
+
+
+def _show_means(board: Leaderboard) -> None:
+    """Print the raw means of a run's own results, if they are few, with both intervals."""
+    ours = {entry.label for entry in board.entries if not entry.published}
+    rows = [row for row in board.datasets if row.backbone in ours]
+    if len(rows) > _MOST_MEANS:
+        return
+    table = _plain("Test scores (95 % intervals over seeds and over test samples)")
+    for heading in ("dataset", "metric", "backbone"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("mean", "seeds", "over seeds", "over samples"):
+        table.add_column(heading, justify="right")
+    for name, declared in board.suite.datasets.items():
+        for row in (row for row in rows if row.dataset == name):
+            ends = ((row.mean_low, row.mean_high), (row.sample_low, row.sample_high))
+            told = ["–" if low is None else f"{low:.3f} to {high:.3f}" for low, high in ends]
+            figures = (f"{row.mean:.4f}", str(row.n), *told)
+            table.add_row(name, declared.metric, escape(row.backbone), *figures)
+    say(table)
 
 
 def show_preview(preview: Preview) -> None:
