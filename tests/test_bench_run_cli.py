@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from iterate.bench.contestants import contestants
+from iterate.bench.plan import Request, cells_of
 from iterate.bench.protocol import load_protocol, protocols, run_name
 from iterate.bench.sampled import over_samples
 from iterate.bench.suite import load_suite
@@ -223,7 +225,8 @@ def test_a_protocol_opens_with_a_command_that_is_legal(name: str, root: Path) ->
     protocol = load_protocol(name, suite)
     assert run_name(suite, protocol, 100).endswith(name)
     # It is an ordinary search file besides.
-    assert load_study(path, ["data.name=geobench_v1", "data.root=somewhere"]).space
+    loaded = load_study(path, ["data.name=geobench_v1", "data.root=somewhere"])
+    assert loaded.config.name == name
 
 
 def test_the_published_budget_is_the_protocols(root: Path) -> None:
@@ -239,3 +242,42 @@ def test_the_published_budget_is_the_protocols(root: Path) -> None:
             "optimiser.lr": "tag(log, interval(1e-06, 0.001))",
             "data.batch_size": "choice(8, 16, 32)",
         }
+
+
+def test_a_run_says_of_every_cell_what_its_protocol_says_of_the_task(root: Path) -> None:
+    suite = load_suite("geobench")
+    protocol = load_protocol("linear-probe", suite)
+    (one,) = contestants(["resnet18=none"], {}, "protocol")
+    names = ("m-forestnet", "m-pv4ger-seg")
+    cells, gaps = cells_of(Request(suite, protocol, (one,), names, root))
+    assert gaps == []
+    scenes, maps = sorted(cells, key=lambda cell: names.index(cell.dataset))
+    assert scenes.loaded.config.model.decoder.name == "logistic"
+    assert scenes.loaded.space.size() == 40
+    assert scenes.loaded.config.search.repeats == 1
+    assert maps.loaded.config.model.decoder.name == "linear"
+    assert maps.loaded.space.to_mapping() == {"model.decoder.level": "choice(8, 16, 32)"}
+    assert maps.loaded.config.search.repeats == 5
+
+
+def test_options_of_backbones_come_from_a_file(root: Path, tmp_path: Path) -> None:
+    file = tmp_path / "backbones.yaml"
+    file.write_text(
+        "resnet10t: {weights: none}\n"
+        f"lite: {{name: tf_efficientnet_lite0, weights: '{tmp_path}/of mine, 1.pth'}}\n"
+        "deep:\n"
+        "  name: resnet18\n  weights: none\n  drop_path: interval(0, 0.2)\n"
+        "  data: {image_size: 64}\n  model/decoder: mlp\n"
+    )
+    suite = load_suite("geobench")
+    found = contestants([str(file), "resnet26=none"], {}, "protocol")
+    assert [one.name for one in found] == ["resnet10t", "lite", "deep", "resnet26"]
+    request = Request(suite, load_protocol("quick", suite), tuple(found), ("m-forestnet",), root)
+    plain, lite, deep, _ = (cell.loaded for cell in cells_of(request)[0])
+    backbones = [one.config.recipe().to_mapping()["model"]["backbone"] for one in (plain, lite)]
+    assert backbones[0]["weights"] == "none"
+    assert backbones[1]["name"] == "tf_efficientnet_lite0"
+    assert backbones[1]["weights"] == f"{tmp_path}/of mine, 1.pth"
+    assert deep.space.to_mapping()["model.backbone.drop_path"] == "interval(0.0, 0.2)"
+    assert (deep.config.data.image_size, deep.config.model.decoder.name) == (64, "mlp")
+    assert plain.config.data.image_size == 32
