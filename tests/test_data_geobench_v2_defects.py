@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from engine_support import recipe
 from geobench_v2_support import NINETEEN, all_bands, opened, planes, words, written
 
+from iterate.core.data.dihedral import IDENTITY
 from iterate.core.data.geobench_v2.defects import declared
 from iterate.core.data.geobench_v2.published import statistics
 from iterate.core.data.geobench_v2.section import GeoBenchV2Data
@@ -17,8 +20,12 @@ from iterate.core.data.geobench_v2.writer import (
     NewFile,
     geotiff_file,
 )
+from iterate.core.data.loading import PixelSupply
+from iterate.core.data.normalisation import scaling_of
 from iterate.core.errors import DataError
+from iterate.core.models.building import shared_backbone
 from iterate.core.parsing import parse
+from iterate.core.prepared import prepare
 
 Find = Callable[[str], Path]
 
@@ -35,6 +42,26 @@ def test_cloudsen12_is_normalised_unless_compat(tmp_path: Path) -> None:
     for dataset in NINETEEN - {"cloudsen12"}:
         other = {"root": str(tmp_path), "dataset": dataset, "compat": True}
         assert parse(GeoBenchV2Data, other).normalisation == "dataset"
+
+
+@pytest.mark.parametrize(("compat", "expected"), [(False, [-1.0, 1.0]), (True, [1234.0, 5678.0])])
+def test_numbers_of_cloudsen12_that_a_model_sees(
+    tmp_path: Path, compat: bool, expected: list[float]
+) -> None:
+    """1234 and 5678 in equal parts: standardised, or raw as the reference loader hands them on."""
+    pixels = np.full((12, 32, 32), 1234, np.uint16)
+    pixels[:, 16:] = 5678
+    mask = np.zeros((1, 32, 32), np.uint8)
+    root = written(
+        tmp_path, "cloudsen12", [geotiff_file("l2a", pixels), geotiff_file("target", mask)]
+    )
+    data = {"name": "geobench_v2", "root": str(root), "dataset": "cloudsen12", "compat": compat}
+    asked = {**data, "bands": ["B04", "B03", "B02"], "batch_size": 1}
+    prepared = prepare(recipe("segmentation", data=asked))
+    scaling = scaling_of(prepared, shared_backbone(prepared, meta=True))
+    supply = PixelSupply(prepared.pack, "train", scaling, (IDENTITY,), torch.device("cpu"), 0)
+    (batch,) = supply.batches([np.array([0])], None)
+    assert batch.inputs.unique().tolist() == pytest.approx(expected, abs=1e-5)
 
 
 def test_red_and_near_infrared_of_treesatai(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
 from tortilla_support import everything, samples, table, tiny
 
 from iterate.core.data.geobench_v2 import leaves
@@ -95,6 +94,7 @@ def test_parts_are_one_dataset_and_a_missing_part_is_an_error(tmp_path: Path) ->
         paths.append(path)
     write_sums(paths)
     assert everything(parts, "pastis") == everything(whole.parent, "pastis")
+    assert everything(paths[1], "pastis") == everything(parts, "pastis")
     for path, number in ((paths[1], 1), (paths[2], 2)):
         kept = path.read_bytes()
         path.unlink()

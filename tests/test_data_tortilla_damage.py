@@ -19,7 +19,7 @@ from tortilla_support import contents, everything, samples, table, tiny
 from iterate.core.data.geobench_v2 import leaves
 from iterate.core.data.geobench_v2.reader import GeoBenchV2
 from iterate.core.data.geobench_v2.section import GeoBenchV2Data
-from iterate.core.data.geobench_v2.tortilla import opened, read_files, read_samples
+from iterate.core.data.geobench_v2.tortilla import content, opened, read_samples
 from iterate.core.data.geobench_v2.writer import (
     NewFile,
     geotiff_file,
@@ -172,13 +172,61 @@ def test_a_third_level_and_a_flat_file_are_refused(tmp_path: Path) -> None:
         read_samples(flat)
 
 
-def test_a_sample_in_the_wrong_split_is_refused(tmp_path: Path) -> None:
-    path = tiny(tmp_path / "geobench_burn_scars.tortilla")
-    with opened(path) as handle:
-        item = read_samples(path)[0]
-        moved = type(item)(item.name, item.format, "test", item.offset, item.length, {})
-        with pytest.raises(DataError, match="is of split 'test', but its 'image' says 'train'"):
-            read_files(handle, moved, "here")
+def test_a_file_that_contradicts_itself_is_damaged_unless_its_checksum_is_right(
+    tmp_path: Path,
+) -> None:
+    """Publishers copy samples from file to file without rewriting the tables inside them."""
+    source = tiny(tmp_path / "source.tortilla", seven_bands())
+    path = tmp_path / "geobench_burn_scars.tortilla"
+    with opened(source) as handle:
+        moved = content(handle, read_samples(source)[2])
+    rewritten(path, {"train": moved, "validation": moved, "test": moved})
+    write_sums([path])
+    reader = GeoBenchV2(GeoBenchV2Data(root=tmp_path, dataset="burn_scars"))
+    assert reader.read("strain", ["B12"]).image.shape == (1, 4, 4)
+    (tmp_path / "SHA256SUMS").unlink()
+    path.rename(tmp_path / "burn_scars.tortilla")
+    with pytest.raises(DataError, match="is of split 'train', but its 'image' says 'test'"):
+        GeoBenchV2(GeoBenchV2Data(root=tmp_path, dataset="burn_scars"))
+    source.rename(tmp_path / "burn_scars.tortilla")
+    with pytest.raises(DataError, match="has 7 bands, not 6"):
+        everything(tmp_path, "burn_scars")
+
+
+def seven_bands() -> list[NewFile]:
+    image = geotiff_file("image", np.full((7, 4, 4), 0.25, np.float32))
+    return [image, geotiff_file("label", np.ones((1, 4, 4), np.int16))]
+
+
+def rewritten(path: Path, blobs: dict[str, bytes]) -> None:
+    """A file of samples that are copied as they are."""
+    offsets = [200 + sum(map(len, list(blobs.values())[:index])) for index in range(len(blobs))]
+    columns = {
+        "tortilla:id": [f"s{split}" for split in blobs],
+        "tortilla:file_format": ["TORTILLA"] * len(blobs),
+        "tortilla:data_split": list(blobs),
+        "tortilla:length": [len(blob) for blob in blobs.values()],
+        "tortilla:offset": offsets,
+    }
+    buffer = io.BytesIO()
+    parquet.write_table(pa.table(columns), buffer)
+    payload, end = b"".join(blobs.values()), buffer.getvalue()
+    head = b"#y" + struct.pack("<QQQ", 200 + len(payload), len(end), 1)
+    path.write_bytes(head.ljust(200, b"\0") + payload + end)
+
+
+def test_the_table_of_a_sample_may_do_without_the_split(tmp_path: Path) -> None:
+    source = tiny(tmp_path / "source.tortilla")
+    item = read_samples(source)[0]
+    blob = source.read_bytes()[item.offset :][: item.length]
+    (end,) = struct.unpack("<Q", blob[2:10])
+    buffer = io.BytesIO()
+    kept = parquet.read_table(io.BytesIO(blob[end:])).drop_columns(["tortilla:data_split"])
+    parquet.write_table(kept, buffer)
+    head = b"#y" + struct.pack("<QQQ", end, len(buffer.getvalue()), 1)
+    bare = head.ljust(200, b"\0") + blob[200:end] + buffer.getvalue()
+    rewritten(tmp_path / "burn_scars.tortilla", {"train": bare, "validation": bare, "test": bare})
+    assert len(everything(tmp_path, "burn_scars")) == 3
 
 
 def test_few_bytes_cannot_ask_for_all_of_the_memory() -> None:

@@ -32,11 +32,17 @@ class Contents:
         declaration: Of its dataset.
         items: As the sample lists them.
         where: File and sample, for messages.
+        proven: Whether the file has the checksum that it should have. It is then no damage if
+            tables contradict each other or files have more bands than declared; the outer table
+            and the first bands count, as for the reference loaders.
     """
 
-    def __init__(self, declaration: Declaration, items: Sequence[Item], where: str) -> None:
+    def __init__(
+        self, declaration: Declaration, items: Sequence[Item], where: str, proven: bool
+    ) -> None:
         self.items = items
         self.where = where
+        self.proven = proven
         known = {name for files in _fixed(declaration) for names in files.names for name in names}
         self._by_name = any(item.name in known for item in items)
 

@@ -153,8 +153,11 @@ class ImageReader:
                 raise contents.lacks(f"of {raster.name!r}")
             return None
         where = f"{contents.where}, {item.name}"
-        pixels = read_geotiff(content(handle, item), where, len(raster.channels))
-        _check_size(item, (pixels.shape[1], pixels.shape[2]), where)
+        pixels = read_geotiff(
+            content(handle, item), where, len(raster.channels), more=contents.proven
+        )
+        if not contents.proven:
+            _check_size(item, (pixels.shape[1], pixels.shape[2]), where)
         return pixels
 
     def _choose(self, available: int, where: str) -> tuple[int, ...]:
@@ -182,7 +185,8 @@ class ImageReader:
         if self._declaration.valid is None:
             return np.zeros(self._size, dtype=np.bool_)
         item = contents.single(self._declaration.valid)
-        mask = read_geotiff(content(handle, item), f"{contents.where}, {item.name}", 1)[0]
+        where = f"{contents.where}, {item.name}"
+        mask = read_geotiff(content(handle, item), where, 1, more=contents.proven)[0]
         return nearest(mask == 0, self._size)
 
     def _stand_in(self, band: str, kind: np.dtype[Any]) -> float:
@@ -204,7 +208,8 @@ def stored_size(handle: BinaryIO, contents: Contents, raster: Raster) -> tuple[i
     if raster.format == "HDF5":
         return hdf5_size(content(handle, item), where, 4)
     size = geotiff_size(content(handle, item), where)
-    _check_size(item, size, where)
+    if not contents.proven:
+        _check_size(item, size, where)
     return size
 
 

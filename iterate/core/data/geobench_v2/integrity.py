@@ -11,6 +11,7 @@ from iterate.core.data.geobench_v2.published import checksums
 from iterate.core.errors import DataError, Problem
 
 SUMS, RECORD = "SHA256SUMS", "SOURCE.json"
+_PART = re.compile(r"(.+)\.\d{4}\.part\.tortilla")
 _LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")
 
 
@@ -18,7 +19,7 @@ def find_files(root: Path, files: str, dataset: str) -> tuple[Path, ...]:
     """The file of a dataset, or all its parts in order.
 
     Args:
-        root: A folder that holds them, or the one file.
+        root: A folder that holds them, or one of the files.
         files: The start of their published names.
         dataset: Its name; files may also begin with it.
 
@@ -26,13 +27,14 @@ def find_files(root: Path, files: str, dataset: str) -> tuple[Path, ...]:
         DataError: There are none, several of one kind, or a part is missing.
     """
     if root.is_file():
-        return (root,)
+        part = _PART.fullmatch(root.name)
+        return _all_parts(root.parent, part[1]) if part else (root,)
     if not root.is_dir():
         hint = f"Set data.root to the folder that holds {files}.tortilla."
         raise DataError(Problem(str(root), "does not exist.", hint))
     for folder in dict.fromkeys((root, root / dataset, root / files.removeprefix("geobench_"))):
         for stem in dict.fromkeys((files, dataset, files.removeprefix("geobench_"))):
-            parts = sorted(folder.glob(f"{stem}.[0-9][0-9][0-9][0-9].part.tortilla"))
+            parts = _parts(folder, stem)
             whole = folder / f"{stem}.tortilla"
             if parts and whole.is_file():
                 what = f"holds {whole.name} and its parts too."
@@ -40,7 +42,7 @@ def find_files(root: Path, files: str, dataset: str) -> tuple[Path, ...]:
             if whole.is_file():
                 return (whole,)
             if parts:
-                return _all_parts(folder, stem, parts)
+                return _all_parts(folder, stem)
     there = sorted(path.name for path in root.glob("*.tortilla"))
     found = f"There are: {', '.join(there[:8])}." if there else "There is no such file at all."
     raise DataError(Problem(str(root), f"holds no {files}.tortilla and no part of one.", found))
@@ -93,7 +95,13 @@ def _known(files: str, folder: Path) -> dict[str, tuple[str, str]]:
     }
 
 
-def _all_parts(folder: Path, stem: str, parts: list[Path]) -> tuple[Path, ...]:
+def _parts(folder: Path, stem: str) -> list[Path]:
+    found = (_PART.fullmatch(path.name) for path in folder.iterdir()) if folder.is_dir() else ()
+    return sorted(folder / part[0] for part in found if part and part[1] == stem)
+
+
+def _all_parts(folder: Path, stem: str) -> tuple[Path, ...]:
+    parts = _parts(folder, stem)
     listed = listed_sums(folder)
     named = listed if any(path.name in listed for path in parts) else checksums(stem)
     there = {path.name for path in parts}

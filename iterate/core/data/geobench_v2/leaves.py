@@ -37,17 +37,23 @@ _HDF5_FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
 Pixels = npt.NDArray[Any]
 
 
-def read_geotiff(raw: bytes, where: str, count: int) -> Pixels:
+def read_geotiff(raw: bytes, where: str, count: int, *, more: bool = False) -> Pixels:
     """(count, height, width) in the file's own type.
+
+    Args:
+        raw: The file.
+        where: What it is, for messages.
+        count: How many bands it must have.
+        more: Whether it may have more behind them.
 
     Raises:
         DataError: It is no GeoTIFF, damaged, or has another number of bands.
     """
     with _open_geotiff(raw, where) as file:
         _check_shape(where, (file.count, file.height, file.width), np.dtype(file.dtypes[0]))
-        if file.count != count:
+        if file.count < count or (file.count > count and not more):
             raise DataError(Problem(where, f"has {file.count} bands, not {count}."))
-        pixels: Pixels = file.read()
+        pixels: Pixels = file.read(list(range(1, count + 1)))
         return pixels
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from iterate.core.data.dataset import SPLITS, DatasetInfo, Sample, Split
 from iterate.core.data.geobench_v2.defects import declared
@@ -54,13 +55,13 @@ class GeoBenchV2:
         declaration = self._declared
         root = section.root.expanduser()
         self._paths = find_files(root, declaration.files, declaration.name)
-        self._places, self._names, unused = _index(self._paths)
+        self._unknown = unknown(declaration.files, self._paths)
+        self._verified = len(self._unknown) == len(self._paths)
+        self._places, self._names, unused = _index(self._paths, proven=not self._unknown)
         size = self._grid()
         frames: Frames = declaration.dates.default if section.frames is None else section.frames
         self._images = ImageReader(declaration, frames, size)
         self._targets = TargetReader(declaration, size)
-        self._unknown = unknown(declaration.files, self._paths)
-        self._verified = len(self._unknown) == len(self._paths)
         self.info = DatasetInfo(
             name=declaration.name,
             task=declaration.task,
@@ -98,9 +99,8 @@ class GeoBenchV2:
         if strange or not bands:
             what = f"has no band {strange[0]!r}." if strange else "is asked for no band at all."
             raise DataError(Problem(self.info.name, what, f"Available: {', '.join(offered)}."))
-        where = f"{place.path}, sample {name}"
         with opened(place.path) as handle:
-            contents = Contents(self._declared, read_files(handle, place.item, where), where)
+            contents = self._contents(handle, place, name)
             image = self._images.read(handle, contents, bands)
             target = self._targets.read(handle, contents, image.stored)
         pixels = image.pixels if self.info.frames > 1 else image.pixels[:, 0]
@@ -126,10 +126,19 @@ class GeoBenchV2:
         """(height, width) of the first training sample's first image file."""
         name = self._names["train"][0]
         place = self._place(name)
-        where = f"{place.path}, sample {name}"
         with opened(place.path) as handle:
-            contents = Contents(self._declared, read_files(handle, place.item, where), where)
+            contents = self._contents(handle, place, name)
             return stored_size(handle, contents, self._declared.rasters[0])
+
+    def _contents(self, handle: BinaryIO, place: _Place, name: str) -> Contents:
+        where = f"{place.path}, sample {name}"
+        proven = place.path.name not in self._unknown
+        files = read_files(handle, place.item, where)
+        for file in files:
+            if file.split not in ("", place.item.split) and not proven:
+                what = f"is of split {place.item.split!r}, but its {file.name!r} says "
+                raise DataError(Problem(where, f"{what}{file.split!r}."))
+        return Contents(self._declared, files, where, proven)
 
     def _place(self, name: str) -> _Place:
         if name not in self._places:
@@ -158,7 +167,7 @@ class GeoBenchV2:
 
 
 def _index(
-    paths: Sequence[Path],
+    paths: Sequence[Path], *, proven: bool
 ) -> tuple[dict[str, _Place], dict[Split, tuple[str, ...]], Counter[str]]:
     """Where each sample lies, the samples of each split, and how many belong to none.
 
@@ -180,7 +189,7 @@ def _index(
     words = _SPLIT_IN_FILE.values()
     unused = Counter(row.item.split for row in rows if row.item.split not in words)
     strange = sorted(unused.keys() - set(_UNUSED))
-    if strange:
+    if strange and not proven:
         hint = f"Known: {', '.join((*words, *_UNUSED))}."
         raise DataError(Problem(str(paths[0]), f"has a split {strange[0]!r}.", hint))
     return places, names, unused

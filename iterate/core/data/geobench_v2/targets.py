@@ -149,7 +149,7 @@ def _array(
     item = contents.single(files)
     raw, where = content(handle, item), f"{contents.where}, {item.name}"
     if dimensions is None:
-        band: npt.NDArray[Any] = read_geotiff(raw, where, 1)[0]
+        band: npt.NDArray[Any] = read_geotiff(raw, where, 1, more=contents.proven)[0]
         return band
     array = read_hdf5(raw, where, dimensions)
     layer: npt.NDArray[Any] = array[0] if dimensions == 3 else array

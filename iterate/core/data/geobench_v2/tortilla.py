@@ -28,7 +28,7 @@ NESTED = "TORTILLA"
 NAME, FORMAT, SPLIT = "tortilla:id", "tortilla:file_format", "tortilla:data_split"
 OFFSET, LENGTH = "tortilla:offset", "tortilla:length"
 COLUMNS = (NAME, FORMAT, SPLIT, OFFSET, LENGTH)
-"""What every table has."""
+"""What the table of a file has; that of a sample may do without the split."""
 
 MOST_ROWS = 5_000_000
 MOST_TABLE_BYTES = 1 << 30
@@ -42,7 +42,7 @@ class Item:
     Attributes:
         name: Its identifier.
         format: ``"TORTILLA"``, ``"GTiff"``, ``"HDF5"`` or ``"GeoParquet"``.
-        split: ``"train"``, ``"validation"``, ``"test"``, or another word.
+        split: ``"train"``, ``"validation"``, ``"test"``, or another word; empty if not told.
         offset: Its first byte, counted from the start of the file on disk.
         length: In bytes.
         fields: The row's other columns.
@@ -91,15 +91,12 @@ def read_files(handle: BinaryIO, sample: Item, where: str) -> tuple[Item, ...]:
         where: File and sample, for messages.
 
     Raises:
-        DataError: The sample is damaged, is not the one listed, or nests a third level.
+        DataError: The sample is damaged, or nests a third level.
     """
     files = _read_items(handle, sample.offset, sample.length, where, None)
     for file in files:
         if file.format == NESTED:
             raise DataError(Problem(where, f"nests a sample {file.name!r} inside a sample."))
-        if file.split != sample.split:
-            what = f"is of split {sample.split!r}, but its {file.name!r} says {file.split!r}."
-            raise DataError(Problem(where, what))
     return files
 
 
@@ -140,7 +137,8 @@ def _read_table(raw: bytes, where: str, columns: Sequence[str] | None) -> list[d
             what = f"lists {metadata.num_rows} files in a table of {size} bytes, which is too much."
             raise DataError(Problem(where, what))
         names = file.schema_arrow.names
-        missing = [name for name in COLUMNS if name not in names]
+        needed = columns or [name for name in COLUMNS if name != SPLIT]
+        missing = [name for name in needed if name not in names]
         if missing:
             raise DataError(Problem(where, f"its table lacks the column {missing[0]!r}."))
         table = file.read(columns=columns and list(columns), use_threads=False)
@@ -153,7 +151,8 @@ def _read_table(raw: bytes, where: str, columns: Sequence[str] | None) -> list[d
 
 
 def _item(row: dict[str, Any], start: int, end: int, where: str) -> Item:
-    name, kind, split, offset, length = (row.pop(column) for column in COLUMNS)
+    name, kind, split, offset, length = (row.pop(column, None) for column in COLUMNS)
+    split = "" if split is None else split
     if not all(isinstance(text, str) for text in (name, kind, split)):
         raise DataError(Problem(where, f"its table lists a file without a name: {name!r}."))
     whole = all(type(number) is int for number in (offset, length))
