@@ -113,7 +113,8 @@ class ImageReader:
                 else self._choose(len(items), contents.where)
             )
             taken = [items[number] for number in chosen]
-            found = [self._pixels(handle, contents, raster, item) for item in taken]
+            read = {n: self._pixels(handle, contents, raster, items[n]) for n in set(chosen)}
+            found = [read[number] for number in chosen]
             dates = [] if self._timeless(raster) else self._dates(taken, chosen, len(items))
         whole = tuple(day for day in dates if day is not None)
         return self._joined(found, raster, whole if len(whole) == self._count else None, contents)
