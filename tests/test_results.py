@@ -18,7 +18,7 @@ from iterate.core.reports import EpochReport
 from iterate.run.storage import open_storage
 from iterate.search.jobs import Progress
 from iterate.search.ledger import Ledger
-from iterate.search.results import interval, summarise
+from iterate.search.results import importances, interval, summarise
 
 
 def test_interval_is_students() -> None:
@@ -59,6 +59,14 @@ def work(ledger: Ledger, values: list[float], test: dict[str, float] | None = No
 def ledger(tmp_path: Path) -> Ledger:
     study = make_study(trials=2, repeats=2, sampler={"name": "random"})
     return Ledger(study, open_storage(None, tmp_path), tmp_path)
+
+
+def test_trials_of_equal_value_say_nothing_of_importance(tmp_path: Path) -> None:
+    study = make_study(trials=5, sampler={"name": "random"})
+    ledger = Ledger(study, open_storage(None, tmp_path), tmp_path)
+    for _ in range(5):
+        work(ledger, [0.5])
+    assert importances(ledger) == {}
 
 
 def test_summary_of_a_finished_study(ledger: Ledger) -> None:

@@ -93,8 +93,8 @@ def failure_of(ledger: Ledger) -> str | None:
 def importances(ledger: Ledger) -> dict[str, float]:
     """How much of the objective's spread each parameter explains (PED-ANOVA, Watanabe 2023).
 
-    Empty where there is too little to tell: fewer than four finished trials, or no parameter that
-    all of them share and that varies.
+    Empty where there is too little to tell: fewer than four finished trials, no better ones among
+    them, or no parameter that all of them share and that varies.
     """
     study = ledger.optuna_study
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -102,10 +102,11 @@ def importances(ledger: Ledger) -> dict[str, float]:
         return {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.filterwarnings("error", "Target and region quantiles", UserWarning)
         evaluator = optuna.importance.PedAnovaImportanceEvaluator()
         try:
             return optuna.importance.get_param_importances(study, evaluator=evaluator)
-        except (RuntimeError, ValueError):
+        except (RuntimeError, ValueError, UserWarning):
             return {}
 
 
