@@ -31,6 +31,7 @@ def command_of(name: str) -> list[str]:
 
 def test_the_expected_files_ship() -> None:
     assert READY == [
+        "backbones.yaml",
         "classification.yaml",
         "decoders.yaml",
         "frozen.yaml",
@@ -45,9 +46,10 @@ def test_the_expected_files_ship() -> None:
         "attentive_maps", "attentive_pool", "fpn", "knn", "linear", "logistic", "mlp", "unet",
         "upernet",
     ]  # fmt: skip
-    assert {"resnet18", "resnet50", "efficientnet_lite0", "convnext_tiny", "vit_small"} <= set(
-        composer.options("model/backbone")
-    )
+    assert composer.options("model/backbone") == [
+        "clay", "convnext_tiny", "dofa", "efficientnet_lite0", "prithvi", "prithvi_tiny",
+        "resnet18", "resnet50", "satmae", "terramind", "terramind_tiny", "timm", "vit_small",
+    ]  # fmt: skip
     assert composer.options("search") == [
         "asha", "cmaes", "gp", "grid", "hyperband", "median", "nsgaii", "qmc", "random", "tpe",
     ]  # fmt: skip

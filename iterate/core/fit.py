@@ -72,8 +72,8 @@ def epochs(recipe: Recipe, folder: Path, *, replay: bool = False) -> Iterator[Ep
         yield progress.reports[-1]
     if progress.done:
         return
-    write_json(folder / CHANNELS_FILE, prepared.matching.described(prepared.stated))
     training = Training(prepared)
+    write_json(folder / CHANNELS_FILE, prepared.matching.described(prepared.stated))
     if progress.state is not None:
         training.restore(progress.state)
     while not progress.done:
