@@ -80,6 +80,8 @@ class CopernicusBackbone(PlainBackbone):
         self.bandwidths = bandwidths(inputs.bands, options.bandwidths)
         metres = options.metres or inputs.metres
         self.area = None if metres is None else (patch * metres / 1000) ** 2
+        unknown: Any = model.scale_token
+        unknown.requires_grad_(self.area is None)
         side = PUBLISHED[options.name].architecture.size // patch
         self.native = (side, side)
 
@@ -125,8 +127,10 @@ class CopernicusBackbone(PlainBackbone):
         places = None if context is None else context.places
         where: Tensor = model.coord_token
         if places is not None:
-            north, east = places.double().unbind(1)
-            halves = [periodic(v, _DEGREES, width // 2) for v in (east + 180, north + 90)]
+            # Shifted in single precision, as the original does: its code tells 10 metres apart.
+            north, east = places.float().unbind(1)
+            shifted = ((east + 180).double(), (north + 90).double())
+            halves = [periodic(degrees, _DEGREES, width // 2) for degrees in shifted]
             where = _known(torch.cat(halves, dim=-1), model.coord_token)
         when: Tensor = model.time_token
         if dates is not None:
