@@ -80,9 +80,15 @@ class ClassLabel:
 
 @dataclass(frozen=True)
 class ClassLabels:
-    """Several classes a sample: a list of names in a column of the table."""
+    """Several classes a sample.
+
+    Attributes:
+        column: Lists their names.
+        shares: Lists their shares of the sample, where there is such a column; it is not read.
+    """
 
     column: str
+    shares: str | None = None
 
 
 @dataclass(frozen=True)

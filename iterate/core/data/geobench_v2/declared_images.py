@@ -99,7 +99,7 @@ TREESATAI = Declaration(
         ),
         Raster("s1", one("s1", 1), radar("vv vh vv/vh", "db"), dtype="uint16", signed=True),
     ),
-    target=ClassLabels("species_labels"),
+    target=ClassLabels("species_labels", "dist_labels"),
     statistics=statistics("treesatai"),
     sizes={"train": 4000, "val": 1000, "test": 2000},
     pixels=304,

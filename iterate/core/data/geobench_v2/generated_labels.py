@@ -65,7 +65,9 @@ def draw_label(
         chosen = sorted({number % count, int(rng.integers(count))})
         halves = np.full((pixels, pixels), chosen[0])
         halves[:, pixels // 2 :] = chosen[-1]
-        return Drawn(halves, {target.column: [declaration.classes[index] for index in chosen]})
+        fields = {target.column: [declaration.classes[index] for index in chosen]}
+        shares = {target.shares: [1 / len(chosen)] * len(chosen)} if target.shares else {}
+        return Drawn(halves, {**fields, **shares})
     if isinstance(target, Mask):
         return Drawn(_patches(pixels, count, rng))
     if isinstance(target, Quantity):
