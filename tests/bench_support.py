@@ -16,7 +16,7 @@ from iterate.bench.suite import load_suite
 from iterate.config.load import LoadedStudy
 from iterate.core.errors import Problem, RequestError
 from iterate.core.recipe import Recipe
-from iterate.run.session import RunSettings
+from iterate.run.session import Display, RunSettings
 from iterate.search.jobs import Job, Train
 from iterate.search.recorded import Recorded
 from iterate.search.space import Point
@@ -116,7 +116,11 @@ def settings_in(folder: Path, name: str = "run") -> RunSettings:
 
 
 def play(
-    request: Request, folder: Path, train: Train | None = None, baselines: Sequence[Path] = ()
+    request: Request,
+    folder: Path,
+    train: Train | None = None,
+    baselines: Sequence[Path] = (),
+    display: Display | None = None,
 ) -> tuple[BenchResult, Plan]:
     """Run a request on given curves."""
     cells, gaps = cells_of(request)
@@ -125,9 +129,7 @@ def play(
     tasks = {name: dataset.task for name, dataset in request.suite.datasets.items()}
     check: Callable[[LoadedStudy, str], Study] = partial(stand_in, tasks=dict(tasks))
     check_cells(request, cells, plan, settings, check)
-    result = run_bench(
-        request, plan, settings, train=train or Recorded(score_of), baselines=baselines
-    )
+    result = run_bench(request, plan, settings, display, train or Recorded(score_of), baselines)
     return result, plan
 
 

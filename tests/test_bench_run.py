@@ -16,7 +16,9 @@ from bench_support import folders, play, request_of, score_of, small_suite
 from iterate.bench.plan import Plan, Request, cells_of
 from iterate.bench.run import BenchResult
 from iterate.core.errors import RequestError
+from iterate.run.session import Silent
 from iterate.search.jobs import Job
+from iterate.search.ledger import Ledger
 from iterate.search.recorded import Recorded
 
 QUICK = ("search.trials=2",)
@@ -199,6 +201,32 @@ def test_a_crashed_repeat_is_a_named_gap_and_not_a_smaller_average(tmp_path: Pat
     assert (gap.dataset, gap.backbone) == ("alpha", "resnet10t")
     assert "seed 205" in gap.reason
     assert "memory ran out" in gap.reason
+
+
+class _Watching(Silent):
+    """Remembers what the results file held while the run lasted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.seen: list[int] = []
+
+    def changed(self, ledger: Ledger, job: Job) -> None:
+        if (self.folder / "results_and_parameters.csv").exists():
+            self.seen.append(len(rows_in(self.folder)))
+
+    def end(self) -> None:
+        self.seen.append(len(rows_in(self.folder)))
+        assert not (self.folder / "leaderboard.md").exists()
+
+
+def test_the_results_file_grows_study_by_study(tmp_path: Path) -> None:
+    suite = small_suite(tmp_path)
+    root = folders(tmp_path / "data", suite, "alpha,gamma")
+    request = request_of(root, suite, "quick", "resnet10t=none", "alpha,gamma", QUICK)
+    watching = _Watching(tmp_path / "run")
+    play(request, tmp_path / "run", display=watching)
+    assert watching.seen[-1] == 4
+    assert set(watching.seen) <= {2, 4}
 
 
 def test_regression_scores_are_transformed_exactly(tmp_path: Path) -> None:

@@ -146,7 +146,12 @@ def run_name(suite: Suite, protocol: Protocol, percent: int) -> str:
 
 def of_the_run(word: str) -> bool:
     """Whether a word of the command line concerns all studies alike: budget, Ray, tracking."""
-    return re.split(r"[.=/]", word.lstrip("+~"), maxsplit=1)[0] in _OF_THE_RUN
+    return section_of(word) in _OF_THE_RUN
+
+
+def section_of(word: str) -> str:
+    """The section that a word of the command line is about: ``search``, ``model``."""
+    return re.split(r"[.=/]", word.lstrip("+~"), maxsplit=1)[0]
 
 
 def _strange(protocol: Protocol, suite: Suite) -> Iterator[Problem]:

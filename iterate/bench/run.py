@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from iterate.bench.board import board_of, with_samples, write_all
 from iterate.bench.mirror import mirrored
-from iterate.bench.outcome import NOTE, Entered, all_gaps, note, ordered
+from iterate.bench.outcome import NOTE, Entered, all_gaps, entered, note, ordered
 from iterate.bench.plan import Gap, Plan, Request
+from iterate.bench.protocol import section_of
 from iterate.bench.results import RESULTS_FILE
 from iterate.bench.rows import Leaderboard
 from iterate.bench.submission import write_rows
@@ -21,10 +22,10 @@ from iterate.bench.tables import json_rows
 from iterate.core.errors import Problem, RequestError
 from iterate.core.files import replacing, write_json
 from iterate.core.identity import canonical
-from iterate.run.notes import Notes, noted
-from iterate.run.session import Display, RunSettings, own_folder, run_studies
+from iterate.run.notes import Notes
+from iterate.run.session import Display, RunSettings, Silent, own_folder, run_studies
 from iterate.run.storage import opened_storage
-from iterate.search.jobs import Train
+from iterate.search.jobs import Job, Train
 from iterate.search.ledger import Ledger
 from iterate.search.study import same_question
 from iterate.search.training import train as train_job
@@ -87,7 +88,7 @@ def run_bench(
         WorkError: Ray ended before the studies did.
         KeyboardInterrupt: The user stopped it; nothing that was reported is lost.
     """
-    _check_question(request, settings)
+    before = _begun(request, settings)
 
     def conclude(ledgers: Sequence[Ledger]) -> None:
         for ledger in ledgers:
@@ -97,50 +98,107 @@ def run_bench(
     failures: list[Gap] = []
     backlog: Backlog | None = None
     if plan.studies:
-        result = run_studies(plan.studies, settings, display, train, conclude)
+        live = _Live(request, plan, settings, display or Silent(), before)
+        result = run_studies(plan.studies, settings, live, train, conclude)
         summary, backlog = result.summary, result.backlog
         failures = [plan.cells[name].gap(why) for name, why in result.failures.items()]
-    with (
-        own_folder(settings.folder),
-        opened_storage(settings.storage, settings.folder) as storage,
-    ):
-        kept = ordered(map(Entered.from_text, noted(storage, NOTE).values()), request)
-        gaps = all_gaps(kept, plan.gaps, failures)
+    with _notes(settings) as notes:
+        kept = ordered(_kept(notes, settings).values(), request)
         if not kept:
             raise RequestError(_nothing(plan.gaps))
+        gaps = all_gaps(kept, plan.gaps, failures)
         summary |= {"gaps": [asdict(gap) for gap in gaps]}
         write_json(settings.folder / "summary.json", summary)
         board, files = _ranked(request, plan, kept, gaps, settings.folder, baselines)
-        left = mirrored(request, settings, Notes(storage, settings.name), board, gaps, files)
+        left = mirrored(request, settings, notes, board, gaps, files)
     planned = {(gap.dataset, gap.backbone, gap.reason) for gap in plan.gaps}
     failed = tuple(g for g in gaps if (g.dataset, g.backbone, g.reason) not in planned)
     return BenchResult(board, tuple(gaps), failed, summary, settings.folder, files, left or backlog)
 
 
-def _check_question(request: Request, settings: RunSettings) -> None:
+class _Live:
+    """Keeps the results file up to date while a run lasts; what is shown is passed on.
+
+    Args:
+        request: What is asked for.
+        plan: What of it is done.
+        settings: Of the run.
+        display: Shows it to people.
+        kept: What studies have entered before, by their names.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        plan: Plan,
+        settings: RunSettings,
+        display: Display,
+        kept: dict[str, Entered],
+    ) -> None:
+        self._request, self._plan, self._settings = request, plan, settings
+        self._display = display
+        self._kept = kept
+
+    def begin(self, ledgers: Sequence[Ledger]) -> None:
+        """See `Display`."""
+        self._display.begin(ledgers)
+
+    def changed(self, ledger: Ledger, job: Job) -> None:
+        """See `Display`."""
+        self._display.changed(ledger, job)
+        if ledger.finished:
+            name = ledger.study.name
+            cell = self._plan.cells[name]
+            self._kept[name] = entered(ledger, cell, self._request, self._settings.name)
+            _write(ordered(self._kept.values(), self._request), self._settings.folder)
+
+    def end(self) -> None:
+        """See `Display`."""
+        self._display.end()
+
+
+@contextmanager
+def _notes(settings: RunSettings) -> Iterator[Notes]:
+    """What the run's storage keeps, while no other process is at work in the run."""
+    with (
+        own_folder(settings.folder),
+        opened_storage(settings.storage, settings.folder) as storage,
+    ):
+        yield Notes(storage, settings.name)
+
+
+def _kept(notes: Notes, settings: RunSettings) -> dict[str, Entered]:
+    """What the run's studies have entered; others may share its database."""
+    prefix = "" if settings.storage is None else f"{settings.name}/"
+    found = notes.of_studies(NOTE).items()
+    return {name: Entered.from_text(text) for name, text in found if name.startswith(prefix)}
+
+
+def _begun(request: Request, settings: RunSettings) -> dict[str, Entered]:
+    """Check the run's question; returns what its studies have entered before."""
+    with _notes(settings) as notes:
+        _check_question(request, notes, settings.name)
+        return _kept(notes, settings)
+
+
+def _check_question(request: Request, notes: Notes, name: str) -> None:
     """Results of one run are comparable: the same suite, share of the data and protocol.
 
     Raises:
         RequestError: One problem for each difference.
     """
-    words = [word for word in request.overrides if re.split(r"[.=/]", word)[0] not in _HOW]
     asked = {
         "suite": request.suite.name,
         "percent": request.percent,
         "protocol": request.protocol.question(),
-        "words": sorted(words),
+        "words": sorted(word for word in request.overrides if section_of(word) not in _HOW),
     }
-    with (
-        own_folder(settings.folder),
-        opened_storage(settings.storage, settings.folder) as storage,
-    ):
-        notes = Notes(storage, settings.name)
-        before = notes.recall("question")
-        if before is not None:
-            same_question(settings.name, asked, json.loads(before))
-            return
-        notes.remember("question", canonical(asked))
-        notes.remember("began", str(int(time.time() * 1000)))
+    before = notes.recall("question")
+    if before is not None:
+        same_question(name, asked, json.loads(before))
+        return
+    notes.remember("question", canonical(asked))
+    notes.remember("began", str(int(time.time() * 1000)))
 
 
 def _ranked(
@@ -151,15 +209,19 @@ def _ranked(
     folder: Path,
     baselines: Sequence[Path],
 ) -> tuple[Leaderboard | None, tuple[Path, ...]]:
-    rows = [row for one in kept for row in one.rows]
-    path = folder / RESULTS_FILE
-    with replacing(path) as part:
-        write_rows(part, rows)
-    if not rows:
+    path = _write(kept, folder)
+    if not any(one.rows for one in kept):
         return None, (path,)
     board = board_of(request, path, baselines, [*plan.notes, *_told(gaps)])
     board = with_samples(board, kept)
     return board, (path, *write_all(board, request, folder))
+
+
+def _write(kept: Sequence[Entered], folder: Path) -> Path:
+    path = folder / RESULTS_FILE
+    with replacing(path) as part:
+        write_rows(part, [row for one in kept for row in one.rows])
+    return path
 
 
 def _told(gaps: Sequence[Gap]) -> list[str]:

@@ -16,54 +16,64 @@ if TYPE_CHECKING:
     from iterate.run.session import RunSettings
 
 
+Suite = Annotated[str, typer.Option(help="geobench, geobench-2, or a suite's YAML.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="Hydra overrides for every study, such as search.trials=8."),
+]
+Backbones = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="resnet50,convnext_tiny; resnet50=weights.safetensors (or =hub, =none); "
+        "or a YAML of names and options. May come several times."
+    ),
+]
+Datasets = Annotated[
+    list[str] | None, typer.Option(help="Some of the suite's, comma-separated; default all.")
+]
+ProtocolName = Annotated[
+    str | None, typer.Option(help="A protocol's name or YAML; default the suite's own.")
+]
+Partition = Annotated[
+    str | None, typer.Option(help="Share of the training samples, such as 0.10x.")
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Folder of all datasets; default $GEO_BENCH_DIR, else ~/dataset/geobench."),
+]
+Out = Annotated[
+    Path | None, typer.Option(help="Folder for everything it writes; default runs/PROTOCOL.")
+]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Begin a new run beside an earlier one of this name.")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse to begin where anything would be missing.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show studies, trials and time, and train nothing.")
+]
+Baselines = Annotated[
+    list[Path] | None,
+    typer.Option(help="Results to show as published baselines; may come several times."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print results as JSON to standard output.")]
+
+
 def run(
-    suite: Annotated[str, typer.Option(help="geobench, geobench-2, or a suite's YAML.")],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(help="Hydra overrides for every study, such as search.trials=8."),
-    ] = None,
-    backbones: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="resnet50,convnext_tiny; resnet50=weights.safetensors (or =hub, =none); "
-            "or a YAML of names and options. May come several times."
-        ),
-    ] = None,
-    datasets: Annotated[
-        list[str] | None, typer.Option(help="Some of the suite's, comma-separated; default all.")
-    ] = None,
-    protocol: Annotated[
-        str | None, typer.Option(help="A protocol's name or YAML; default the suite's own.")
-    ] = None,
-    partition: Annotated[
-        str | None, typer.Option(help="Share of the training samples, such as 0.10x.")
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of all datasets; default $GEO_BENCH_DIR, else ~/dataset/geobench."
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for everything it writes; default runs/PROTOCOL."),
-    ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Begin a new run beside an earlier one of this name.")
-    ] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse to begin where anything would be missing.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show studies, trials and time, and train nothing.")
-    ] = False,
-    baseline: Annotated[
-        list[Path] | None,
-        typer.Option(help="Results to show as published baselines; may come several times."),
-    ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print results as JSON to standard output.")
-    ] = False,
+    suite: Suite,
+    overrides: Overrides = None,
+    backbones: Backbones = None,
+    datasets: Datasets = None,
+    protocol: ProtocolName = None,
+    partition: Partition = None,
+    data: Data = None,
+    out: Out = None,
+    fresh: Fresh = False,
+    strict: Strict = False,
+    dry_run: DryRun = False,
+    baseline: Baselines = None,
+    json: AsJson = False,
 ) -> None:
     """Train and test every backbone on every dataset of a suite, and rank them.
 
@@ -71,13 +81,12 @@ def run(
     trains nothing that is finished, and takes in what was added; nothing is ever deleted.
     """
     began = time.monotonic()
-    request, settings = _asked(
-        (suite, protocol, partition), overrides, backbones, datasets, data, out, fresh, began
-    )
+    request = _request(suite, protocol, partition, overrides, backbones, datasets, data)
 
     from iterate.bench.plan import Plan, cells_of
 
     cells, gaps = cells_of(request)
+    settings = _settings(request, out, fresh=fresh, began=began)
     plan = Plan(gaps=gaps)
     if dry_run:
         _preview(request, settings, cells, plan, strict=strict, json=json)
@@ -100,47 +109,51 @@ def run(
         raise typer.Exit(1)
 
 
-def _asked(
-    names: tuple[str, str | None, str | None],
+def _request(
+    suite: str,
+    protocol: str | None,
+    partition: str | None,
     overrides: list[str] | None,
     backbones: list[str] | None,
     datasets: list[str] | None,
     data: Path | None,
-    out: Path | None,
-    fresh: bool,
-    began: float,
-) -> tuple[Request, RunSettings]:
-    """What the command line asks for; nothing is opened or written yet.
+) -> Request:
+    """What the command line asks for; nothing is opened yet.
 
     Raises:
-        RequestError: Everything that is wrong with it, as far as one thing does not hide another.
+        RequestError: What is wrong with it.
     """
     from iterate.bench.contestants import contestants
     from iterate.bench.places import data_root
     from iterate.bench.plan import Request, chosen_datasets
-    from iterate.bench.protocol import load_protocol, run_name
+    from iterate.bench.protocol import load_protocol
     from iterate.bench.suite import load_suite
     from iterate.config.mistakes import shown
+
+    known = load_suite(suite)
+    found = load_protocol(protocol or known.protocol, known, overrides or ())
+    told, where = found.config.bench.backbones, f"{shown(found.file)}: bench.backbones"
+    return Request(
+        suite=known,
+        protocol=found,
+        contestants=tuple(contestants(backbones or (), told, where)),
+        datasets=chosen_datasets(known, datasets or ()),
+        root=data_root(data),
+        partition=partition,
+        overrides=tuple(overrides or ()),
+    )
+
+
+def _settings(request: Request, out: Path | None, *, fresh: bool, began: float) -> RunSettings:
+    """Of the run as a whole; runs below one folder share a dashboard, one elsewhere has its own."""
+    from iterate.bench.protocol import run_name
     from iterate.run.folders import run_folder
     from iterate.run.session import RunSettings
 
-    suite = load_suite(names[0])
-    protocol = load_protocol(names[1] or suite.protocol, suite, overrides or ())
-    told = protocol.config.bench.backbones
-    request = Request(
-        suite=suite,
-        protocol=protocol,
-        contestants=tuple(
-            contestants(backbones or (), told, f"{shown(protocol.file)}: bench.backbones")
-        ),
-        datasets=chosen_datasets(suite, datasets or ()),
-        root=data_root(data),
-        partition=names[2],
-        overrides=tuple(overrides or ()),
-    )
-    name, folder = run_folder(run_name(suite, protocol, request.percent), out, fresh=fresh)
-    config = protocol.config
-    return request, RunSettings(
+    config = request.protocol.config
+    own = run_name(request.suite, request.protocol, request.percent)
+    name, folder = run_folder(own, out, fresh=fresh)
+    return RunSettings(
         name=name,
         folder=folder,
         tracking_folder=folder if out is not None else folder.parent,

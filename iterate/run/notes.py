@@ -13,7 +13,7 @@ _PREFIX = "note:"
 
 
 class Notes:
-    """Texts kept with the run as a whole. Safe from any thread.
+    """Texts kept with the run as a whole, and with its studies. Safe from any thread.
 
     Args:
         storage: The run's.
@@ -21,6 +21,7 @@ class Notes:
     """
 
     def __init__(self, storage: BaseStorage, name: str) -> None:
+        self._storage = storage
         self._study = optuna.create_study(
             study_name=f"{name} notes", storage=storage, load_if_exists=True
         )
@@ -34,15 +35,14 @@ class Notes:
         found = self._study.user_attrs.get(f"{_PREFIX}{key}")
         return None if found is None else str(found)
 
-
-def noted(storage: BaseStorage, key: str) -> dict[str, str]:
-    """Study → what `iterate.search.ledger.Ledger.remember` kept with it under a key."""
-    found = {}
-    for study in storage.get_all_studies():
-        value = study.user_attrs.get(f"{_PREFIX}{key}")
-        if value is not None:
-            found[study.study_name] = str(value)
-    return found
+    def of_studies(self, key: str) -> dict[str, str]:
+        """Study → what `Ledger.remember` kept with it under a key, for all of the storage."""
+        found = {}
+        for study in self._storage.get_all_studies():
+            value = study.user_attrs.get(f"{_PREFIX}{key}")
+            if value is not None:
+                found[study.study_name] = str(value)
+        return found
 
 
 @dataclass(frozen=True)
