@@ -185,6 +185,30 @@ def test_satmae_takes_8_bit_steps(shared_data: Find) -> None:
     assert pixel(given) == pytest.approx(expected, abs=1e-6)
 
 
+def test_satlas_takes_true_colour_and_reflectance(shared_data: Find) -> None:
+    """Its first three bands are of 8 bits, the others of 8160 steps; all are cut off at 1."""
+    chosen = {"name": "satlas_swint_sentinel2_si_ms", "missing": "nearest"}
+    given = prepared(shared_data, BRICK_KILN, chosen)
+    names = ("B04", "B03", "B02", "B05", "B05", "B07", "B08", "B11", "B12")  # B06 is absent
+    raw = stored(shared_data, given, BRICK_KILN, [KILN[name] for name in names])
+    shown = [min(value / 3558, 1) for value in raw[:3]]
+    expected = shown + [min(value / 8160, 1) for value in raw[3:]]
+    assert pixel(given) == pytest.approx(expected, abs=1e-6)
+    assert max(shown) > 0.05  # as reflectance × 10,000 over 255 every pixel would be cut off
+
+
+def test_decur_takes_reflectance(shared_data: Find) -> None:
+    chosen = {"name": "decur_resnet50_sentinel2", "missing": "zero"}
+    given = prepared(shared_data, BRICK_KILN, chosen)
+    order = (
+        *("B01", "B02", "B03", "B04", "B05", None, "B07", "B08", "B8A", None, None, "B11", "B12"),
+    )
+    raw = stored(shared_data, given, BRICK_KILN, [KILN[name] for name in order if name])
+    values = iter(raw)
+    expected = [next(values) / 10_000 if name else 0.0 for name in order]
+    assert pixel(given) == pytest.approx(expected, abs=1e-7)
+
+
 def test_chesapeake_goes_where_red_green_and_blue_suffice(shared_data: Find) -> None:
     """Aerial images in [0, 1] are 8-bit numbers over 255."""
     clay = prepared(shared_data, CHESAPEAKE, {"name": "clay_v1", "depth": 1})
@@ -205,6 +229,9 @@ def test_chesapeake_goes_where_red_green_and_blue_suffice(shared_data: Find) -> 
     [
         ("prithvi_eo_v2_tiny_tl", "'NIR_NARROW'.*'SWIR_1'.*'SWIR_2'"),
         ("satmae_base", "'B05'.*'B11'.*'B12'"),
+        ("decur_resnet50_sentinel2", "'B01'.*'B11'.*'B12'"),
+        ("satlas_swint_sentinel2_si_ms", "'B05'.*'B11'.*'B12'"),
+        ("croma_base", "'B01'.*'B11'.*'B12'"),
     ],
 )
 def test_chesapeake_is_refused_where_it_cannot_serve(
@@ -212,6 +239,12 @@ def test_chesapeake_is_refused_where_it_cannot_serve(
 ) -> None:
     with pytest.raises(RequestError, match=rf"model\.backbone\.missing.*lacks {lacking}"):
         prepared(shared_data, CHESAPEAKE, {"name": name})
+
+
+def test_chesapeake_goes_into_models_of_aerial_images(shared_data: Find) -> None:
+    given = prepared(shared_data, CHESAPEAKE, {"name": "satlas_swinb_aerial_si"})
+    raw = stored(shared_data, given, CHESAPEAKE, ["Red", "Green", "Blue"])
+    assert pixel(given) == pytest.approx(raw, abs=1e-6)
 
 
 def test_8_bit_brightness_is_no_reflectance(shared_data: Find) -> None:
