@@ -26,7 +26,11 @@ S2 = describe([f"B{number:02}" for number in range(1, 9)] + ["B8A", "B09", "B10"
 CONTEXT = Context(
     torch.tensor([[[2019.0, 40.0]], [[2022.0, 300.0]]]), torch.tensor([[46.9, 7.4], [-33.9, 18.4]])
 )
-SEVERAL = {"terramind": ("S2L2A", "S1GRD"), "croma": ("optical", "sar")}
+SEVERAL = {
+    "terramind": ("S2L2A", "S1GRD"),
+    "croma": ("optical", "sar"),
+    "presto": tuple(modality.name for modality in CARDS["presto"].modalities),
+}
 """Models of several modalities are counted with these."""
 
 
@@ -148,6 +152,10 @@ NEVER_TRAINED = {
         for size in ("base", "large")
     },
     "scalemae_large": {"model.pos_embed"},
+    # Tables, and codes of land cover, which no dataset tells.
+    "presto": {
+        f"encoder.{name}" for name in ("pos_embed", "month_embed.weight", "dw_embed.weight")
+    },
     # The code of an unknown patch size, where it is known.
     "copernicus_fm_base": {"model.pos_embed", "model.scale_token"},
     # Codes of polarisations and orbits, where no band is radar.

@@ -42,9 +42,11 @@ UNITS = {
     "fraction": Unit("brightness", 255.0, 0.0, "8-bit brightness ÷ 255"),
     "linear": Unit("backscatter", 1.0, 0.0, "radar backscatter as power"),
     "db": Unit("backscatter in decibel", 1.0, 0.0, "radar backscatter in decibel"),
+    "degree": Unit("angle", 1.0, 0.0, "degrees"),
     "grd": Unit("amplitude", 1.0, 0.0, "Sentinel-1 GRD numbers, uncalibrated"),
     "kelvin": Unit("temperature", 1.0, 0.0, "brightness temperature in kelvin"),
     "landsat_tir": Unit("thermal counts", 1.0, 0.0, "Landsat Level 1 numbers of a thermal band"),
+    "metre_of_water": Unit("precipitation", 1.0, 0.0, "precipitation in metres"),
     "metre": Unit("height", 1.0, 0.0, "metres"),
     "probability": Unit("probability", 1.0, 0.0, "probability"),
 }

@@ -73,6 +73,8 @@ class Card:
         frames: Whether several dates are taken together.
         coordinates: Whether dates and places of acquisition are taken.
         widens: Whether channels for further bands can be added.
+        together: Whether its modalities are parts of one input, of which it takes all that a
+            dataset fills; else they are alternatives where they are of one kind of sensor.
         notes: What a user should know.
     """
 
@@ -89,6 +91,7 @@ class Card:
     frames: bool = False
     coordinates: bool = False
     widens: bool = False
+    together: bool = False
     notes: tuple[str, ...] = ()
 
     def modality(self, name: str) -> Modality | None:

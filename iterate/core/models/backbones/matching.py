@@ -97,7 +97,7 @@ def match_bands(card: Card | None, bands: Sequence[Band], options: object) -> Ma
 
 def _declared(card: Card, bands: Sequence[Band], options: MatchedOptions) -> Matching:
     fillings = [_fill(modality, bands) for modality in _wanted(card, options)]
-    chosen = fillings if options.modalities is not None else _chosen(fillings, bands, options)
+    chosen = fillings if options.modalities is not None else _chosen(card, fillings, bands, options)
     problems = [problem for filling in chosen for problem in filling.problems(options, bands)]
     if problems:
         complete = [f.modality.name for f in fillings if not f.missing and f not in chosen]
@@ -210,22 +210,27 @@ def _same_light(one: Band, other: Band) -> bool:
 
 
 def _chosen(
-    fillings: list[_Filling], bands: Sequence[Band], options: MatchedOptions
+    card: Card, fillings: list[_Filling], bands: Sequence[Band], options: MatchedOptions
 ) -> list[_Filling]:
     """Of each kind of sensor the modality that suits the dataset best, if one has a band of it.
 
     One that takes all of the dataset's bands, and lacks none, comes first; else the one that takes
-    most: a dataset of ten bands does not quietly become one of three.
+    most: a dataset of ten bands does not quietly become one of three. Modalities that belong
+    together are all taken.
     """
+    best = fillings if card.together else _best(fillings, bands)
+    usable = [f for f in best if not f.missing or (options.missing != "refuse" and f.filled)]
+    return usable or best[:1]
+
+
+def _best(fillings: list[_Filling], bands: Sequence[Band]) -> list[_Filling]:
     best = []
     in_order = sorted(fillings, key=lambda filling: _kind(filling.modality.bands[0]))
     for kind, alternatives in groupby(in_order, key=lambda f: _kind(f.modality.bands[0])):
         count = sum(_kind(band) == kind for band in bands)
         # Stable: of equals the one declared first.
         best.append(max(alternatives, key=lambda f: (_exact(f, count), *_suits(f, bands))))
-    best.sort(key=fillings.index)
-    usable = [f for f in best if not f.missing or (options.missing != "refuse" and f.filled)]
-    return usable or best[:1]
+    return sorted(best, key=fillings.index)
 
 
 def _suits(filling: _Filling, bands: Sequence[Band]) -> tuple[int, int, int]:

@@ -1,0 +1,1 @@
+"""Presto, which reads time series of single pixels, as a backbone."""
