@@ -6,8 +6,8 @@ Each entry names the class that types its options and, as text, the code that bu
 from __future__ import annotations
 
 from iterate.core.models.backbones.foundation import entries as foundation
-from iterate.core.models.backbones.names import listed_names, timm_entry
 from iterate.core.models.backbones.presto import card as presto
+from iterate.core.models.backbones.terratorch_names import found_entry, listed_names
 from iterate.core.models.backbones.torchgeo_models import entries as torchgeo_models
 from iterate.core.registry import Entry, Registry
 from iterate.core.tasks.declarations import (
@@ -21,7 +21,7 @@ datasets = Registry("dataset reader", "iterate.datasets", options="iterate.core.
 backbones = Registry(
     "backbone",
     "iterate.backbones",
-    timm_entry,
+    found_entry,
     listed_names,
     options="iterate.core.models.backbones.options:BackboneOptions",
 )
