@@ -13,7 +13,6 @@ from iterate.bench.places import VARIABLE, dataset_folder
 from iterate.bench.protocol import Protocol, Word, placed
 from iterate.bench.suite import Suite, SuiteDataset
 from iterate.config.load import LoadedStudy, load_study
-from iterate.config.studies import study_from
 from iterate.core import components
 from iterate.core.data.open import open_dataset
 from iterate.core.errors import Problem, RequestError, nearest
@@ -160,7 +159,7 @@ def check_cells(
     cells: Sequence[Cell],
     plan: Plan,
     settings: RunSettings,
-    check: Callable[[LoadedStudy, str], Study] = study_from,
+    check: Callable[[LoadedStudy, str], Study],
     tell: Callable[[Cell], None] | None = None,
 ) -> None:
     """Open the data of each cell and check its study; what does not fit is a gap.

@@ -174,6 +174,7 @@ def _check(
     """
     from rich.markup import escape
 
+    from iterate.bench.checking import checking
     from iterate.bench.plan import check_cells, differences
     from iterate.run.folders import claim_folder
 
@@ -182,7 +183,8 @@ def _check(
     def tell(cell: Cell) -> None:
         say(f"[dim]check[/]  {escape(cell.name)}")
 
-    check_cells(request, cells, plan, settings, tell=tell)
+    with checking(settings) as check:
+        check_cells(request, cells, plan, settings, check, tell)
     plan.notes += differences(request, plan)
     _refuse(plan.gaps, strict=strict)
 

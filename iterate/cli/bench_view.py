@@ -56,7 +56,8 @@ def _plain(title: str) -> Table:
 def _overview(title: str, rows: Sequence[GroupRow], names: Mapping[str, str]) -> Table:
     table = _plain(f"{title}, points (* published)")
     table.add_column("backbone", overflow="ellipsis", no_wrap=True, min_width=20)
-    groups = list(dict.fromkeys(row.group for row in rows))
+    # A group that nobody has whole fills no column.
+    groups = list(dict.fromkeys(row.group for row in rows if row.value is not None))
     for group in groups:
         table.add_column(group, justify="right", overflow="fold", min_width=5)
     cells = {(row.backbone, row.group): row.value for row in rows}
@@ -127,16 +128,16 @@ def _show_means(board: Leaderboard) -> None:
     if len(rows) > _MOST_MEANS:
         return
     table = _plain("Test scores (95 % intervals over seeds and over test samples)")
-    for heading in ("dataset", "metric", "backbone"):
+    for heading in ("dataset", "backbone"):
         table.add_column(heading, overflow="fold")
     for heading in ("mean", "seeds", "over seeds", "over samples"):
         table.add_column(heading, justify="right")
-    for name, declared in board.suite.datasets.items():
+    for name in board.suite.datasets:
         for row in (row for row in rows if row.dataset == name):
             ends = ((row.mean_low, row.mean_high), (row.sample_low, row.sample_high))
             told = ["–" if low is None else f"{low:.3f} to {high:.3f}" for low, high in ends]
             figures = (f"{row.mean:.4f}", str(row.n), *told)
-            table.add_row(name, declared.metric, escape(row.backbone), *figures)
+            table.add_row(name, escape(row.backbone), *figures)
     say(table)
 
 

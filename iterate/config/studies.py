@@ -28,10 +28,30 @@ def study_from(loaded: LoadedStudy, name: str) -> Study:
         RequestError: Everything that does not fit in any branch, together.
         DataError: The dataset is absent or damaged.
     """
+    study = untried_study(loaded, name)
+    try_study(loaded)
+    return study
+
+
+def try_study(loaded: LoadedStudy) -> None:
+    """Send a batch's shape through the model of every branch, without training any.
+
+    Raises:
+        RequestError: Everything that does not fit in any branch, together.
+    """
     from iterate.core.preflight import preflight  # imports torch, which `iterate plan` does without
 
-    base = for_each_branch(loaded, complete)[0]
     for_each_branch(loaded, preflight)
+
+
+def untried_study(loaded: LoadedStudy, name: str) -> Study:
+    """As `study_from`, without a try: enough for a study that has run.
+
+    Raises:
+        RequestError: A recipe is not complete, or names what is not there.
+        DataError: The dataset is absent or damaged.
+    """
+    base = for_each_branch(loaded, complete)[0]
 
     def recipe_at(point: Point, seed: int) -> Recipe:
         # The objective is completed once: no point may change what the study optimises.

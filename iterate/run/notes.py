@@ -8,6 +8,7 @@ import optuna
 from optuna.storages import BaseStorage
 
 from iterate.search.results import epochs_of
+from iterate.search.study import Study
 
 _PREFIX = "note:"
 
@@ -43,6 +44,13 @@ class Notes:
             if value is not None:
                 found[study.study_name] = str(value)
         return found
+
+    def before(self, study: Study) -> Trained:
+        """What a study has trained, if its question is the same; nothing if it is not there."""
+        for one in self._storage.get_all_studies():
+            if one.study_name == study.name and one.user_attrs.get("question") == study.question():
+                return trained(self._storage, study.name)
+        return Trained()
 
 
 @dataclass(frozen=True)

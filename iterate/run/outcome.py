@@ -43,12 +43,22 @@ def write_results(
 
 
 def _write_study(ledger: Ledger) -> list[Path]:
-    files = draw_plots(plotted(ledger), ledger.folder / "plots")
+    plots, written = ledger.folder / "plots", ledger.folder / "recipe.yaml"
+    if _written_since(ledger, written):
+        return [*sorted(plots.glob("*.*")), written]
+    files = draw_plots(plotted(ledger), plots)
     recipe = best_recipe(ledger)
     if recipe is not None:
-        files.append(ledger.folder / "recipe.yaml")
-        recipe.write(files[-1])
+        files.append(written)  # last, so that it tells that all was written
+        recipe.write(written)
     return files
+
+
+def _written_since(ledger: Ledger, file: Path) -> bool:
+    """Whether a file is newer than whatever the study has trained."""
+    trials = [*ledger.history("trial"), *ledger.history("repeat")]
+    ends = [t.datetime_complete.timestamp() for t in trials if t.datetime_complete is not None]
+    return bool(ends) and file.exists() and file.stat().st_mtime > max(ends)
 
 
 def plotted(ledger: Ledger) -> PlottedStudy:
