@@ -145,7 +145,8 @@ def _arguments(
     builder = own[name] if name in own else None  # noqa: SIM401 - it has no `get`
     takes = set(inspect.signature(builder).parameters) if builder is not None else {"in_chans"}
     names = band_names(inputs.bands)
-    given: dict[str, Any] = {"pretrained": options.pretrained and not meta}
+    # Not every builder knows the word; all start from random weights where it is not said.
+    given: dict[str, Any] = {"pretrained": True} if options.pretrained and not meta else {}
     bands: dict[str, Any] = {"model_bands": names, "bands": names, "in_chans": len(names)}
     given |= {key: value for key, value in bands.items() if key in takes}
     if options.file is not None:
