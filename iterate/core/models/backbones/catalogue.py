@@ -10,6 +10,7 @@ from iterate.core import components
 from iterate.core.hub import at_hand
 from iterate.core.models.backbones.card import Card, Modality
 from iterate.core.registry import Entry
+from iterate.core.section import Section
 
 
 def cards() -> dict[str, Card]:
@@ -68,4 +69,7 @@ def _finite(limit: float) -> float | None:
 
 
 def _default(field: Any) -> Any:
-    return "required" if field.is_required() else field.default
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True, validated_data={})
+    return default.model_dump(mode="json") if isinstance(default, Section) else default
