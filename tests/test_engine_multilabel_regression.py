@@ -253,7 +253,7 @@ def test_multilabel_learns_and_reports_all(tmp_path: Path) -> None:
 
 
 def test_regression_learns_in_the_targets_own_unit(tmp_path: Path) -> None:
-    chosen = quantity(trainer={"epochs": 15}, optimiser={"lr": 0.02})
+    chosen = quantity(trainer={"epochs": 15}, optimiser={"lr": 0.005})
     preflight(chosen)
     objective = complete(chosen).objective
     assert (objective.key, objective.mode) == ("val/rmse", "min")
