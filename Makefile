@@ -18,14 +18,14 @@ $(READY): pyproject.toml constraints.txt
 demo: install
 	$(BIN)/iterate hpo search_spaces/quickstart.yaml
 
+# Two processes, each with one thread: the suite is many small things.
 test: install
-	$(BIN)/python -m pytest -m 'not slow and not gpu'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow and not gpu' -n 2 --dist loadfile
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
 
-check: install lint types
-	$(BIN)/python -m pytest -m 'not slow and not gpu' -x
+check: install lint types test
 
 lint: install
 	$(BIN)/ruff check .
