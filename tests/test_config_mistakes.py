@@ -120,7 +120,7 @@ def space(line: str) -> str:
          "'optimizer' is no searched section. Did you mean 'optimiser'?"),
         (space("model/decoder: choice(linear, unett)"),
          "space.model/decoder: the config group model/decoder has no option 'unett'. Did you"),
-        (space("model/decoder: interval(0, 1)"), "a config group needs a choice of attentive_maps, "),
+        (space("model/decoder: interval(0, 1)"), "a config group needs a choice of attentive_maps"),
         (space("model/dekoder: choice(linear, mlp)"), "there is no config group 'model/dekoder'."),
         (space("model.decoder: choice(linear, mlp)"), "is a config group. Write model/decoder."),
         (space("model/backbone: choice(resnet18, resnet101)"),
