@@ -70,7 +70,7 @@ LEFT_OUT = {
     # DOFA is built natively; the others are no encoders of images, or not of the Earth.
     *("Aurora_Weights", "DOFABase16_Weights", "DOFALarge16_Weights", "Unet_Weights"),
     *("Swin_T_Weights", "Swin_S_Weights", "Swin_B_Weights"),
-    # Newer than 0.8: Presto is built natively, the other two are not offered.
+    # Newer than 0.8: Presto is built natively, Tessera is tested by itself, TileNet not offered.
     *("Presto_Weights", "Tessera_Weights", "TileNet_Weights"),
     *("DEO_Weights", "OlmoEarthV1_Weights", "SatCLIP_Weights"),
 }

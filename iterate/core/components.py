@@ -8,6 +8,7 @@ from __future__ import annotations
 from iterate.core.models.backbones.foundation import entries as foundation
 from iterate.core.models.backbones.presto import card as presto
 from iterate.core.models.backbones.terratorch_names import found_entry, listed_names
+from iterate.core.models.backbones.tessera import card as tessera
 from iterate.core.models.backbones.torchgeo_models import entries as torchgeo_models
 from iterate.core.registry import Entry, Registry
 from iterate.core.tasks.declarations import (
@@ -25,7 +26,12 @@ backbones = Registry(
     listed_names,
     options="iterate.core.models.backbones.options:BackboneOptions",
 )
-for _backbone in (*foundation.entries(), *torchgeo_models.entries(), *presto.entries()):
+for _backbone in (
+    *foundation.entries(),
+    *torchgeo_models.entries(),
+    *presto.entries(),
+    *tessera.entries(),
+):
     backbones.register(_backbone)
 decoders = Registry("decoder", "iterate.decoders", options="iterate.core.section:Component")
 optimisers = Registry("optimiser", "iterate.optimisers")

@@ -1,0 +1,1 @@
+"""Tessera, which reads time series of single pixels, as a backbone."""
