@@ -57,7 +57,7 @@ def make_study(
     space: Mapping[str, Any] | None = None,
     mode: str = "max",
     epochs: int = 9,
-    cpu: float = 1,
+    concurrent: int | None = None,
     data: str = "data",
     **search: Any,
 ) -> Study:
@@ -77,7 +77,7 @@ def make_study(
         dataset="stand-in",
         task="classification",
         settings=SearchSettings.model_validate({"repeats": 0, **search}),
-        resources=ResourceSettings(cpu=cpu),
+        resources=ResourceSettings(concurrent=concurrent),
     )
 
 

@@ -15,6 +15,7 @@ from engine_support import recipe
 from iterate.core.data.convert import convert
 from iterate.core.errors import RequestError
 from iterate.core.own import own_entry
+from iterate.core.preflight import preflight
 from iterate.core.prepared import prepare
 from iterate.resources import shipped
 
@@ -79,13 +80,22 @@ def test_three_families_compete_on_real_data(shared_data: Find, tmp_path: Path) 
 def test_a_backbone_of_ones_own_by_the_path_of_its_file(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(TEMPLATE.read_text())
     small = ["trainer.epochs=1", "data.samples=[24,12,12]", "data.size=32"]
-    mine = "model.backbone={name: 'mine.py:Pyramid', width: 8}"
+    mine = "model.backbone={name: 'mine.py:Pyramid', width: 8, weights: none}"
     base = str(shipped("search_spaces") / "recipe.yaml")
     done = iterate("fit", base, mine, *small, "--out", "run", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     done = iterate("test", base, mine, *small, "--out", "run", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert 0 <= json.loads(done.stdout)["test/accuracy"] <= 1
+
+
+def test_published_weights_that_there_are_not_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(TEMPLATE.read_text())
+    with pytest.raises(RequestError, match=r"no weights of 'mine\.py:Pyramid' are published"):
+        preflight(recipe(model={"backbone": {"name": "mine.py:Pyramid", "weights": "hub"}}))
 
 
 def test_its_code_is_part_of_a_runs_identity(

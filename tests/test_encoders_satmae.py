@@ -13,7 +13,7 @@ from encoders_support import numbers, weight
 
 from iterate.core.data.scaling import Scaling
 from iterate.core.errors import RequestError
-from iterate.core.models.backbones.foundation.cards import card_of
+from iterate.core.models.backbones.foundation.cards import CARDS
 from iterate.core.models.encoders.codes import table_2d
 from iterate.core.models.encoders.configurations import SATMAE_BASE
 from iterate.core.models.encoders.satmae import SatMae, load_satmae
@@ -103,7 +103,7 @@ def test_the_autoencoder_s_file_loads_without_its_decoder() -> None:
 
 
 def test_pixels_are_cut_to_eight_bits_around_the_mean() -> None:
-    (modality,) = card_of("satmae_base").modalities
+    (modality,) = CARDS["satmae_base"].modalities
     normals = (modality.normal(index) for index in range(10))
     channels = [replace(normal, source=i) for i, normal in enumerate(normals) if normal]
     images = torch.zeros(1, 10, 1, 5)

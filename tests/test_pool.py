@@ -138,7 +138,7 @@ def falling(job: Job) -> Sequence[float]:
 
 
 def test_patience_ends_a_search_that_does_not_improve(play: Play) -> None:
-    (ledger,) = play(make_study(trials=50, patience=4, cpu=2), train=Recorded(falling))
+    (ledger,) = play(make_study(trials=50, patience=4, concurrent=1), train=Recorded(falling))
     assert 5 <= len(states(ledger)) <= 7
     assert ledger.stop_reason == "4 finished trials in a row did not improve"
 
@@ -159,7 +159,7 @@ def test_points_are_fixed_by_the_name_of_the_study(
     for attempt in ("a", "b"):
         folder = tmp_path / attempt
         folder.mkdir()
-        study = make_study(trials=4, sampler={"name": sampler}, cpu=2)
+        study = make_study(trials=4, sampler={"name": sampler}, concurrent=1)
         ledger = Ledger(study, open_storage(None, folder), folder)
         run_pool([ledger], Recorded(rising))
         drawn.append([t.params["optimiser.lr"] for t in ledger.history("trial")])

@@ -1,6 +1,7 @@
-"""A backbone of your own: copy this file, change it, and name it in a recipe.
+"""A backbone of your own: copy this file, change it, and name it in a recipe (in one line).
 
-    iterate fit search_spaces/recipe.yaml model.backbone.name=docs/examples/own_backbone.py:Pyramid
+    iterate fit search_spaces/recipe.yaml model.backbone.weights=none
+        model.backbone.name=docs/examples/own_backbone.py:Pyramid
 
 A backbone is told what it is built for (`inputs`: bands, size, dates) and declares what it
 delivers (`shape`). Everything else (decoders, freezing, feature caching, search) then works.

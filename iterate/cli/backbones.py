@@ -94,7 +94,7 @@ def show(name: _Name, json: _Json = False) -> None:
     from iterate.core.models.backbones.catalogue import described
 
     entry = components.backbones.get(name, "NAME")
-    found = entry.facts.get("card") or _card_of_timm(name)
+    found = components.card_of(name) or _card_of_timm(name)
     told = described(entry, found)
     if json:
         print_json(told)

@@ -7,7 +7,18 @@ from typing import Any
 
 from torch import Tensor
 
-from iterate.core.models.backbones.base import Context
+
+@dataclass(frozen=True)
+class Context:
+    """Where and when images were taken, for backbones that take it into account.
+
+    Attributes:
+        dates: (n, frames, 2) year and day of the year; None, or NaN for a sample, where unknown.
+        places: (n, 2) latitude and longitude in degrees; likewise.
+    """
+
+    dates: Tensor | None = None
+    places: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Each entry names the class that types its options and, as text, the code that bu
 
 from __future__ import annotations
 
+from iterate.core.models.backbones.card import Card
 from iterate.core.models.backbones.foundation import entries as foundation
 from iterate.core.models.backbones.presto import card as presto
 from iterate.core.models.backbones.terratorch_names import found_entry, listed_names
@@ -33,6 +34,18 @@ for _backbone in (
     *tessera.entries(),
 ):
     backbones.register(_backbone)
+
+
+def card_of(name: str, where: str = "") -> Card | None:
+    """A backbone's card; None where it has none.
+
+    Raises:
+        RequestError: There is no such backbone.
+    """
+    card: Card | None = backbones.get(name, where).facts.get("card")
+    return card
+
+
 decoders = Registry("decoder", "iterate.decoders", options="iterate.core.section:Component")
 optimisers = Registry("optimiser", "iterate.optimisers")
 schedulers = Registry("learning-rate schedule", "iterate.schedulers")

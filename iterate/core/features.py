@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from iterate.core import shelf
-from iterate.core.batch import Batch
+from iterate.core.batch import Batch, Context
 from iterate.core.data.cache import cache_folder
 from iterate.core.data.dataset import Split
 from iterate.core.data.dihedral import Element, apply_each
@@ -28,7 +28,6 @@ from iterate.core.data.loading import Indices, PixelSupply, chunked
 from iterate.core.errors import WorkError
 from iterate.core.files import Locked, lock, replacing
 from iterate.core.identity import fingerprint
-from iterate.core.models.backbones.base import Context
 from iterate.core.models.building import backbone_key, shared_backbone
 from iterate.core.models.shapes import Pooled, Shape, padded
 from iterate.core.prepared import Prepared

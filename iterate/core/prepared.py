@@ -16,7 +16,6 @@ from iterate.core.data.store import Pack, cache_folder, pack
 from iterate.core.errors import Problem, RequestError
 from iterate.core.hub import HubFile
 from iterate.core.identity import canonical
-from iterate.core.models.backbones.card import Card
 from iterate.core.models.backbones.matching import Matching
 from iterate.core.models.backbones.options import WHERE as WEIGHTS
 from iterate.core.models.backbones.options import BackboneOptions
@@ -157,8 +156,8 @@ def weights_of(recipe: Recipe) -> str:
     options = recipe.model.backbone
     if not isinstance(options, BackboneOptions):
         return ""
-    card = components.backbones.get(options.name).facts.get("card")
-    published: HubFile | None = card.file if isinstance(card, Card) else None
+    card = components.card_of(options.name)
+    published = None if card is None else card.file
     if options.weights == "hub" and published is not None:
         return f"{published}@{published.sha256 or published.revision or 'main'}"
     content = options.content()

@@ -15,13 +15,13 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from iterate.core import components, features
+from iterate.core.batch import Context
 from iterate.core.data.dataset import Split
 from iterate.core.data.dihedral import IDENTITY
 from iterate.core.data.loading import Supply
 from iterate.core.errors import Problem, RequestError, WorkError
 from iterate.core.identity import seed_for
 from iterate.core.isolation import isolated
-from iterate.core.models.backbones.base import Context
 from iterate.core.models.building import build_model, shared_backbone
 from iterate.core.models.decoders.probes_fitted import Fitted
 from iterate.core.optimisation import parameter_groups, set_learning_rate

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from iterate.core.batch import Context
 from iterate.core.data.dataset import Split
 from iterate.core.data.store import Pack
-from iterate.core.models.backbones.base import Context
 
 
 class Contexts:

@@ -12,13 +12,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from iterate.core import shelf
-from iterate.core.batch import Batch
+from iterate.core.batch import Batch, Context
 from iterate.core.data.context import Contexts
 from iterate.core.data.dataset import Split
 from iterate.core.data.dihedral import Element, apply_each
 from iterate.core.data.scaling import Scaling
 from iterate.core.data.store import Pack
-from iterate.core.models.backbones.base import Context
 
 Indices = npt.NDArray[np.int64]
 

@@ -37,6 +37,15 @@ class Maps:
 
 Shape = Pooled | Maps
 
+LEVELS = 4
+"""Depths at which the maps of a plain vision transformer are taken."""
+
+
+def evenly_spaced(count: int) -> tuple[int, ...]:
+    """Indices of `LEVELS` evenly spaced depths of `count`, the last among them; all if fewer."""
+    steps = min(LEVELS, count)
+    return tuple(count * (step + 1) // steps - 1 for step in range(steps))
+
 
 def padded(size: tuple[int, int], multiple: int) -> tuple[int, int]:
     """The smallest size of which both sides are multiples of `multiple` and cover `size`."""

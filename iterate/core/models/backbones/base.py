@@ -10,23 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from iterate.core.batch import Context as Context
+from iterate.core.errors import Problem, RequestError
+from iterate.core.hub import HubFile, fetch
+from iterate.core.models.backbones.card import Card
+from iterate.core.models.backbones.options import WHERE
 from iterate.core.models.backbones.weights import read_weights
 from iterate.core.models.encoders.checkpoints import load_strictly
 from iterate.core.models.inputs import Inputs
 from iterate.core.models.shapes import Shape, padded
-
-
-@dataclass(frozen=True)
-class Context:
-    """Where and when images were taken, for backbones that take it into account.
-
-    Attributes:
-        dates: (n, frames, 2) year and day of the year; None, or NaN for a sample, where unknown.
-        places: (n, 2) latitude and longitude in degrees; likewise.
-    """
-
-    dates: Tensor | None = None
-    places: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -72,17 +64,28 @@ class Backbone(nn.Module, ABC):
 
     @classmethod
     def build(cls, options: Any, inputs: Inputs, meta: bool) -> Self:
-        """Construct from (options, inputs) and fill with the weights' file, if there is one.
+        """Construct from (options, inputs) and fill with the weights that the options ask for.
 
         Raises:
-            RequestError: The file is absent, damaged, or does not hold exactly these weights.
+            RequestError: None are published, or the file is absent, damaged, or does not hold
+                exactly these weights.
         """
         construct: Any = cls
         with torch.device("meta" if meta else "cpu"):
             made: Self = construct(options, inputs)
-        if options.file is not None and not meta:
-            load_strictly(made, read_weights(options.file), str(options.file))
+        if options.pretrained and not meta:
+            path = options.file or fetch(cls._published(options.name))
+            load_strictly(made, read_weights(path), str(path))
         return made
+
+    @classmethod
+    def _published(cls, name: str) -> HubFile:
+        """The file that a card declares, where a subclass has one."""
+        card: Card | None = getattr(cls, "card", None)
+        if card is None or card.file is None:
+            what = f"no weights of {name!r} are published."
+            raise RequestError(Problem(WHERE, what, "Name a file, or 'none'."))
+        return card.file
 
     def train_parameters(self, *, wanted: bool) -> None:
         """Let parameters take gradients or not; those in `fixed` never do."""

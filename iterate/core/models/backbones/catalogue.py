@@ -15,7 +15,7 @@ from iterate.core.section import Section
 
 def cards() -> dict[str, Card]:
     """The card of every registered backbone that has one."""
-    found = {entry.name: entry.facts.get("card") for entry in components.backbones}
+    found = {entry.name: components.card_of(entry.name) for entry in components.backbones}
     return {name: card for name, card in found.items() if card is not None}
 
 

@@ -229,13 +229,13 @@ def _best(fillings: list[_Filling], bands: Sequence[Band]) -> list[_Filling]:
     for kind, alternatives in groupby(in_order, key=lambda f: _kind(f.modality.bands[0])):
         count = sum(_kind(band) == kind for band in bands)
         # Stable: of equals the one declared first.
-        best.append(max(alternatives, key=lambda f: (_exact(f, count), *_suits(f, bands))))
+        best.append(
+            max(
+                alternatives,
+                key=lambda f: (_exact(f, count), _alike(f, bands), f.filled, -len(f.missing)),
+            )
+        )
     return sorted(best, key=fillings.index)
-
-
-def _suits(filling: _Filling, bands: Sequence[Band]) -> tuple[int, int, int]:
-    found, alike, lacking = _fit(filling, bands)
-    return alike, found, lacking
 
 
 def _exact(filling: _Filling, count: int) -> bool:
@@ -266,7 +266,9 @@ def _stand_in(band: Band, bands: Sequence[Band], options: MatchedOptions) -> tup
 def _by_wavelength(card: Card, bands: Sequence[Band], options: MatchedOptions) -> Matching:
     """Every band that has a wavelength, or a stand-in for one, in the dataset's order."""
     known = [_fill(modality, bands) for modality in _wanted(card, options)]
-    platform = max(known, key=lambda filling: _fit(filling, bands)) if known else None
+    platform = (
+        max(known, key=lambda f: (f.filled, _alike(f, bands), -len(f.missing))) if known else None
+    )
     stand_ins = dict(card.stand_ins)
     matches = []
     for index, band in enumerate(bands):
@@ -288,13 +290,11 @@ def _by_wavelength(card: Card, bands: Sequence[Band], options: MatchedOptions) -
     return Matching(tuple(matches), modalities)
 
 
-def _fit(filling: _Filling, bands: Sequence[Band]) -> tuple[int, int, int]:
-    """Bands that find one of the modality's, those alike in quantity, and what it lacks (< 0)."""
+def _alike(filling: _Filling, bands: Sequence[Band]) -> int:
+    """How many of the bands that fit measure the quantity that the modality takes."""
     pairs = zip(filling.modality.bands, filling.sources, strict=True)
-    alike = [
-        same_quantity(bands[source].unit, band.unit) for band, source in pairs if source is not None
-    ]
-    return len(alike), sum(alike), -len(filling.missing)
+    found = ((bands[source].unit, band.unit) for band, source in pairs if source is not None)
+    return sum(same_quantity(stored, wanted) for stored, wanted in found)
 
 
 def _with_extra(

@@ -40,7 +40,7 @@ def rehearse(name: str, options: Mapping[str, Any], size: int | None = None) -> 
     """
     entry = components.backbones.get(name, "NAME")
     chosen = parse(entry.load_options(), {"name": name, **options}, "model.backbone")
-    card = entry.facts.get("card")
+    card = components.card_of(name)
     side = size or (card.size if card is not None else DEFAULT_SIZE)
     told: dict[str, Any] = {"name": name, "size": side}
     for dense in (False, True):

@@ -18,10 +18,8 @@ from iterate.core.models.backbones.options import WHERE as WEIGHTS
 from iterate.core.models.backbones.terratorch_names import PREFIX, WHERE, TerratorchOptions
 from iterate.core.models.backbones.weights import read_weights
 from iterate.core.models.inputs import Inputs
-from iterate.core.models.shapes import Maps, Pooled, padded
+from iterate.core.models.shapes import Maps, Pooled, evenly_spaced, padded
 
-LEVELS = 4
-"""Evenly spaced depths at which a plain vision transformer's maps are taken."""
 _MULTIPLES = (1, 8, 14, 16, 32)
 _MISFITS = (
     *(RuntimeError, ValueError, AssertionError, TypeError, IndexError, KeyError),
@@ -182,10 +180,8 @@ def _plan(model: nn.Module, name: str, inputs: Inputs) -> Plan:
 
 def _levels(strides: Sequence[int]) -> tuple[int, ...]:
     """The deepest map of each stride, or evenly spaced ones where all strides are equal."""
-    count = len(strides)
     if len(set(strides)) == 1:
-        steps = min(LEVELS, count)
-        return tuple(count * (step + 1) // steps - 1 for step in range(steps))
+        return evenly_spaced(len(strides))
     return tuple(sorted({stride: index for index, stride in enumerate(strides)}.values()))
 
 

@@ -15,17 +15,15 @@ from iterate.core.data.bands import describe
 from iterate.core.errors import Problem, RequestError, nearest
 from iterate.core.models.backbones.base import Backbone, Context, RgbNormalisation
 from iterate.core.models.backbones.card import Card, Modality
-from iterate.core.models.backbones.hub import failing_fast
 from iterate.core.models.backbones.inflation import RGB, inflate
 from iterate.core.models.backbones.names import PREFIX
 from iterate.core.models.backbones.options import WHERE, TimmOptions
+from iterate.core.models.backbones.timm_hub import failing_fast
 from iterate.core.models.backbones.weights import read_weights
 from iterate.core.models.inputs import Inputs
-from iterate.core.models.shapes import Maps, Pooled, Shape, padded
+from iterate.core.models.shapes import Maps, Pooled, Shape, evenly_spaced, padded
 
 NAME = "model.backbone.name"
-PLAIN_DEPTHS = 4
-"""Evenly spaced depths at which a plain vision transformer's maps are taken."""
 
 
 @dataclass(frozen=True)
@@ -195,10 +193,8 @@ def _feature_table(model: nn.Module, name: str, dense: bool) -> list[dict[str, A
 
 def _levels(reductions: list[int], plain: bool) -> tuple[int, ...]:
     """The deepest map of each resolution from stride 2 on, or evenly spaced depths."""
-    count = len(reductions)
     if plain:
-        steps = range(1, PLAIN_DEPTHS + 1)
-        return tuple(sorted({max(1, count * step // PLAIN_DEPTHS) - 1 for step in steps}))
+        return evenly_spaced(len(reductions))
     deepest = {stride: index for index, stride in enumerate(reductions) if stride > 1}
     return tuple(sorted(deepest.values()))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from iterate.core.data.bands import SENTINEL_2, describe
 from iterate.core.models.backbones.card import Card, Modality
@@ -18,11 +19,6 @@ from iterate.core.models.encoders.statistics import Statistics
 
 _APACHE, _CC_BY = "Apache-2.0", "CC-BY-4.0"
 _LANDSAT_UNITS = {"landsat-c2l1": "landsat_toa", "landsat-c2l2-sr": "landsat_sr"}
-
-
-def card_of(name: str) -> Card:
-    """The card of a backbone that is built here."""
-    return CARDS[name]
 
 
 def _modality(
@@ -44,16 +40,12 @@ def _prithvi() -> Iterable[tuple[str, Configuration, Card]]:
     for name, size in zip(names, sizes.PRITHVI, strict=True):
         first = name.startswith("v1")
         known = statistics.PRITHVI_V1_STATISTICS if first else statistics.PRITHVI_V2_STATISTICS
-        card = Card(
-            title=size.name,
+        card = _sized(
+            size,
             reference="arXiv 2310.18660" if first else "arXiv 2412.02732",
             takes="declared",
             modalities=(replace(_modality("HLS", known), metres=30.0),),
-            size=size.size,
-            patch=size.patch,
-            parameters=size.parameters,
             licence=_APACHE,
-            file=size.file,
             frames=True,
             coordinates=size.coordinates,
             widens=True,
@@ -68,16 +60,12 @@ def _terramind() -> Iterable[tuple[str, Configuration, Card]]:
         for name, known in statistics.TERRAMIND_STATISTICS.items()
     )
     for size in sizes.TERRAMIND:
-        card = Card(
-            title=size.name,
+        card = _sized(
+            size,
             reference="arXiv 2504.11171",
             takes="declared",
             modalities=modalities,
-            size=size.size,
-            patch=size.patch,
-            parameters=size.parameters,
             licence=_APACHE,
-            file=size.file,
             notes=("parameters are counted with S2L2A and S1GRD",),
         )
         yield f"terramind_v1_{size.name.rpartition('-')[2]}", size, card
@@ -90,16 +78,12 @@ def _clay() -> Iterable[tuple[str, Configuration, Card]]:
     )
     radar = statistics.CLAY_STATISTICS["sentinel-1-rtc"]
     for name, size in zip(("clay_v1", "clay_v1_5"), sizes.CLAY, strict=True):
-        card = Card(
-            title=size.name,
+        card = _sized(
+            size,
             reference="github.com/Clay-foundation/model",
             takes="wavelengths",
             modalities=modalities,
-            size=size.size,
-            patch=size.patch,
-            parameters=size.parameters,
             licence=_APACHE,
-            file=size.file,
             stand_ins=tuple(zip(radar.bands, radar.wavelengths, strict=True)),
             coordinates=True,
         )
@@ -108,16 +92,12 @@ def _clay() -> Iterable[tuple[str, Configuration, Card]]:
 
 def _dofa() -> Iterable[tuple[str, Configuration, Card]]:
     for size in sizes.DOFA:
-        card = Card(
-            title=size.name,
+        card = _sized(
+            size,
             reference="arXiv 2403.15356",
             takes="wavelengths",
             modalities=(),
-            size=size.size,
-            patch=size.patch,
-            parameters=size.parameters,
             licence=None if size.file is None else _CC_BY,
-            file=size.file,
             stand_ins=(("vv", 5.405), ("vh", 5.405)),
             notes=() if size.file is not None else ("no weights are published",),
         )
@@ -138,18 +118,26 @@ def _satmae() -> Iterable[tuple[str, Configuration, Card]]:
         metres=10.0,
     )
     for size in sizes.SATMAE:
-        card = Card(
-            title=size.name,
+        card = _sized(
+            size,
             reference="arXiv 2207.08051",
             takes="declared",
             modalities=(modality,),
-            size=size.size,
-            patch=size.patch,
-            parameters=size.parameters,
-            file=size.file,
             notes=("statistics are known to two decimals",),
         )
         yield f"satmae_{size.name.rpartition('-')[2]}", size, card
+
+
+def _sized(size: Configuration, **facts: Any) -> Card:
+    """The card of an encoder of this size."""
+    return Card(
+        title=size.name,
+        size=size.size,
+        patch=size.patch,
+        parameters=size.parameters,
+        file=size.file,
+        **facts,
+    )
 
 
 CONFIGURATIONS: dict[str, Configuration] = {}

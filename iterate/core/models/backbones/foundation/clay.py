@@ -8,13 +8,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from iterate.core.errors import Problem, RequestError
 from iterate.core.models.backbones.base import Context
-from iterate.core.models.backbones.foundation.cards import card_of
+from iterate.core.models.backbones.foundation.cards import CARDS
 from iterate.core.models.backbones.foundation.options import ClayOptions
 from iterate.core.models.backbones.foundation.tokens import (
     TokenBackbone,
     configured,
+    metres_of,
     ready,
     taps_of,
 )
@@ -78,11 +78,8 @@ def build(options: ClayOptions, inputs: Inputs, meta: bool) -> ClayBackbone:
         RequestError: Weights or options do not fit the model, or the ground size of a pixel is
             unknown.
     """
-    metres = options.metres or inputs.metres
-    if metres is None:
-        what = "Clay needs the ground size of a pixel, which the dataset does not tell."
-        raise RequestError(Problem("model.backbone.metres", what, "Set it, in metres."))
+    metres = metres_of(options.metres, inputs, "Clay")
     configuration = configured(options, ClayConfiguration)
     make = partial(Clay, configuration)
-    encoder = ready(make, load_clay, options, card_of(options.name), meta=meta)
+    encoder = ready(make, load_clay, options, CARDS[options.name], meta=meta)
     return ClayBackbone(encoder, inputs, options, metres)

@@ -7,7 +7,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from iterate.core.models.backbones.base import Context
-from iterate.core.models.backbones.foundation.cards import card_of
+from iterate.core.models.backbones.foundation.cards import CARDS
 from iterate.core.models.backbones.foundation.options import DofaOptions
 from iterate.core.models.backbones.foundation.tokens import (
     TokenBackbone,
@@ -47,7 +47,7 @@ def build(options: DofaOptions, inputs: Inputs, meta: bool) -> DofaBackbone:
     """
     configuration = configured(options, DofaConfiguration)
     make = partial(Dofa, configuration, options.drop_path)
-    encoder = ready(make, load_dofa, options, card_of(options.name), meta=meta)
+    encoder = ready(make, load_dofa, options, CARDS[options.name], meta=meta)
     if inputs.dense:
         encoder.set_submodule("fc_norm", nn.Identity())  # norms the pooled vector alone
     return DofaBackbone(encoder, inputs, options)

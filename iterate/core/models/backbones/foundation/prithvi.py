@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from iterate.core.models.backbones.base import Context
-from iterate.core.models.backbones.foundation.cards import card_of
+from iterate.core.models.backbones.foundation.cards import CARDS
 from iterate.core.models.backbones.foundation.options import PrithviOptions
 from iterate.core.models.backbones.foundation.tokens import (
     TokenBackbone,
@@ -60,7 +60,7 @@ def build(options: PrithviOptions, inputs: Inputs, meta: bool) -> PrithviBackbon
     configuration = configured(options, PrithviConfiguration)
     make = partial(Prithvi, configuration, inputs.frames, channels, options.drop_path)
     load = partial(_load, channels - len(PRITHVI_BANDS))
-    encoder = ready(make, load, options, card_of(options.name), meta=meta)
+    encoder = ready(make, load, options, CARDS[options.name], meta=meta)
     return PrithviBackbone(encoder, inputs, options)
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from torch import Tensor
 
 from iterate.core.models.backbones.base import Context
-from iterate.core.models.backbones.foundation.cards import card_of
+from iterate.core.models.backbones.foundation.cards import CARDS
 from iterate.core.models.backbones.foundation.options import SatMaeOptions
 from iterate.core.models.backbones.foundation.tokens import (
     TokenBackbone,
@@ -52,5 +52,5 @@ def build(options: SatMaeOptions, inputs: Inputs, meta: bool) -> SatMaeBackbone:
     """
     configuration = configured(options, SatMaeConfiguration)
     make = partial(SatMae, configuration, options.drop_path)
-    encoder = ready(make, load_satmae, options, card_of(options.name), meta=meta)
+    encoder = ready(make, load_satmae, options, CARDS[options.name], meta=meta)
     return SatMaeBackbone(encoder, inputs, options)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from iterate.core.models.backbones.base import Context
-from iterate.core.models.backbones.foundation.cards import card_of
+from iterate.core.models.backbones.foundation.cards import CARDS
 from iterate.core.models.backbones.foundation.options import TerraMindOptions
 from iterate.core.models.backbones.foundation.tokens import (
     TokenBackbone,
@@ -63,5 +63,5 @@ def build(options: TerraMindOptions, inputs: Inputs, meta: bool) -> TerraMindBac
         options.modality_dropout,
         options.drop_path,
     )
-    encoder = ready(make, load_terramind, options, card_of(options.name), meta=meta)
+    encoder = ready(make, load_terramind, options, CARDS[options.name], meta=meta)
     return TerraMindBackbone(encoder, inputs, options)

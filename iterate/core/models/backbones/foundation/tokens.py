@@ -21,10 +21,7 @@ from iterate.core.models.backbones.options import WHERE, MatchedOptions
 from iterate.core.models.backbones.weights import read_weights
 from iterate.core.models.encoders.configurations import Configuration
 from iterate.core.models.inputs import Inputs
-from iterate.core.models.shapes import Maps, Pooled
-
-LEVELS = 4
-"""Evenly spaced depths at which maps are taken where nothing else is said."""
+from iterate.core.models.shapes import Maps, Pooled, evenly_spaced
 
 _BLOCK = re.compile(r"(?:^|\.)(?:blocks|encoder|transformer\.layers)\.(\d+)\.")
 
@@ -118,8 +115,7 @@ def taps_within(
         return options.taps
     if usual and usual[-1] == depth - 1:
         return usual
-    count = min(LEVELS, depth)
-    return tuple(depth * (index + 1) // count - 1 for index in range(count))
+    return evenly_spaced(depth)
 
 
 def configured(options: EncoderOptions, kind: type[C]) -> C:
@@ -143,6 +139,19 @@ def kept_depth(options: EncoderOptions, depth: int) -> int:
         what = f"{options.name} has {depth} blocks, but got {options.depth}."
         raise RequestError(Problem("model.backbone.depth", what))
     return options.depth or depth
+
+
+def metres_of(asked: float | None, inputs: Inputs, title: str) -> float:
+    """The ground size of a pixel, for a model that takes it.
+
+    Raises:
+        RequestError: Neither the recipe nor the dataset tells it.
+    """
+    metres = asked or inputs.metres
+    if metres is None:
+        what = f"{title} needs the ground size of a pixel, which the dataset does not tell."
+        raise RequestError(Problem("model.backbone.metres", what, "Set it, in metres."))
+    return metres
 
 
 def ready(

@@ -32,27 +32,7 @@ def published() -> Iterator[Published]:
         licence="CC-BY-NC-4.0",
         notes=("takes the ground size of a pixel",),
     )
-    for name, network, filename, revision in (
-        (
-            *("croma_base", networks.CROMA_BASE, "CROMA_base-0238d814.pt"),
-            "387883f08af79d777167519c57cd826eda89a16f",
-        ),
-        (
-            *("croma_large", networks.CROMA_LARGE, "CROMA_large-921e69ad.pt"),
-            "92cb1a0f4e34c6c01558baf070197c01255382f6",
-        ),
-    ):
-        yield Published(
-            name=name,
-            title=f"CROMA {name.rpartition('_')[2]}",
-            architecture=network,
-            modalities=(sensors.croma_optical(), sensors.croma_radar()),
-            file=HubFile("torchgeo/croma", filename, revision),
-            reference="arXiv 2311.00566",
-            licence=_CC_BY,
-            widens=False,
-            notes=("parameters are counted with both sensors", _AS_THE_DATASET),
-        )
+    yield from _croma()
     yield Published(
         name="panopticon_base",
         title="Panopticon ViT-B/14",
@@ -99,3 +79,27 @@ def published() -> Iterator[Published]:
         licence="MIT",
         notes=("its vector takes images of 320 × 320 pixels, its maps any",),
     )
+
+
+def _croma() -> Iterator[Published]:
+    for name, network, filename, revision in (
+        (
+            *("croma_base", networks.CROMA_BASE, "CROMA_base-0238d814.pt"),
+            "387883f08af79d777167519c57cd826eda89a16f",
+        ),
+        (
+            *("croma_large", networks.CROMA_LARGE, "CROMA_large-921e69ad.pt"),
+            "92cb1a0f4e34c6c01558baf070197c01255382f6",
+        ),
+    ):
+        yield Published(
+            name=name,
+            title=f"CROMA {name.rpartition('_')[2]}",
+            architecture=network,
+            modalities=(sensors.croma_optical(), sensors.croma_radar()),
+            file=HubFile("torchgeo/croma", filename, revision),
+            reference="arXiv 2311.00566",
+            licence=_CC_BY,
+            widens=False,
+            notes=("parameters are counted with both sensors", _AS_THE_DATASET),
+        )

@@ -9,9 +9,8 @@ import torch
 import torchgeo.models
 from torch import Tensor, nn
 
-from iterate.core.errors import Problem, RequestError
 from iterate.core.models.backbones.base import Context
-from iterate.core.models.backbones.foundation.tokens import kept_depth, ready
+from iterate.core.models.backbones.foundation.tokens import kept_depth, metres_of, ready
 from iterate.core.models.backbones.torchgeo_models.cards import PUBLISHED
 from iterate.core.models.backbones.torchgeo_models.loading import load
 from iterate.core.models.backbones.torchgeo_models.options import ScaleMaeOptions, VitOptions
@@ -94,10 +93,7 @@ def build_scalemae(options: ScaleMaeOptions, inputs: Inputs, meta: bool) -> VitB
         RequestError: Weights or options do not fit the model, or the ground size of a pixel is
             unknown.
     """
-    metres = options.metres or inputs.metres
-    if metres is None:
-        what = "Scale-MAE needs the ground size of a pixel, which the dataset does not tell."
-        raise RequestError(Problem("model.backbone.metres", what, "Set it, in metres."))
+    metres = metres_of(options.metres, inputs, "Scale-MAE")
     published = PUBLISHED[options.name]
     norm: Any = partial(nn.LayerNorm, eps=1e-6)
     network = published.architecture
