@@ -20,7 +20,7 @@ from iterate.search.jobs import Job, Train
 from iterate.search.ledger import Ledger
 from iterate.search.pool import run_pool
 from iterate.search.recorded import Recorded
-from iterate.search.settings import RaySettings, ResourceSettings
+from iterate.search.settings import RaySettings, ResourceSettings, samplers, schedulers
 from iterate.search.study import Study
 
 
@@ -192,3 +192,63 @@ def test_a_job_that_kills_every_worker_fails_and_the_study_goes_on(play: Play) -
     (ledger,) = play(make_study(trials=3), train=Recorded(always_dies))
     assert states(ledger) == [TrialState.COMPLETE, TrialState.FAIL, TrialState.COMPLETE]
     assert "process died 3 times" in ledger.history("trial")[1].user_attrs["failure"]
+
+
+PLUG_IN = """
+from optuna.pruners import PercentilePruner
+from optuna.samplers import PartialFixedSampler, RandomSampler
+
+from iterate.core.registry import Entry
+from iterate.core.section import Component
+
+
+class Fixed(Component):
+    name: str = "fixed"
+    lr: float = 0.5
+
+
+class Half(Component):
+    name: str = "half"
+
+
+def sampler(settings, seeds):
+    return PartialFixedSampler({"optimiser.lr": settings.lr}, RandomSampler(seeds.trial))
+
+
+def scheduler(settings, epochs):
+    return PercentilePruner(50.0, n_startup_trials=1, n_warmup_steps=epochs - 2)
+
+
+def add_sampler(registry):
+    registry.register(Entry("fixed", Fixed, "plug_in:sampler"))
+
+
+def add_scheduler(registry):
+    registry.register(Entry("half", Half, "plug_in:scheduler"))
+"""
+
+
+def test_samplers_and_schedulers_of_other_packages_search(
+    play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plug_in.py").write_text(PLUG_IN)
+    package = tmp_path / "plug_in-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: plug-in\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text(
+        "[iterate.samplers]\nfixed = plug_in:add_sampler\n"
+        "[iterate.trial_schedulers]\nhalf = plug_in:add_scheduler\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for registry in (samplers, schedulers):  # as in a process that has not looked for any yet
+        monkeypatch.setattr(registry, "_discovered", False)
+        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+    sampler = {"name": "fixed", "lr": 0.25}
+    study = make_study(trials=4, sampler=sampler, scheduler="half", concurrent=1)
+    (ledger,) = play(study, train=Recorded(worse_each_time))
+    assert [t.params["optimiser.lr"] for t in ledger.history("trial")] == [0.25] * 4
+    assert states(ledger) == [TrialState.COMPLETE] + [TrialState.PRUNED] * 3
+
+
+def worse_each_time(job: Job) -> Sequence[float]:
+    return [1.0 / (1 + job.number)] * 9

@@ -9,7 +9,6 @@ take one seed for the study, and another for the draws that are outside their mo
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +16,17 @@ import optuna
 from optuna.samplers import BaseSampler
 
 from iterate.core.identity import seed_for
+from iterate.search.settings import samplers
 
 
 @dataclass(frozen=True)
-class _Seeds:
-    """The seed of a sampler's own state, and that of this trial's independent draws."""
+class Seeds:
+    """What a sampler is seeded with, fixed by names.
+
+    Attributes:
+        study: Of the sampler's own state.
+        trial: Of this trial's independent draws.
+    """
 
     study: int
     trial: int
@@ -36,14 +41,16 @@ def make_sampler(settings: Any, study: str, seed: int, trial: int) -> BaseSample
         seed: ``search.seed``.
         trial: Number of the trial to draw.
     """
-    seeds = _Seeds(seed_for(study, seed, "sampler"), seed_for(study, seed, "sampler", trial))
+    seeds = Seeds(seed_for(study, seed, "sampler"), seed_for(study, seed, "sampler", trial))
     with warnings.catch_warnings():
         # Groups, QMC and GP carry Optuna's "experimental" mark.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return _MAKERS[settings.name](settings, seeds)
+        sampler: BaseSampler = samplers.get(settings.name).load()(settings, seeds)
+        return sampler
 
 
-def _tpe(settings: Any, seeds: _Seeds) -> BaseSampler:
+def tpe(settings: Any, seeds: Seeds) -> BaseSampler:
+    """See `iterate.search.settings.TPE`."""
     # Grouped, because conditional spaces have no common set of parameters.
     return optuna.samplers.TPESampler(
         seed=seeds.trial,
@@ -54,42 +61,35 @@ def _tpe(settings: Any, seeds: _Seeds) -> BaseSampler:
     )
 
 
-def _random(settings: Any, seeds: _Seeds) -> BaseSampler:  # noqa: ARG001 - one signature for all
+def random(settings: Any, seeds: Seeds) -> BaseSampler:  # noqa: ARG001 - one signature for all
+    """See `iterate.search.settings.Random`; also what a grid draws beside its queued points."""
     return optuna.samplers.RandomSampler(seed=seeds.trial)
 
 
-def _qmc(settings: Any, seeds: _Seeds) -> BaseSampler:
+def qmc(settings: Any, seeds: Seeds) -> BaseSampler:
+    """See `iterate.search.settings.QMC`."""
     return optuna.samplers.QMCSampler(
         seed=seeds.study,
         scramble=True,
-        independent_sampler=_random(settings, seeds),
+        independent_sampler=random(settings, seeds),
         warn_independent_sampling=False,
     )
 
 
-def _cmaes(settings: Any, seeds: _Seeds) -> BaseSampler:
+def cmaes(settings: Any, seeds: Seeds) -> BaseSampler:
+    """See `iterate.search.settings.CMAES`."""
     return optuna.samplers.CmaEsSampler(
         seed=seeds.study,
-        independent_sampler=_random(settings, seeds),
+        independent_sampler=random(settings, seeds),
         warn_independent_sampling=False,
     )
 
 
-def _gp(settings: Any, seeds: _Seeds) -> BaseSampler:
+def gp(settings: Any, seeds: Seeds) -> BaseSampler:
+    """See `iterate.search.settings.GP`."""
     return optuna.samplers.GPSampler(seed=seeds.trial, n_startup_trials=settings.startup_trials)
 
 
-def _nsgaii(settings: Any, seeds: _Seeds) -> BaseSampler:
+def nsgaii(settings: Any, seeds: Seeds) -> BaseSampler:
+    """See `iterate.search.settings.NSGAII`."""
     return optuna.samplers.NSGAIISampler(seed=seeds.trial, population_size=settings.population)
-
-
-_MAKERS: dict[str, Callable[[Any, _Seeds], BaseSampler]] = {
-    "tpe": _tpe,
-    "random": _random,
-    # A grid's points are queued by the ledger; whatever is drawn beside them is never used.
-    "grid": _random,
-    "qmc": _qmc,
-    "cmaes": _cmaes,
-    "gp": _gp,
-    "nsgaii": _nsgaii,
-}

@@ -6,11 +6,12 @@ exactly as one that was never stopped, each study apart and in its own direction
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from optuna import pruners
 from optuna.pruners import BasePruner
+
+from iterate.search.settings import schedulers
 
 
 def make_scheduler(settings: Any, epochs: int) -> BasePruner:
@@ -20,21 +21,23 @@ def make_scheduler(settings: Any, epochs: int) -> BasePruner:
         settings: ``search.scheduler`` of the study: its name and options.
         epochs: The most epochs a trial may train.
     """
-    return _MAKERS[settings.name](settings, epochs)
+    scheduler: BasePruner = schedulers.get(settings.name).load()(settings, epochs)
+    return scheduler
 
 
-def _none(settings: Any, epochs: int) -> BasePruner:  # noqa: ARG001 - one signature for all
+def none(settings: Any, epochs: int) -> BasePruner:  # noqa: ARG001 - one signature for all
+    """Every trial trains to its end."""
     return pruners.NopPruner()
 
 
-def _asha(settings: Any, epochs: int) -> BasePruner:  # noqa: ARG001
+def asha(settings: Any, epochs: int) -> BasePruner:  # noqa: ARG001
     """Asynchronous successive halving (Li et al. 2020, arXiv:1810.05934)."""
     return pruners.SuccessiveHalvingPruner(
         min_resource=settings.min_epochs, reduction_factor=settings.reduction_factor
     )
 
 
-def _hyperband(settings: Any, epochs: int) -> BasePruner:
+def hyperband(settings: Any, epochs: int) -> BasePruner:
     """Hyperband (Li et al. 2018, arXiv:1603.06560) with asynchronous brackets."""
     return pruners.HyperbandPruner(
         min_resource=settings.min_epochs,
@@ -43,16 +46,8 @@ def _hyperband(settings: Any, epochs: int) -> BasePruner:
     )
 
 
-def _median(settings: Any, epochs: int) -> BasePruner:  # noqa: ARG001
+def median(settings: Any, epochs: int) -> BasePruner:  # noqa: ARG001
     """The median stopping rule (Golovin et al. 2017, Google Vizier)."""
     return pruners.MedianPruner(
         n_startup_trials=settings.startup_trials, n_warmup_steps=settings.warmup_epochs
     )
-
-
-_MAKERS: dict[str, Callable[[Any, int], BasePruner]] = {
-    "none": _none,
-    "asha": _asha,
-    "hyperband": _hyperband,
-    "median": _median,
-}

@@ -117,12 +117,21 @@ class Median(Component):
     warmup_epochs: Counted = 1
 
 
+# A target makes Optuna's own: (options, `iterate.search.samplers.Seeds`) → a sampler.
 samplers = Registry("sampler", "iterate.samplers")
-for _sampler in (TPE, Random, Grid, QMC, CMAES, GP, NSGAII):
-    samplers.register(Entry(_sampler.model_fields["name"].default, _sampler, _sampler))
+for _sampler, _maker in (
+    *((TPE, "tpe"), (Random, "random"), (QMC, "qmc"), (CMAES, "cmaes")),
+    *((GP, "gp"), (NSGAII, "nsgaii")),
+    (Grid, "random"),  # the ledger queues its points
+):
+    _name = _sampler.model_fields["name"].default
+    samplers.register(Entry(_name, _sampler, f"iterate.search.samplers:{_maker}"))
+
+# And: (options, the most epochs that a trial may train) → a pruner.
 schedulers = Registry("trial scheduler", "iterate.trial_schedulers")
 for _scheduler in (NoScheduler, ASHA, Hyperband, Median):
-    schedulers.register(Entry(_scheduler.model_fields["name"].default, _scheduler, _scheduler))
+    _name = _scheduler.model_fields["name"].default
+    schedulers.register(Entry(_name, _scheduler, f"iterate.search.schedulers:{_name}"))
 
 
 class SearchSettings(Section):
