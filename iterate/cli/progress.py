@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console, Group
@@ -23,6 +25,7 @@ _MARKS = {
 # A plain log says at least this often that the run is alive, and never more often per job.
 _SECONDS_BETWEEN_LINES = 15.0
 _ROWS = 20
+_REDRAWS_A_SECOND = 2
 
 
 class Progress:
@@ -36,6 +39,8 @@ class Progress:
         self._console = console or stderr()
         self._ledgers: Sequence[Ledger] = ()
         self._live: Live | None = None
+        self._changed: deque[Ledger] = deque()  # since the table was drawn last
+        self._rows: dict[str, _Row] = {}
         self._began = time.monotonic()
         self._ended_before = 0
         self._said: dict[str, float] = {}
@@ -43,10 +48,15 @@ class Progress:
     def begin(self, ledgers: Sequence[Ledger]) -> None:
         """Begin to show."""
         self._ledgers = ledgers
+        self._rows = {}
         self._began = time.monotonic()
         self._ended_before = sum(_ended(ledger) for ledger in ledgers)
         if self._console.is_terminal:
-            self._live = Live(self._table(), console=self._console, refresh_per_second=4)
+            self._live = Live(
+                get_renderable=self._table,
+                console=self._console,
+                refresh_per_second=_REDRAWS_A_SECOND,
+            )
             self._live.start()
             return
         for ledger in ledgers:
@@ -54,10 +64,10 @@ class Progress:
 
     def changed(self, ledger: Ledger, job: Job) -> None:
         """Show what changed."""
+        self._changed.append(ledger)
         if self._live is not None:
-            self._live.update(self._table())
-            return
-        trial = ledger.history(job.kind)[job.number]
+            return  # drawn by a timer: a report must cost no drawing
+        trial = ledger.trial_of(job)
         ended = trial.state.is_finished()
         now = time.monotonic()
         if ended or now - self._said.get(job.key, now) >= _SECONDS_BETWEEN_LINES:
@@ -72,8 +82,8 @@ class Progress:
     def end(self) -> None:
         """Stop showing; the last state stays on the screen."""
         if self._live is not None:
-            self._live.update(self._table())
-            self._live.stop()
+            self._rows = {}
+            self._live.stop()  # draws once more
             self._live = None
 
     # A plain log
@@ -90,23 +100,48 @@ class Progress:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in ("study", "trials", "best so far", "now"):
             table.add_column(column, no_wrap=column != "now")
-        shown = sorted(self._ledgers, key=lambda ledger: (ledger.finished, ledger.study.name))
-        for ledger in shown[:_ROWS]:
-            table.add_row(ledger.study.name, _counts(ledger), _best(ledger), _now(ledger))
+        rows = self._newest_rows()
+        shown = sorted(rows, key=lambda row: (row.finished, row.cells[0]))
+        for row in shown[:_ROWS]:
+            table.add_row(*row.cells)
         hidden = len(shown) - _ROWS
         more = [Text(f"… and {hidden} more studies", style="dim")] if hidden > 0 else []
         return Group(table, *more, Text(self._left(), style="dim"))
 
+    def _newest_rows(self) -> Sequence[_Row]:
+        """The row of every study; only those are made anew that have changed."""
+        stale = {ledger.study.name: ledger for ledger in self._ledgers} if not self._rows else {}
+        while self._changed:
+            ledger = self._changed.popleft()
+            stale[ledger.study.name] = ledger
+        self._rows |= {name: _Row.of(ledger) for name, ledger in stale.items()}
+        return list(self._rows.values())
+
     def _left(self) -> str:
         """Done, asked for, and the time left at the pace so far."""
-        asked = sum(_asked(ledger) for ledger in self._ledgers)
-        ended = sum(_ended(ledger) for ledger in self._ledgers)
+        rows = self._newest_rows()
+        asked, ended = sum(row.asked for row in rows), sum(row.ended for row in rows)
         fresh = ended - self._ended_before
         said = f"[{ended}/{asked}]" if asked >= ended else f"[{ended}]"
         if fresh == 0 or asked <= ended:
             return said
         seconds = (time.monotonic() - self._began) / fresh * (asked - ended)
         return f"{said} about {duration(seconds)} left"
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A study as the table shows it."""
+
+    cells: tuple[str, str, str, str]
+    asked: int
+    ended: int
+    finished: bool
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> _Row:
+        cells = (ledger.study.name, _counts(ledger), _best(ledger), _now(ledger))
+        return cls(cells, _asked(ledger), _ended(ledger), ledger.finished)
 
 
 def duration(seconds: float) -> str:
@@ -168,6 +203,6 @@ def _value(ledger: Ledger, trial: FrozenTrial) -> str:
 def _now(ledger: Ledger) -> str:
     runs = [
         f"{run.job.kind} {run.job.number}: epoch {run.last_epoch}"
-        for run in ledger.running.values()
+        for run in list(ledger.running.values())  # the driver changes it meanwhile
     ]
     return ", ".join(runs) or ("finished" if ledger.finished else "waits")

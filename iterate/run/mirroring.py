@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,21 @@ from iterate.tracking.settings import TrackingSettings
 _PATIENCE_SECONDS = 60.0
 
 
+@dataclass
+class Curve:
+    """A run's epochs as they were sent last, so that each is made ready for MLflow once."""
+
+    epochs: list[EpochRecord] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def grow(self, trial: FrozenTrial) -> None:
+        """Add the epochs that are new."""
+        after = self.epochs[-1].epoch if self.epochs else 0
+        for number, epoch in epochs_of(trial, after).items():
+            self.epochs.append(EpochRecord(number, epoch["metrics"], epoch["time_ms"]))
+            self.seconds += epoch["seconds"]
+
+
 class Tracker:
     """Passes every change of the ledgers on to MLflow. Calls return at once.
 
@@ -35,6 +51,7 @@ class Tracker:
         self._folder = folder
         self._experiment = ""
         self._mirror: Mirror | None = None
+        self._curves: dict[str, Curve] = {}  # of running jobs
 
     def begin(self, name: str, ledgers: Sequence[Ledger]) -> None:
         """Send the studies and all that their storage holds; what MLflow has changes nothing.
@@ -51,15 +68,17 @@ class Tracker:
         for ledger in ledgers:
             self._mirror.study(study_record(ledger, self._experiment, ended=False))
             for kind in KINDS:
-                for trial in ledger.history(kind):
-                    if trial.state != TrialState.WAITING:
-                        self._mirror.run(run_record(ledger, kind, trial))
+                for trial in ledger.begun(kind):
+                    self._mirror.run(run_record(ledger, kind, trial))
 
     def changed(self, ledger: Ledger, job: Job) -> None:
         """Send the newest state of the job's run."""
         if self._mirror is not None:
-            trial = ledger.history(job.kind)[job.number]
-            self._mirror.run(run_record(ledger, job.kind, trial))
+            trial = ledger.trial_of(job)
+            curve = self._curves.setdefault(job.key, Curve())
+            self._mirror.run(run_record(ledger, job.kind, trial, curve))
+            if trial.state.is_finished():
+                del self._curves[job.key]
 
     def end(self, ledgers: Sequence[Ledger], artifacts: Mapping[str, Sequence[Path]]) -> None:
         """Send the finished studies with their files, by study name."""
@@ -105,13 +124,23 @@ def study_record(
     )
 
 
-def run_record(ledger: Ledger, kind: Kind, trial: FrozenTrial) -> RunRecord:
-    """A trial or a repeat as MLflow shows it: its active parameters, seed, curves and end."""
+def run_record(
+    ledger: Ledger, kind: Kind, trial: FrozenTrial, curve: Curve | None = None
+) -> RunRecord:
+    """A trial or a repeat as MLflow shows it: its active parameters, seed, curves and end.
+
+    Args:
+        ledger: Its study's.
+        kind: Which of the two it is.
+        trial: As it stands.
+        curve: Of its epochs, as they were sent last; it grows by those that are new.
+    """
     point = ledger.point(trial if kind == "trial" else _repeated(ledger, trial))
-    epochs = epochs_of(trial)
+    curve = curve or Curve()
+    curve.grow(trial)
     metrics = dict(trial.user_attrs.get("test", {}))
-    if epochs:
-        metrics["train_seconds"] = sum(epoch["seconds"] for epoch in epochs.values())
+    if curve.epochs:
+        metrics["train_seconds"] = curve.seconds
     if trial.state == TrialState.COMPLETE and trial.value is not None:
         metrics[f"best/{ledger.study.objective.key}"] = trial.value
     if trial.duration is not None:
@@ -123,10 +152,7 @@ def run_record(ledger: Ledger, kind: Kind, trial: FrozenTrial) -> RunRecord:
         params={key: _text(value) for key, value in point.items()},
         seed=trial.user_attrs.get("seed", -1),
         state=STATES[trial.state],
-        epochs=tuple(
-            EpochRecord(number, epoch["metrics"], epoch["time_ms"])
-            for number, epoch in epochs.items()
-        ),
+        epochs=tuple(curve.epochs),
         metrics=metrics,
         tags={},
         start_ms=_ms(trial.datetime_start or datetime.now()),

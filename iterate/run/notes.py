@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import optuna
-from optuna.storages import BaseStorage
 
 from iterate.search.results import epochs_of
 from iterate.search.study import Study
+from iterate.search.truth import Truth
 
 _PREFIX = "note:"
 
@@ -21,7 +21,7 @@ class Notes:
         name: The run's.
     """
 
-    def __init__(self, storage: BaseStorage, name: str) -> None:
+    def __init__(self, storage: Truth, name: str) -> None:
         self._storage = storage
         self._study = optuna.create_study(
             study_name=f"{name} notes", storage=storage, load_if_exists=True
@@ -70,7 +70,7 @@ class Trained:
     seconds: float = 0.0
 
 
-def trained(storage: BaseStorage, study: str) -> Trained:
+def trained(storage: Truth, study: str) -> Trained:
     """What a study has done so far, whatever it asks; nothing where there is none of that name."""
     names = {one.study_name: one._study_id for one in storage.get_all_studies()}
     found = [

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from iterate.core.errors import Problem, RequestError
 from iterate.core.files import Locked, lock
 from iterate.run.folders import claim_folder
+from iterate.run.lease import owned
 from iterate.run.mirroring import Tracker
 from iterate.run.outcome import write_results
 from iterate.run.storage import opened_storage
@@ -108,9 +109,10 @@ def run_studies(
         conclude: Called with all ledgers once every study is finished, their storage still open.
 
     Raises:
-        RequestError: The folder cannot be written or is in use, a study asks another question
-            than its finished trials answer, or the resources are not there.
-        WorkError: Ray ended before the studies did.
+        RequestError: The folder cannot be written or is in use, another process is at work on a
+            study in the same database, a study asks another question than its finished trials
+            answer, or the resources are not there.
+        WorkError: Ray ended before the studies did, or the database was out of reach for too long.
         KeyboardInterrupt: The user stopped it; nothing that was reported is lost.
     """
     display = display or Silent()
@@ -119,6 +121,7 @@ def run_studies(
     with (
         own_folder(settings.folder),
         opened_storage(settings.storage, settings.folder) as storage,
+        owned(storage, [study.name for study in studies], settings.folder),
     ):
         ledgers = [
             Ledger(study, storage, study_folder(settings, study), settings.began)

@@ -9,68 +9,124 @@ from typing import Any
 
 import optuna
 import sqlalchemy
-from optuna.storages import BaseStorage, RDBStorage
-from sqlalchemy.engine import make_url
+from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage
+from sqlalchemy.engine import URL, make_url
 
 from iterate.core.errors import Problem, RequestError
+from iterate.search.journal import Journal, reason
+from iterate.search.truth import Truth
+
+_FORM = "It has the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:///FILE."
+# The driver that the extra `postgres` installs.
+_DRIVERS = {"postgresql": "postgresql+psycopg"}
+# A server that vanishes without a word is noticed in half a minute instead of a quarter of an hour.
+_NOTICE = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "4",
+    "tcp_user_timeout": "30000",
+}
 
 
-def open_storage(url: str | None, folder: Path) -> BaseStorage:
+def open_storage(url: str | None, folder: Path) -> Truth:
     """Open the storage at a database URL, or ``studies.db`` in the run's folder.
 
     Raises:
-        RequestError: The database cannot be reached or opened.
+        RequestError: The URL is wrong, or the database cannot be reached or opened.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    place = str(folder / "studies.db")
+    parsed = _parsed(url, folder)
+    place = str(parsed.database) if _is_file(parsed) else _shown(parsed)
     try:
-        if url is None:
-            return _sqlite(folder / "studies.db")
-        parsed = make_url(url)
-        place = parsed.render_as_string(hide_password=True)
-        if parsed.drivername == "postgresql":
-            # The driver that the extra `postgres` installs.
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        return optuna.storages.get_storage(parsed.render_as_string(hide_password=False))
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
-        what = f"cannot open {place} ({_reason(error)})."
-        raise RequestError(Problem("search.storage", what)) from error
+        tables = _tables(parsed)
+    except Exception as error:
+        if not isinstance(error, _REFUSALS):
+            raise
+        said = reason(error)
+        if parsed.password:
+            said = said.replace(str(parsed.password), "***")
+        raise RequestError(Problem("search.storage", f"cannot open {place} ({said}).")) from error
+    return Truth(Journal(tables, f"the storage {place}"))
+
+
+_REFUSALS = (
+    sqlalchemy.exc.SQLAlchemyError,
+    StorageInternalError,
+    ImportError,
+    *(RuntimeError, ValueError),  # Optuna's and drivers' own
+)
 
 
 @contextmanager
-def opened_storage(url: str | None, folder: Path) -> Iterator[BaseStorage]:
-    """As `open_storage`, and close its connections in the end."""
+def opened_storage(url: str | None, folder: Path) -> Iterator[Truth]:
+    """As `open_storage`; in the end everything is written, and its connections are closed.
+
+    Raises:
+        WorkError: The database was out of reach for too long at the end.
+    """
     storage = open_storage(url, folder)
     try:
         yield storage
+        storage.journal.settle()
     finally:
         close_storage(storage)
 
 
-def close_storage(storage: BaseStorage) -> None:
+def close_storage(storage: Truth) -> None:
     """Close the connections of a storage that `open_storage` opened."""
-    database: Any = getattr(storage, "_backend", storage)  # Optuna wraps a database in a cache
-    database.remove_session()
-    database.engine.dispose()
+    storage.journal.leave()
+    tables = storage.journal.tables
+    tables.remove_session()
+    tables.engine.dispose()
 
 
-def _reason(error: Exception) -> str:
-    """The database's own words, without SQLAlchemy's frame around them."""
-    original = getattr(error, "orig", None) or error.__cause__ or error
-    return str(original).strip().splitlines()[0]
+def _parsed(url: str | None, folder: Path) -> URL:
+    """A URL as given. Its text is not repeated in messages: there may be a password in it."""
+    if url is None:
+        return URL.create("sqlite", database=str(folder / "studies.db"))
+    try:
+        parsed = make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        raise RequestError(Problem("search.storage", "is no database URL.", _FORM)) from None
+    if _is_file(parsed) and not parsed.database:
+        raise RequestError(Problem("search.storage", "names no file.", _FORM))
+    return parsed
 
 
-def _sqlite(path: Path) -> BaseStorage:
-    """A SQLite file that one driver writes: a write-ahead log, flushed by the system.
+def _is_file(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
 
-    A killed process loses nothing that was committed; only a power cut may lose the last second.
-    """
-    storage = RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
-    sqlalchemy.event.listen(storage.engine, "connect", _configure)
-    storage.engine.dispose()  # so that the connection already open is configured too
-    return optuna.storages.get_storage(storage)
+
+def _shown(url: URL) -> str:
+    """Without the password, and without the words after the question mark: one may be there too."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def _tables(url: URL) -> RDBStorage:
+    url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+    if url.drivername == "postgresql+psycopg":
+        url = url.update_query_dict({k: v for k, v in _NOTICE.items() if k not in url.query})
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if _is_file(url):
+        options["connect_args"] = {"timeout": 60}
+    # Optuna fills in fields in braces, which are part of a password here.
+    text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
+    try:
+        tables = RDBStorage(text, engine_kwargs=options)
+    except (sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.IntegrityError):
+        tables = RDBStorage(text, engine_kwargs=options)  # another process was making the tables
+    if _is_file(url):
+        sqlalchemy.event.listen(tables.engine, "connect", _configure)
+        tables.engine.dispose()  # so that the connection already open is configured too
+    return tables
 
 
 def _configure(connection: Any, record: Any) -> None:  # noqa: ARG001 - SQLAlchemy's signature
+    """A write-ahead log, flushed by the system.
+
+    A killed process loses nothing that was committed; only a power cut may lose the last second.
+    """
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from iterate.core.errors import RequestError
@@ -26,8 +25,9 @@ from iterate.search.jobs import Job, Kind, Progress
 from iterate.search.samplers import make_sampler
 from iterate.search.schedulers import make_scheduler
 from iterate.search.space import Point
-from iterate.search.space.optuna import point_from, suggest, to_params
+from iterate.search.space.optuna import known_point, point_from, suggest, to_params
 from iterate.search.study import Study, same_question
+from iterate.search.truth import Truth
 
 
 @dataclass
@@ -54,10 +54,11 @@ class Ledger:
     """
 
     def __init__(
-        self, study: Study, storage: BaseStorage, folder: Path, began: float | None = None
+        self, study: Study, storage: Truth, folder: Path, began: float | None = None
     ) -> None:
         self.study = study
         self.folder = folder
+        self._storage = storage
         self._studies: dict[Kind, optuna.Study] = {
             "trial": self._open(study.name, storage),
             "repeat": self._open(f"{study.name} repeats", storage),
@@ -66,9 +67,12 @@ class Ledger:
         self._interrupted: list[tuple[Kind, FrozenTrial]] = [
             (kind, trial)
             for kind in self._studies
-            for trial in self.history(kind)
+            for trial in self.begun(kind)
             if trial.state == TrialState.RUNNING
         ]
+        self._complete_draws()
+        # What other programs ended without all parameters can be shown, and not trained again.
+        self._halves = {t.number for t in self.history("trial") if not self._whole(t)}
         self._began = time.monotonic() if began is None else began
         self._before = [0.0, 0.0]
         for wall, worker in self._sessions():
@@ -76,7 +80,7 @@ class Ledger:
         self._session = f"session:{len(self._sessions())}"
         self._worker_seconds = 0.0
 
-    def _open(self, name: str, storage: BaseStorage) -> optuna.Study:
+    def _open(self, name: str, storage: Truth) -> optuna.Study:
         study, settings = self.study, self.study.settings
         maximise = study.objective.mode == "max"
         opened = optuna.create_study(
@@ -93,11 +97,42 @@ class Ledger:
             same_question(study.name, study.question(), before)
         return opened
 
+    def _complete_draws(self) -> None:
+        """Draw what trials lack that another program, or an older version, left half drawn."""
+        for kind, trial in self._interrupted:
+            if kind == "trial":
+                with self._storage.together():
+                    self._draw(optuna.Trial(self._studies[kind], trial._trial_id))
+
+    def _whole(self, trial: FrozenTrial) -> bool:
+        try:
+            point_from(self.study.space, trial.params)
+        except ValueError:
+            return False
+        return True
+
     # What there is
 
     def history(self, kind: Kind) -> list[FrozenTrial]:
         """Every trial, or every repeat, in the order of their numbers; not to be changed."""
         return self._studies[kind].get_trials(deepcopy=False)
+
+    def begun(self, kind: Kind) -> list[FrozenTrial]:
+        """As `history`, without what is only queued, and repeats that do not say of what."""
+        begun = [trial for trial in self.history(kind) if trial.state != TrialState.WAITING]
+        if kind == "trial":
+            return begun
+        trials = len(self.history("trial"))
+        return [
+            t for t in begun if "index" in t.user_attrs and t.user_attrs.get("of", trials) < trials
+        ]
+
+    def trial_of(self, job: Job) -> FrozenTrial:
+        """The trial or repeat that a job trains, as it stands; not to be changed."""
+        study = self._studies[job.kind]
+        return self._storage.get_trial(
+            self._storage.get_trial_id_from_study_id_trial_number(study._study_id, job.number)
+        )
 
     @property
     def optuna_study(self) -> optuna.Study:
@@ -106,18 +141,21 @@ class Ledger:
 
     def best(self) -> FrozenTrial | None:
         """The best finished trial, the earlier of equals; None while there is none."""
-        complete = [t for t in self.history("trial") if t.state == TrialState.COMPLETE]
+        complete = [
+            t
+            for t in self.history("trial")
+            if t.state == TrialState.COMPLETE and t.number not in self._halves
+        ]
         sign = -1.0 if self.study.objective.mode == "max" else 1.0
         return min(complete, key=lambda t: (sign * float(t.value or 0.0), t.number), default=None)
 
     def repeats_of(self, best: FrozenTrial) -> list[FrozenTrial]:
         """The repeats of one trial's point; a better best found later has repeats of its own."""
-        begun = [t for t in self.history("repeat") if t.state != TrialState.WAITING]
-        return [t for t in begun if t.user_attrs["of"] == best.number]
+        return [t for t in self.begun("repeat") if t.user_attrs["of"] == best.number]
 
     def point(self, trial: FrozenTrial) -> Point:
         """The active parameters of a trial, by their override keys."""
-        return point_from(self.study.space, trial.params)
+        return known_point(self.study.space, trial.params)
 
     def job_folder(self, kind: Kind, trial: FrozenTrial) -> Path:
         """Where a trial or repeat keeps its recipe and checkpoints."""
@@ -170,10 +208,12 @@ class Ledger:
         """
         limit = self.study.resources.concurrent
         while limit is None or len(self._running) < limit:
-            started = self._next_trial()
-            if started is None:
-                return None
-            job = self._start(*started)
+            # A trial stands in the storage with all its parameters or not at all.
+            with self._storage.together():
+                started = self._next_trial()
+                if started is None:
+                    return None
+                job = self._start(*started)
             if job is not None:
                 return job
         return None
@@ -211,21 +251,21 @@ class Ledger:
         return max(0, self.study.settings.repeats - len(self.repeats_of(best)))
 
     def _ask_repeat(self) -> optuna.Trial:
-        """Begin a repeat; queued first, so that it never stands without saying what it repeats."""
-        repeats, best = self._studies["repeat"], self.best()
+        """Begin a repeat, or one that an older version has queued."""
+        best = self.best()
         if best is None:
             raise RuntimeError("a repeat was asked for before any trial finished")
-        if not any(t.state == TrialState.WAITING for t in self.history("repeat")):
-            of = {"of": best.number, "index": len(self.repeats_of(best))}
-            repeats.enqueue_trial({}, user_attrs=of)
-        return repeats.ask()
+        index = len(self.repeats_of(best))
+        repeat = self._studies["repeat"].ask()
+        if not {"of", "index"} <= repeat.user_attrs.keys():
+            repeat.set_user_attr("of", best.number)
+            repeat.set_user_attr("index", index)
+        return repeat
 
     def _start(self, kind: Kind, trial: optuna.Trial) -> Job | None:
         """Make a job of an Optuna trial; None if its point has no legal recipe: it failed."""
         if kind == "trial":
-            self._use_sampler(trial.number)
-            point = suggest(self.study.space, trial)
-            index = trial.number
+            point, index = self._draw(trial), trial.number
         else:
             point = self.point(self.history("trial")[trial.user_attrs["of"]])
             index = trial.user_attrs["index"]
@@ -236,7 +276,7 @@ class Ledger:
         except RequestError as error:
             self._end(kind, trial, TrialState.FAIL, failure=str(error))
             return None
-        frozen = self.history(kind)[trial.number]
+        frozen = self._storage.get_trial(trial._trial_id)
         folder = self.job_folder(kind, frozen)
         job = Job(
             self.study.name, kind, trial.number, recipe, folder, Path.cwd(), decorated_modules()
@@ -244,6 +284,11 @@ class Ledger:
         last_epoch = max(frozen.intermediate_values, default=0)
         self._running[job.key] = Run(job, trial, last_epoch)
         return job
+
+    def _draw(self, trial: optuna.Trial) -> Point:
+        """A trial's point; what of it was drawn before stays."""
+        self._use_sampler(trial.number)
+        return suggest(self.study.space, trial)
 
     def _seed(self, kind: Kind, index: int) -> int:
         """Fixed by the study's name and the job's place, unless the settings say it."""
@@ -260,7 +305,10 @@ class Ledger:
         Returns:
             Whether the job must stop now, judged by the scheduler too poor to go on.
         """
-        run = self._running[key]
+        with self._storage.together():
+            return self._record(self._running[key], progress)
+
+    def _record(self, run: Run, progress: Progress) -> bool:
         run.held_seconds = max(run.held_seconds, progress.held_seconds)
         for report in progress.reports:
             if report.epoch > run.last_epoch and self._record_epoch(run, report):
@@ -293,7 +341,8 @@ class Ledger:
         self._worker_seconds += run.held_seconds
         value = None
         if state == TrialState.COMPLETE:
-            value = float(run.trial.user_attrs[f"epoch:{run.last_epoch}"]["best"])
+            noted = self.trial_of(run.job).user_attrs[f"epoch:{run.last_epoch}"]
+            value = float(noted["best"])
         self._end(run.job.kind, run.trial, state, value, failure)
 
     def _end(
@@ -313,7 +362,7 @@ class Ledger:
 
     def _sessions(self) -> list[list[float]]:
         """Wall and worker seconds of each session so far."""
-        attrs: dict[str, Any] = self._studies["trial"].user_attrs
+        attrs = self._notes()
         return [value for key, value in attrs.items() if key.startswith("session:")]
 
     # Notes the mirror keeps here
@@ -324,5 +373,9 @@ class Ledger:
 
     def recall(self, key: str) -> str | None:
         """The note kept under a key."""
-        note = self._studies["trial"].user_attrs.get(f"note:{key}")
+        note = self._notes().get(f"note:{key}")
         return None if note is None else str(note)
+
+    def _notes(self) -> dict[str, Any]:
+        """What is kept with the study; not to be changed."""
+        return self._storage.get_study_user_attrs(self._studies["trial"]._study_id)

@@ -19,7 +19,7 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from iterate.core.errors import WorkError
+from iterate.core.errors import IterateError, WorkError
 from iterate.search.jobs import Job, Progress, Train
 from iterate.search.ledger import Ledger
 from iterate.search.settings import ResourceSettings
@@ -44,6 +44,7 @@ class Coordinator:
         self._ledgers = ledgers
         self._observers = observers
         self._jobs: dict[str, tuple[Ledger, Job]] = {}
+        self.failure: IterateError | None = None
         self._room = _Room()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -61,6 +62,10 @@ class Coordinator:
         One job is drawn ahead of what the cluster holds, so that a worker that finishes finds
         work at once; no more, because a later point knows more results.
         """
+        with self._noting_failure():
+            return self._next_job(trial_id)
+
+    def _next_job(self, trial_id: str) -> Job | None:
         if self._room.exceeded(ledger.study.resources for ledger, _ in self._jobs.values()):
             return None
         for ledger in sorted(self._ledgers, key=_work_left, reverse=True):
@@ -76,7 +81,8 @@ class Coordinator:
         if trial_id not in self._jobs:
             return True
         ledger, job = self._jobs[trial_id]
-        stop = ledger.record(job.key, progress)
+        with self._noting_failure():
+            stop = ledger.record(job.key, progress)
         if job.key not in ledger.running:
             del self._jobs[trial_id]
         self._tell(ledger, job)
@@ -85,6 +91,15 @@ class Coordinator:
     def died(self, trial_id: str) -> None:
         """The job's process died more often than it is replaced."""
         self.record(trial_id, Progress(failure=_DIED.format(DEATHS + 1)))
+
+    @contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        """Keep what ends the run, such as a lost database: Tune makes a traceback of it."""
+        try:
+            yield
+        except IterateError as error:
+            self.failure = error
+            raise
 
     def _tell(self, ledger: Ledger, job: Job) -> None:
         for observer in self._observers:
@@ -185,7 +200,7 @@ def run_pool(ledgers: Sequence[Ledger], train: Train, observers: Sequence[Observ
         observers: Told of every change.
 
     Raises:
-        WorkError: Ray ended before the studies did.
+        WorkError: Ray ended before the studies did, or their database is out of reach.
         KeyboardInterrupt: The user stopped it; the ledgers hold all that was reported.
     """
     coordinator = Coordinator(ledgers, observers)
@@ -207,7 +222,12 @@ def run_pool(ledgers: Sequence[Ledger], train: Train, observers: Sequence[Observ
                 failure_config=tune.FailureConfig(max_failures=DEATHS),
             ),
         )
-        tuner.fit()
+        try:
+            tuner.fit()
+        except Exception:
+            if coordinator.failure is None:
+                raise
+            raise coordinator.failure from None
     if not coordinator.finished:
         raise WorkError("Ray ended before the studies did; the same command continues them")
 

@@ -126,8 +126,12 @@ def train_seconds(ledger: Ledger) -> float:
     return float(sum(epoch["seconds"] for trial in trials for epoch in epochs_of(trial).values()))
 
 
-def epochs_of(trial: FrozenTrial) -> dict[int, dict[str, Any]]:
-    """What was noted of each epoch, by its number."""
+def epochs_of(trial: FrozenTrial, after: int = 0) -> dict[int, dict[str, Any]]:
+    """What was noted of each epoch, by its number; only of those that follow `after`, if given."""
+    if after:
+        later = range(after + 1, (trial.last_step or 0) + 1)
+        keys = {number: f"epoch:{number}" for number in later}
+        return {n: trial.user_attrs[key] for n, key in keys.items() if key in trial.user_attrs}
     noted = {
         int(key.removeprefix("epoch:")): value
         for key, value in trial.user_attrs.items()

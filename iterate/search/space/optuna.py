@@ -87,6 +87,21 @@ def point_from(space: Space, params: Mapping[str, Any]) -> Point:
     return space.walk(look_up)
 
 
+def known_point(space: Space, params: Mapping[str, Any]) -> Point:
+    """As `point_from`; of a trial that was left half drawn, the parameters that are there."""
+    try:
+        return point_from(space, params)
+    except ValueError:
+        known = {at(p.key, condition): (p.key, p.dimension) for condition, p in space.all()}
+        return {
+            key: _decoded(name, dimension, params[name])
+            if isinstance(dimension, Categorical)
+            else freeze(params[name])
+            for name, (key, dimension) in known.items()
+            if name in params
+        }
+
+
 def to_params(space: Space, point: Mapping[str, Value]) -> dict[str, Scalar]:
     """The Optuna parameters of a point, such as `study.enqueue_trial` takes.
 
@@ -131,6 +146,7 @@ __all__ = [
     "Point",
     "distribution",
     "distributions",
+    "known_point",
     "point_from",
     "suggest",
     "to_overrides",
