@@ -12,6 +12,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 
@@ -57,13 +58,27 @@ def machine_error(
     if number in _LOST:
         place = _file(error) or folder
         return MachineError(f"{place} cannot be used ({os.strerror(number).lower()})")
-    if host_is_short(error):
-        return MachineError(f"the memory of this machine ran out ({_memory()})")
-    return None
+    return memory_error(error)
+
+
+@contextmanager
+def blaming_machine(folder: Path, what: str = "files") -> Iterator[None]:
+    """Tell what is the machine's fault as such; see `machine_error`.
+
+    Raises:
+        MachineError: A disk or memory ran out.
+    """
+    try:
+        yield
+    except Exception as error:
+        fault = machine_error(error, folder, what)
+        if fault is None or fault is error:
+            raise
+        raise fault from error
 
 
 def disk_error(
-    error: BaseException, folder: Path, what: str, needs: int | None
+    error: BaseException, folder: Path, what: str, needs: int | None = None
 ) -> MachineError | None:
     """As `machine_error`, for a disk that has no room; None for all else."""
     number = _errno(error)
@@ -85,15 +100,17 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def host_is_short(error: BaseException) -> bool:
-    """Whether the host's memory ran out for want of what it has when nobody else takes it.
+def memory_error(error: BaseException) -> MachineError | None:
+    """As `machine_error`, for memory of the host that others hold; None for all else.
 
     What asks at once for more than the host has in all is itself at fault.
     """
     for cause in causes(error):
         if isinstance(cause, MemoryError) or "can't allocate memory" in str(cause):
-            return _asked(cause) <= _total_memory()
-    return False
+            if _asked(cause) > _total_memory():
+                return None
+            return MachineError(f"the memory of this machine ran out ({_memory()})")
+    return None
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -119,7 +136,7 @@ def readable(size: float) -> str:
 def _errno(error: BaseException) -> int:
     """The system's number of what went wrong at the root; 0 where it is none of the machine's."""
     found = [_own_errno(cause) for cause in causes(error)]
-    return next((number for number in found if number in _FULL | _LOST), 0)
+    return next((number for number in reversed(found) if number in _FULL | _LOST), 0)
 
 
 def _own_errno(error: BaseException) -> int:

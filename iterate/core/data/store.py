@@ -88,6 +88,10 @@ class Pack:
         """(samples, 2) latitude and longitude in degrees, NaN where unknown; None if all are."""
         return self._open(split).arrays.get("places")
 
+    def holds(self, split: Split) -> bool:
+        """Whether the split is packed already."""
+        return split in self._splits or (self.folder / f"{split}.json").exists()
+
     def names(self, split: Split) -> tuple[str, ...]:
         """The samples' identifiers, in the order of the arrays."""
         return self._open(split).names
