@@ -306,9 +306,10 @@ def test_features_are_not_kept_where_that_costs_more_than_it_saves(
     assert kept(model=frozen, trainer={"epochs": 8})
     assert not kept(model=frozen, trainer={"epochs": 7})
     assert not kept(trainer={"epochs": 8})
-    monkeypatch.setattr(features, "LIMIT", 4 * 96 * 24 * 8)
+    # 24 training samples, each in eight flips and rotations; 12 of validation, 12 of test.
+    monkeypatch.setattr(features, "LIMIT", 4 * 96 * (24 * 8 + 12 + 12))
     assert kept(model=frozen, trainer={"epochs": 8})
-    monkeypatch.setattr(features, "LIMIT", 4 * 96 * 24 * 8 - 1)
+    monkeypatch.setattr(features, "LIMIT", 4 * 96 * (24 * 8 + 12 + 12) - 1)
     assert not kept(model=frozen, trainer={"epochs": 8})
 
 

@@ -14,6 +14,7 @@ import ray
 from optuna.trial import TrialState
 from pool_support import make_study
 
+from iterate.core.errors import MachineError, WorkError
 from iterate.run.storage import open_storage
 from iterate.search.cluster import cluster
 from iterate.search.jobs import Job, Train
@@ -133,6 +134,18 @@ def test_one_reason_for_every_failure_ends_the_study(play: Play) -> None:
     assert ledger.history("repeat") == []
 
 
+def out_of_memory(job: Job) -> Sequence[float]:
+    raise WorkError(f"GPU memory ran out with batch size {2**job.number}: lower data.batch_size")
+
+
+def test_failures_of_one_kind_end_the_study_whatever_figures_they_tell(play: Play) -> None:
+    (ledger,) = play(make_study(trials=50), train=Recorded(out_of_memory))
+    assert set(states(ledger)) == {TrialState.FAIL}
+    assert len(states(ledger)) <= 6
+    assert ledger.stop_reason is not None
+    assert "GPU memory ran out with batch size" in ledger.stop_reason
+
+
 def falling(job: Job) -> Sequence[float]:
     return [1.0 / (1 + job.number)]
 
@@ -183,15 +196,47 @@ def test_a_worker_that_dies_is_replaced_and_its_job_goes_on(play: Play) -> None:
 
 
 def always_dies(job: Job) -> Sequence[float]:
-    if job.number == 1:
+    if job.kind == "trial" and job.number == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     return [0.5]
 
 
-def test_a_job_that_kills_every_worker_fails_and_the_study_goes_on(play: Play) -> None:
-    (ledger,) = play(make_study(trials=3), train=Recorded(always_dies))
+def test_a_job_whose_workers_are_killed_waits_and_fails_in_the_second_command(
+    ray_cluster: None, tmp_path: Path
+) -> None:
+    study = make_study(trials=3, repeats=1)
+
+    def command() -> Ledger:
+        ledger = Ledger(study, open_storage(None, tmp_path), tmp_path)
+        run_pool([ledger], Recorded(always_dies))
+        return ledger
+
+    # The machine may have been short of memory: the others are trained, and the job waits.
+    with pytest.raises(MachineError, match=r"study/trial/1: .* died 3 times, perhaps for want of"):
+        command()
+    waiting = Ledger(study, open_storage(None, tmp_path), tmp_path)
+    assert states(waiting) == [TrialState.COMPLETE, TrialState.RUNNING, TrialState.COMPLETE]
+    assert waiting.history("repeat") == []
+    # Whatever the machine was doing then: if the job cannot be kept alive again, it is the job.
+    ledger = command()
     assert states(ledger) == [TrialState.COMPLETE, TrialState.FAIL, TrialState.COMPLETE]
-    assert "process died 3 times" in ledger.history("trial")[1].user_attrs["failure"]
+    assert "process died 6 times" in ledger.history("trial")[1].user_attrs["failure"]
+    assert [trial.state for trial in ledger.history("repeat")] == [TrialState.COMPLETE]
+
+
+def all_die(job: Job) -> Sequence[float]:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return []
+
+
+def test_where_no_worker_can_be_kept_alive_the_run_pauses(
+    ray_cluster: None, tmp_path: Path
+) -> None:
+    ledger = Ledger(make_study(trials=50), open_storage(None, tmp_path), tmp_path)
+    with pytest.raises(MachineError, match="worker processes of several trials died"):
+        run_pool([ledger], Recorded(all_die))
+    assert set(states(ledger)) == {TrialState.RUNNING}
+    assert len(states(ledger)) <= 6
 
 
 PLUG_IN = """

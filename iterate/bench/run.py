@@ -113,7 +113,9 @@ def run_bench(
         left = mirrored(request, settings, notes, board, gaps, files)
     planned = {(gap.dataset, gap.backbone, gap.reason) for gap in plan.gaps}
     failed = tuple(g for g in gaps if (g.dataset, g.backbone, g.reason) not in planned)
-    return BenchResult(board, tuple(gaps), failed, summary, settings.folder, files, left or backlog)
+    if not left and backlog is not None:
+        left = backlog
+    return BenchResult(board, tuple(gaps), failed, summary, settings.folder, files, left)
 
 
 class _Live:

@@ -114,9 +114,11 @@ def show_result(result: BenchResult) -> None:
         wall, train = result.summary["wall_seconds"], result.summary["train_seconds"]
         say(f"[dim]took {duration(wall)}, of which workers trained {duration(train)}[/]")
     folder = escape(str(result.folder))
-    say(f"leaderboard  {folder}/leaderboard.html")
+    if result.board is not None:
+        say(f"leaderboard  {folder}/leaderboard.html")
     say(f"results      {folder}/results_and_parameters.csv")
-    say(f"dashboard    iterate ui {folder}")
+    if result.backlog is not None:
+        say(f"dashboard    iterate ui {folder}")
     if result.backlog:
         say(f"[yellow]{escape(str(result.backlog))}[/]")
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 import warnings
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from iterate import __version__
 from iterate.cli import backbones, bench, data, fit, hpo, plan, test, ui
 from iterate.cli.console import problems_of, say
-from iterate.core.errors import IterateError, RequestError
+from iterate.core.errors import IterateError, MachineError, RequestError
+from iterate.core.machine import blaming_machine
 
 app = typer.Typer(
     name="iterate",
@@ -50,10 +53,14 @@ def main() -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # a library's advice to developers is no user's business
     try:
-        app()
+        with blaming_machine(Path.cwd()):
+            app()
     except RequestError as error:
         say(problems_of(error))
         sys.exit(error.exit_code)
+    except MachineError as error:
+        say(f"[bold yellow]paused[/]  {escape(str(error))}")
+        sys.exit(error.exit_code)
     except IterateError as error:
-        say(f"[bold red]failed[/]  {error}")
+        say(f"[bold red]failed[/]  {escape(str(error))}")
         sys.exit(error.exit_code)

@@ -72,11 +72,12 @@ def _times(summary: dict[str, Any]) -> Text:
 
 def _next(result: RunResult) -> list[Text]:
     folder = result.folder
-    lines = [
-        Text(f"results    {folder / 'summary.json'}"),
-        Text(f"recipe     iterate fit {folder / 'recipe.yaml'}"),
-        Text(f"dashboard  iterate ui {folder}"),
-    ]
+    lines = [Text(f"results    {folder / 'summary.json'}")]
+    # A study that found nothing has no recipe, and each of several has one in its own folder.
+    if (folder / "recipe.yaml").exists():
+        lines.append(Text(f"recipe     iterate fit {folder / 'recipe.yaml'}"))
+    if result.backlog is not None:
+        lines.append(Text(f"dashboard  iterate ui {folder}"))
     if result.backlog:
         lines.append(Text(str(result.backlog), style="yellow"))
     return lines

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from iterate.core.errors import Problem, RequestError
 from iterate.core.files import replacing
+from iterate.core.machine import machine_error
 from iterate.core.reports import EpochReport
 
 LAST, BEST = "last.ckpt", "best.safetensors"
@@ -51,7 +52,11 @@ class Progress:
 
 
 def save_progress(folder: Path, progress: Progress) -> None:
-    """Write ``last.ckpt``; without tensors if training is complete."""
+    """Write ``last.ckpt``; without tensors if training is complete.
+
+    Raises:
+        MachineError: The disk has no room for it.
+    """
     content = {
         "layout": LAYOUT,
         "identity": progress.identity,
@@ -60,8 +65,9 @@ def save_progress(folder: Path, progress: Progress) -> None:
         "waited": progress.waited,
         "state": None if progress.done else progress.state,
     }
-    with replacing(folder / LAST) as part:
-        torch.save(content, part)
+    # Through a handle of Python's own, which tells why a write failed; PyTorch's own does not.
+    with replacing(folder / LAST, _bytes(content)) as part, part.open("wb") as handle:
+        torch.save(content, handle)
 
 
 def load_progress(folder: Path, identity: str) -> Progress:
@@ -69,6 +75,7 @@ def load_progress(folder: Path, identity: str) -> Progress:
 
     Raises:
         RequestError: It belongs to another recipe, or is damaged.
+        MachineError: Its disk is out of order.
     """
     path = folder / LAST
     if not path.exists():
@@ -80,6 +87,8 @@ def load_progress(folder: Path, identity: str) -> Progress:
             content["identity"], reports, content["reference"], content["waited"], content["state"]
         )
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, TypeError) as error:
+        if (fault := machine_error(error, folder)) is not None:
+            raise fault from error
         what = f"is damaged or no checkpoint of ours ({type(error).__name__})."
         raise RequestError(Problem(str(path), what, "Delete it to train anew.")) from error
     _belongs(path, found.identity, identity)
@@ -87,9 +96,13 @@ def load_progress(folder: Path, identity: str) -> Progress:
 
 
 def save_best(folder: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write ``best.safetensors``."""
+    """Write ``best.safetensors``.
+
+    Raises:
+        MachineError: The disk has no room for it.
+    """
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with replacing(folder / BEST) as part:
+    with replacing(folder / BEST, _bytes(held)) as part:
         save_file(held, part, metadata=dict(metadata))
 
 
@@ -98,6 +111,7 @@ def load_best(folder: Path, identity: str) -> tuple[dict[str, Tensor], dict[str,
 
     Raises:
         RequestError: It is absent, damaged, or of another recipe.
+        MachineError: Its disk is out of order.
     """
     path = folder / BEST
     if not path.is_file():
@@ -108,9 +122,21 @@ def load_best(folder: Path, identity: str) -> tuple[dict[str, Tensor], dict[str,
             metadata = dict(file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
+        if (fault := machine_error(error, folder)) is not None:
+            raise fault from error
         raise RequestError(Problem(str(path), f"is damaged ({error}).")) from error
     _belongs(path, metadata.get("identity"), identity)
     return tensors, metadata
+
+
+def _bytes(content: Any) -> int:
+    """About how many bytes a nest of tensors takes in a file."""
+    if isinstance(content, Tensor):
+        return content.nbytes
+    inside = content.values() if isinstance(content, Mapping) else content
+    if isinstance(content, Mapping | list | tuple):
+        return sum(_bytes(part) for part in inside)
+    return 0
 
 
 def _belongs(path: Path, found: str | None, identity: str) -> None:

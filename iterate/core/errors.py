@@ -4,8 +4,10 @@
     ├── RequestError   the request was wrong; nothing was started (exit code 2)
     │   └── DataError  a file or folder of a dataset is absent, truncated, foreign or unsafe
     └── WorkError      the work itself failed (exit code 1)
+        └── MachineError  the machine ran out of something, so the work waits until it has it again
 
-A `RequestError` carries every mistake found, not only the first.
+A `RequestError` carries every mistake found, not only the first. What is a `MachineError` counts
+against nobody: no trial has failed by it, and the same command goes on (`iterate.core.machine`).
 """
 
 from __future__ import annotations
@@ -63,6 +65,10 @@ class DataError(RequestError):
 
 class WorkError(IterateError):
     """The request was fine and the work failed."""
+
+
+class MachineError(WorkError):
+    """The machine has no room left, no memory, or has lost a disk: nobody's request is at fault."""
 
 
 def nearest(name: str, legal: Iterable[str]) -> str | None:

@@ -9,6 +9,7 @@ whole or absent; processes that want the same one wait for the one that computes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,19 +22,21 @@ from torch import Tensor
 
 from iterate.core import shelf
 from iterate.core.batch import Batch, Context
-from iterate.core.data.cache import cache_folder
+from iterate.core.data.cache import Room, cache_folder, cached
 from iterate.core.data.dataset import Split
 from iterate.core.data.dihedral import Element, apply_each
+from iterate.core.data.growing import growing
 from iterate.core.data.loading import Indices, PixelSupply, chunked
 from iterate.core.errors import WorkError
-from iterate.core.files import Locked, lock, replacing
+from iterate.core.files import Locked, lock
 from iterate.core.identity import fingerprint
 from iterate.core.models.building import backbone_key, shared_backbone
 from iterate.core.models.shapes import Pooled, Shape, padded
 from iterate.core.prepared import Prepared
 
 LIMIT = 4 * shelf.GIB
-"""Bytes of one split's features, over all flips and rotations, above which none are kept."""
+"""Bytes of a dataset's features above which none are kept: those of its training split over all
+flips and rotations, of its validation and of its test split, together."""
 
 LAYOUT = 1
 CHUNK = 32
@@ -53,7 +56,8 @@ def worthwhile(prepared: Prepared, group: tuple[Element, ...]) -> bool:
         return False
     backbone = shared_backbone(prepared, meta=True)
     each = floats_per_sample(backbone.shape, padded(prepared.size, backbone.multiple))
-    return 4 * each * prepared.info.sizes["train"] * len(group) <= LIMIT
+    sizes = prepared.info.sizes
+    return 4 * each * (sizes["train"] * len(group) + sizes["val"] + sizes["test"]) <= LIMIT
 
 
 def floats_per_sample(shape: Shape, size: tuple[int, int]) -> int:
@@ -111,7 +115,8 @@ class FeatureSupply:
         encode: Images and context → features, as the frozen backbone computes them.
 
     Raises:
-        WorkError: They cannot be kept, or another process computes them for hours.
+        MachineError: They cannot be kept.
+        WorkError: Another process computes them for hours.
     """
 
     def __init__(
@@ -187,14 +192,11 @@ class FeatureSupply:
     def _compute(self, paths: list[Path], element: Element, encode: Encode) -> None:
         held = paths[0].with_suffix(".lock")
         try:
-            with lock(held, PATIENCE_SECONDS):
+            with cached("features", held.parent) as room, lock(held, PATIENCE_SECONDS):
                 if _mapped(paths, len(self)) is None:
-                    _write(paths, self._encoded(element, encode), len(self))
+                    _write(paths, self._encoded(element, encode), len(self), room)
         except Locked as error:
             raise WorkError(f"{held}: {error} has been computing features for hours") from None
-        except OSError as error:
-            what = f"features cannot be kept in {paths[0].parent} ({error.strerror})"
-            raise WorkError(f"{what}: set ITERATE_CACHE to a folder with space") from error
 
     def _encoded(self, element: Element, encode: Encode) -> Iterator[list[npt.NDArray[np.float32]]]:
         chunks = chunked(np.arange(len(self)), CHUNK, drop_single=False)
@@ -222,17 +224,12 @@ def _mapped(paths: list[Path], samples: int) -> list[npt.NDArray[np.float32]] | 
 
 
 def _write(
-    paths: list[Path], chunks: Iterator[list[npt.NDArray[np.float32]]], samples: int
+    paths: list[Path], chunks: Iterator[list[npt.NDArray[np.float32]]], samples: int, room: Room
 ) -> None:
-    """Gather a split's features, then write level by level, whole or not at all."""
-    arrays: list[npt.NDArray[np.float32]] = []
-    start = 0
-    for chunk in chunks:
-        if not arrays:
-            arrays = [np.empty((samples, *level.shape[1:]), np.float32) for level in chunk]
-        for array, level in zip(arrays, chunk, strict=True):
-            array[start : start + len(level)] = level
-        start += len(chunk[0])
-    for path, array in zip(paths, arrays, strict=True):
-        with replacing(path) as part, part.open("wb") as handle:
-            np.lib.format.write_array(handle, array, allow_pickle=False)
+    """Write a split's features level by level as they are computed, whole or not at all."""
+    with ExitStack() as files:
+        levels = [files.enter_context(growing(path, samples)) for path in paths]
+        for chunk in chunks:
+            room.needs = samples * sum(level[0].nbytes for level in chunk)
+            for level, rows in zip(levels, chunk, strict=True):
+                level.extend(rows)

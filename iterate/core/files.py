@@ -12,10 +12,34 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from iterate.core.errors import MachineError
+from iterate.core.machine import disk_error
+
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Write to the yielded path beside `path`; it takes `path`'s place only if all went well."""
+def replacing(path: Path, needs: int | None = None) -> Iterator[Path]:
+    """Write to the yielded path beside `path`; it takes `path`'s place only if all went well.
+
+    Args:
+        path: The file.
+        needs: About how many bytes it takes.
+
+    Raises:
+        MachineError: The disk has no room for it.
+    """
+    try:
+        with _replacing(path) as part:
+            yield part
+    except Exception as error:
+        # Here the part is gone again: what is free now is what there was for it.
+        told = disk_error(error, path.parent, path.name, needs)
+        if told is None or isinstance(error, MachineError):
+            raise
+        raise told from error
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     os.close(handle)

@@ -22,6 +22,7 @@ from iterate.core.data.loading import Supply
 from iterate.core.errors import Problem, RequestError, WorkError
 from iterate.core.identity import seed_for
 from iterate.core.isolation import isolated
+from iterate.core.machine import memory_error
 from iterate.core.models.building import build_model, shared_backbone
 from iterate.core.models.decoders.probes_fitted import Fitted
 from iterate.core.optimisation import parameter_groups, set_learning_rate
@@ -284,10 +285,11 @@ def _finite(loss: float, split: str, epoch: int) -> None:
 
 @contextmanager
 def explained(prepared: Prepared) -> Iterator[None]:
-    """Say what to lower when memory runs out.
+    """Say what to lower when a GPU's memory runs out, or more is asked for than the host has.
 
     Raises:
-        WorkError: It did.
+        MachineError: The host's memory ran out because others hold it.
+        WorkError: It ran out otherwise.
     """
     try:
         yield
@@ -295,6 +297,8 @@ def explained(prepared: Prepared) -> Iterator[None]:
         gpu = isinstance(error, torch.OutOfMemoryError)
         if not gpu and not isinstance(error, MemoryError) and "allocate memory" not in str(error):
             raise
+        if not gpu and (fault := memory_error(error)) is not None:
+            raise fault from error
         data, (height, width) = prepared.recipe.data, prepared.size
         dates = f" on {prepared.info.frames} dates" if prepared.info.frames > 1 else ""
         raise WorkError(

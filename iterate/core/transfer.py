@@ -18,6 +18,7 @@ from pathlib import Path
 import requests
 
 from iterate.core.errors import Problem, RequestError
+from iterate.core.machine import readable as readable
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are here and the bytes that there will be; None if not known."""
@@ -138,15 +139,6 @@ def verify(path: Path, digests: tuple[Digest, ...], where: str, rejected: Path |
                 )
             raise RequestError(Problem(where, what, hint))
     return sha256
-
-
-def readable(size: float) -> str:
-    """A number of bytes as people read it: ``1.3 GB``."""
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
 
 
 def _check_space(source: Source, part: Path, where: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from iterate.core.errors import Problem, RequestError
+from iterate.core.errors import IterateError, MachineError, Problem, RequestError
 from iterate.core.files import Locked, lock
+from iterate.core.machine import blaming_machine
 from iterate.run.folders import claim_folder
 from iterate.run.lease import owned
 from iterate.run.mirroring import Tracker
@@ -26,6 +27,8 @@ from iterate.search.study import Study
 from iterate.search.training import train as train_job
 from iterate.tracking.mirror import Backlog
 from iterate.tracking.settings import TrackingSettings
+
+_GOES_ON = "Nothing is lost: once that is mended, the same command goes on where this one stopped."
 
 
 class Display(Protocol):
@@ -112,13 +115,16 @@ def run_studies(
         RequestError: The folder cannot be written or is in use, another process is at work on a
             study in the same database, a study asks another question than its finished trials
             answer, or the resources are not there.
-        WorkError: Ray ended before the studies did, or the database was out of reach for too long.
+        MachineError: The machine lacks something, or the database was out of reach for too long:
+            the run pauses until the same call comes again.
+        WorkError: Ray ended before the studies did, or another driver took the studies over.
         KeyboardInterrupt: The user stopped it; nothing that was reported is lost.
     """
     display = display or Silent()
     wanted = [study.resources for study in studies]
     check_local(settings.ray, wanted)
     with (
+        pausing(settings.folder),
         own_folder(settings.folder),
         opened_storage(settings.storage, settings.folder) as storage,
         owned(storage, [study.name for study in studies], settings.folder),
@@ -131,7 +137,7 @@ def run_studies(
         try:
             tracker.begin(settings.name, ledgers)
             if not all(ledger.finished for ledger in ledgers):
-                with cluster(settings.ray, wanted), shown(display, ledgers):
+                with cluster(settings.ray, wanted), shown(display, ledgers), timed(ledgers):
                     run_pool(ledgers, train, [display, tracker])
             summary, artifacts = write_results(ledgers, settings.folder)
             if conclude is not None:
@@ -157,6 +163,32 @@ def shown(display: Display, ledgers: Sequence[Ledger]) -> Iterator[None]:
         yield
     finally:
         display.end()
+
+
+@contextmanager
+def timed(ledgers: Sequence[Ledger]) -> Iterator[None]:
+    """Keep the time that studies were worked on, however the work ends."""
+    try:
+        yield
+    finally:
+        # Where the storage itself is the trouble, a few seconds of account are not worth another.
+        with suppress(IterateError):
+            for ledger in ledgers:
+                ledger.note_time()
+
+
+@contextmanager
+def pausing(folder: Path) -> Iterator[None]:
+    """Where the machine is at fault, say so, and that the run is not over.
+
+    Raises:
+        MachineError: A disk or memory ran out.
+    """
+    try:
+        with blaming_machine(folder, "the run's files"):
+            yield
+    except MachineError as error:
+        raise MachineError(f"{str(error).rstrip('.')}. {_GOES_ON}") from error
 
 
 @contextmanager

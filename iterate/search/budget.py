@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from optuna.trial import FrozenTrial, TrialState
 
 from iterate.core.objective import Objective
+from iterate.search.failures import kind_of_trial
 from iterate.search.settings import SearchSettings
 
 
@@ -16,6 +17,7 @@ def stop_reason(
     trials: Sequence[FrozenTrial],
     hours: float,
     size: int | None,
+    recent: Sequence[FrozenTrial],
 ) -> str | None:
     """Why no further point is drawn, or None while the search goes on.
 
@@ -25,29 +27,35 @@ def stop_reason(
         trials: Every trial of the study so far.
         hours: Hours the study has been worked on, in all.
         size: Number of points of a grid; None where points do not run out.
+        recent: The trials that ended since this command began.
     """
     drawn = [trial for trial in trials if trial.state != TrialState.WAITING]
-    if (reason := failing_for_one_reason(settings, trials)) is not None:
+    if (reason := failing_for_one_reason(settings, recent)) is not None:
         return f"every trial failed for one reason: {reason}"
     if len(drawn) >= settings.trials:
         return f"all {settings.trials} trials were drawn"
     if size is not None and len(drawn) >= size:
         return f"all {size} points of the grid were drawn"
     if settings.hours is not None and hours >= settings.hours:
-        return f"{settings.hours:g} hours have passed"
+        plural = "" if settings.hours == 1 else "s"
+        return f"it was worked on for its {settings.hours:g} hour{plural}"
     if settings.patience is not None and _stale(objective, trials) >= settings.patience:
         return f"{settings.patience} finished trials in a row did not improve"
     return None
 
 
-def failing_for_one_reason(settings: SearchSettings, trials: Sequence[FrozenTrial]) -> str | None:
-    """The reason that every finished trial failed for, once there are enough of them."""
-    ended = [trial for trial in trials if trial.state.is_finished()]
-    reasons = {str(trial.user_attrs.get("failure")) for trial in ended}
-    all_failed = all(trial.state == TrialState.FAIL for trial in ended)
-    if len(ended) < settings.max_failures or not all_failed or len(reasons) > 1:
+def failing_for_one_reason(settings: SearchSettings, recent: Sequence[FrozenTrial]) -> str | None:
+    """The reason that every trial of this command failed for, once there are enough of them.
+
+    An earlier command's failures may have been mended since, so they do not count.
+    """
+    if len(recent) < settings.max_failures:
         return None
-    return reasons.pop()
+    if any(trial.state != TrialState.FAIL for trial in recent):
+        return None
+    if len({kind_of_trial(trial) for trial in recent}) > 1:
+        return None
+    return str(recent[-1].user_attrs.get("failure"))
 
 
 def _stale(objective: Objective, trials: Sequence[FrozenTrial]) -> int:

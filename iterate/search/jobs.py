@@ -51,14 +51,26 @@ class Progress:
         test: Metrics on the test split, once a repeat has trained.
         done: The job is finished.
         failure: Why it failed, in one sentence; it is then finished too.
+        failure_kind: Equal for failures that have one cause.
+        fault: What the machine lacks, in one sentence: the job stops and waits, and has not failed.
         held_seconds: For how long a worker has held the job, up to this report.
+        packing_seconds: For how much of that it packed the dataset, or waited for another to; what
+            trains says it of itself since the last time.
     """
 
     reports: tuple[EpochReport, ...] = ()
     test: dict[str, float] = field(default_factory=dict, hash=False)
     done: bool = False
     failure: str | None = None
+    failure_kind: str | None = None
+    fault: str | None = None
     held_seconds: float = 0.0
+    packing_seconds: float = 0.0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the worker lets go of the job."""
+        return self.done or self.failure is not None or self.fault is not None
 
     def to_mapping(self) -> dict[str, Any]:
         """As plain types, for the way through Ray."""

@@ -23,7 +23,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy import exc
 from sqlalchemy.orm import scoped_session, sessionmaker
 
-from iterate.core.errors import IterateError, WorkError
+from iterate.core.errors import IterateError, MachineError, WorkError
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +76,8 @@ class Journal:
         """Write a batch now, or once the database answers again.
 
         Raises:
-            WorkError: It has been out of reach for too long, it refuses the batch, or another
-                driver has taken the studies over.
+            MachineError: It has been out of reach for too long.
+            WorkError: It refuses the batch, or another driver has taken the studies over.
         """
         with self._lock:
             self._number += 1
@@ -88,6 +88,7 @@ class Journal:
         """The answer to a question, once the database gives one.
 
         Raises:
+            MachineError: As `write`.
             WorkError: As `write`.
         """
         with self._lock:
@@ -106,6 +107,7 @@ class Journal:
         """Wait until everything is written.
 
         Raises:
+            MachineError: As `write`.
             WorkError: As `write`.
         """
         with self._lock:
@@ -187,7 +189,7 @@ class Journal:
         if now - self._outage.began >= PATIENCE_SECONDS:
             minutes = round((now - self._outage.began) / 60)
             what = f"{self._place} has been out of reach for {minutes} minutes ({reason(error)})"
-            raise WorkError(f"{what}; the same command continues") from error
+            raise MachineError(what) from error
         self._outage.wait = min(2 * self._outage.wait, _LONGEST_WAIT_SECONDS)
         self._outage.again = now + self._outage.wait
 

@@ -20,7 +20,9 @@ from iterate.core.errors import RequestError
 from iterate.core.identity import seed_for
 from iterate.core.own import decorated_modules
 from iterate.core.reports import EpochReport
-from iterate.search.budget import stop_reason
+from iterate.search.budget import failing_for_one_reason, stop_reason
+from iterate.search.clock import Clock
+from iterate.search.failures import kind_of
 from iterate.search.jobs import Job, Kind, Progress
 from iterate.search.samplers import make_sampler
 from iterate.search.schedulers import make_scheduler
@@ -28,6 +30,9 @@ from iterate.search.space import Point
 from iterate.search.space.optuna import known_point, point_from, suggest, to_params
 from iterate.search.study import Study, same_question
 from iterate.search.truth import Truth
+
+# A session's time is kept at least this often, should the process be killed.
+_SECONDS_BETWEEN_NOTES = 30.0
 
 
 @dataclass
@@ -73,10 +78,18 @@ class Ledger:
         self._complete_draws()
         # What other programs ended without all parameters can be shown, and not trained again.
         self._halves = {t.number for t in self.history("trial") if not self._whole(t)}
+        self._earlier = {t.number for t in self.history("trial") if t.state.is_finished()}
+        self._set_aside: dict[str, Run] = {}
+        self._waits_for = ""
         self._began = time.monotonic() if began is None else began
         self._before = [0.0, 0.0]
-        for wall, worker in self._sessions():
+        worked = 0.0
+        for wall, worker, *rest in self._sessions():
             self._before = [self._before[0] + wall, self._before[1] + worker]
+            worked += rest[0] if rest else wall
+        self._clock = Clock(worked)
+        self._worked_before = worked
+        self._noted = time.monotonic()
         self._session = f"session:{len(self._sessions())}"
         self._worker_seconds = 0.0
 
@@ -171,8 +184,24 @@ class Ledger:
 
     @property
     def wall_seconds(self) -> float:
-        """Wall time for which the study has been worked on, in this and earlier sessions."""
+        """Wall time of this command and the earlier ones that continued the study."""
         return self._before[0] + time.monotonic() - self._began
+
+    @property
+    def worked_seconds(self) -> float:
+        """Wall time in which a worker was at one of its jobs at least, in all sessions."""
+        return self._clock.seconds
+
+    @property
+    def recent(self) -> list[FrozenTrial]:
+        """The trials that ended since this ledger was opened."""
+        ended = [trial for trial in self.history("trial") if trial.state.is_finished()]
+        return [trial for trial in ended if trial.number not in self._earlier]
+
+    @property
+    def failing(self) -> str | None:
+        """The one reason that every trial of this command failed for, once there are enough."""
+        return failing_for_one_reason(self.study.settings, self.recent)
 
     @property
     def worker_seconds(self) -> float:
@@ -188,8 +217,9 @@ class Ledger:
             self.study.settings,
             self.study.objective,
             self.history("trial"),
-            self.wall_seconds / 3600,
+            self.worked_seconds / 3600,
             size,
+            self.recent,
         )
 
     # What to do next
@@ -197,9 +227,23 @@ class Ledger:
     @property
     def finished(self) -> bool:
         """Whether nothing is being done and nothing is left to do."""
+        return not self._set_aside and self._nothing_to_do
+
+    @property
+    def waits_for(self) -> str | None:
+        """What the jobs set aside wait for, once all else is done; None if there is no such job."""
+        return self._waits_for if self._set_aside and self._nothing_to_do else None
+
+    @property
+    def set_aside(self) -> Mapping[str, Run]:
+        """Jobs that the machine could not finish; the next command takes them up, by job key."""
+        return self._set_aside
+
+    @property
+    def _nothing_to_do(self) -> bool:
         if self._running or self._interrupted or self.stop_reason is None:
             return False
-        return self._repeats_left() == 0
+        return self._searching or self._repeats_left() == 0
 
     def next_job(self) -> Job | None:
         """The next job, now running; None while the study must wait, and once it is finished.
@@ -224,10 +268,15 @@ class Ledger:
             return kind, optuna.Trial(self._studies[kind], frozen._trial_id)
         if self.stop_reason is None:
             return "trial", self._ask()
-        searching = any(run.job.kind == "trial" for run in self._running.values())
-        if not searching and self._repeats_left() > 0:
+        if not self._searching and self._repeats_left() > 0:
             return "repeat", self._ask_repeat()
         return None
+
+    @property
+    def _searching(self) -> bool:
+        """Whether a trial may still become the best."""
+        begun = [*self._running.values(), *self._set_aside.values()]
+        return any(run.job.kind == "trial" for run in begun)
 
     def _ask(self) -> optuna.Trial:
         trials = self.history("trial")
@@ -246,7 +295,7 @@ class Ledger:
 
     def _repeats_left(self) -> int:
         best = self.best()
-        if best is None:
+        if best is None or self.failing is not None:
             return 0
         return max(0, self.study.settings.repeats - len(self.repeats_of(best)))
 
@@ -274,7 +323,8 @@ class Ledger:
         try:
             recipe = self.study.recipe_at(point, seed).to_mapping()
         except RequestError as error:
-            self._end(kind, trial, TrialState.FAIL, failure=str(error))
+            failed = Progress(failure=str(error), failure_kind=kind_of(error))
+            self._end(kind, trial, TrialState.FAIL, failed=failed)
             return None
         frozen = self._storage.get_trial(trial._trial_id)
         folder = self.job_folder(kind, frozen)
@@ -299,6 +349,11 @@ class Ledger:
 
     # What has happened
 
+    def started(self, key: str) -> None:
+        """A worker took a job up."""
+        if key in self._running:
+            self._clock.begin(key)
+
     def record(self, key: str, progress: Progress) -> bool:
         """Write down a job's progress.
 
@@ -310,17 +365,44 @@ class Ledger:
 
     def _record(self, run: Run, progress: Progress) -> bool:
         run.held_seconds = max(run.held_seconds, progress.held_seconds)
+        self._clock.report(run.job.key, progress.held_seconds - progress.packing_seconds)
         for report in progress.reports:
             if report.epoch > run.last_epoch and self._record_epoch(run, report):
                 self._close(run, TrialState.PRUNED)
                 return True
         if progress.test:
             run.trial.set_user_attr("test", progress.test)
-        if progress.failure is not None:
-            self._close(run, TrialState.FAIL, failure=progress.failure)
+        if progress.fault is not None:
+            self._put_aside(run, progress.fault)
+        elif progress.failure is not None:
+            self._close(run, TrialState.FAIL, progress)
         elif progress.done:
             self._close(run, TrialState.COMPLETE)
+        elif time.monotonic() - self._noted >= _SECONDS_BETWEEN_NOTES:
+            self.note_time()
         return False
+
+    def killed(self, key: str, times: int) -> None:
+        """A job's process was killed as often as it is replaced.
+
+        That is the machine's fault, and the next command tries again; a job that kills its
+        processes in that one too is itself at fault.
+        """
+        run = self._running[key]
+        before = int(self.trial_of(run.job).user_attrs.get("killed", 0))
+        died = f"the worker process died {before + times} times, perhaps for want of memory"
+        with self._storage.together():
+            run.trial.set_user_attr("killed", before + times)
+            if before:
+                self._close(run, TrialState.FAIL, Progress(failure=died, failure_kind="killed"))
+            else:
+                self._put_aside(run, f"{key}: {died}")
+
+    def _put_aside(self, run: Run, fault: str) -> None:
+        """Leave a job as an interrupted one, which is taken up by the next command."""
+        self._leave(run)
+        self._set_aside[run.job.key] = run
+        self._waits_for = fault
 
     def _record_epoch(self, run: Run, report: EpochReport) -> bool:
         """Write down one epoch; whether the scheduler stops the job there."""
@@ -336,14 +418,19 @@ class Ledger:
         run.last_epoch = report.epoch
         return run.job.kind == "trial" and not report.done and run.trial.should_prune()
 
-    def _close(self, run: Run, state: TrialState, failure: str | None = None) -> None:
-        del self._running[run.job.key]
-        self._worker_seconds += run.held_seconds
+    def _close(self, run: Run, state: TrialState, failed: Progress | None = None) -> None:
+        self._leave(run)
         value = None
         if state == TrialState.COMPLETE:
             noted = self.trial_of(run.job).user_attrs[f"epoch:{run.last_epoch}"]
             value = float(noted["best"])
-        self._end(run.job.kind, run.trial, state, value, failure)
+        self._end(run.job.kind, run.trial, state, value, failed)
+
+    def _leave(self, run: Run) -> None:
+        """No worker holds the job any longer."""
+        del self._running[run.job.key]
+        self._clock.end(run.job.key)
+        self._worker_seconds += run.held_seconds
 
     def _end(
         self,
@@ -351,17 +438,25 @@ class Ledger:
         trial: optuna.Trial,
         state: TrialState,
         value: float | None = None,
-        failure: str | None = None,
+        failed: Progress | None = None,
     ) -> None:
-        if failure is not None:
-            trial.set_user_attr("failure", failure)
+        if failed is not None:
+            trial.set_user_attr("failure_kind", failed.failure_kind)
+            trial.set_user_attr("failure", failed.failure)
         study = self._studies[kind]
         study.tell(trial.number, values=value, state=state)
-        spent = [round(time.monotonic() - self._began, 3), round(self._worker_seconds, 3)]
-        self._studies["trial"].set_user_attr(self._session, spent)
+        self.note_time()
+
+    def note_time(self) -> None:
+        """Keep the time that was spent so far; what comes after is lost if the process dies."""
+        self._noted = time.monotonic()
+        worked = self._clock.seconds - self._worked_before
+        spent = [self._noted - self._began, self._worker_seconds, worked]
+        noted = [round(seconds, 3) for seconds in spent]
+        self._studies["trial"].set_user_attr(self._session, noted)
 
     def _sessions(self) -> list[list[float]]:
-        """Wall and worker seconds of each session so far."""
+        """Wall, worker and worked seconds of each session so far; early ones lack the last."""
         attrs = self._notes()
         return [value for key, value in attrs.items() if key.startswith("session:")]
 

@@ -19,15 +19,16 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from iterate.core.errors import IterateError, WorkError
+from iterate.core.errors import IterateError, MachineError, WorkError
+from iterate.core.machine import machine_error
 from iterate.search.jobs import Job, Progress, Train
 from iterate.search.ledger import Ledger
 from iterate.search.settings import ResourceSettings
+from iterate.search.tune_hooks import Starts, Stopper
 from iterate.search.worker import Worker
 
-# A process that dies is replaced this often before its job counts as failed.
+# A process that dies is replaced this often before its job is set aside.
 DEATHS = 2
-_DIED = "the worker process died {} times, perhaps for want of memory; see the Ray logs"
 
 
 class Observer(Protocol):
@@ -46,6 +47,7 @@ class Coordinator:
         self._jobs: dict[str, tuple[Ledger, Job]] = {}
         self.failure: IterateError | None = None
         self._room = _Room()
+        self.fault: str | None = None  # what the machine lacks, once that stops everything
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune saves whatever it is given, and the ledgers are saved already."""
@@ -56,50 +58,87 @@ class Coordinator:
         """Whether every study is."""
         return all(ledger.finished for ledger in self._ledgers)
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is left that this command can do."""
+        return all(ledger.finished or ledger.waits_for for ledger in self._ledgers)
+
+    @property
+    def waits_for(self) -> str | None:
+        """What the machine lacks, so that some jobs wait; None if none does."""
+        waits = [told for ledger in self._ledgers if (told := ledger.waits_for) is not None]
+        return self.fault or "; ".join(waits) or None
+
     def next_job(self, trial_id: str) -> Job | None:
         """The next job of whichever study has most left to do, so that none forms a tail.
 
         One job is drawn ahead of what the cluster holds, so that a worker that finishes finds
         work at once; no more, because a later point knows more results.
         """
-        with self._noting_failure():
-            return self._next_job(trial_id)
-
-    def _next_job(self, trial_id: str) -> Job | None:
         if self._room.exceeded(ledger.study.resources for ledger, _ in self._jobs.values()):
             return None
-        for ledger in sorted(self._ledgers, key=_work_left, reverse=True):
-            job = ledger.next_job()
-            if job is not None:
-                self._jobs[trial_id] = (ledger, job)
-                self._tell(ledger, job)
-                return job
+        with self._pausing():
+            for ledger in sorted(self._ledgers, key=_work_left, reverse=True):
+                job = ledger.next_job()
+                if job is not None:
+                    self._jobs[trial_id] = (ledger, job)
+                    self._tell(ledger, job)
+                    return job
         return None
+
+    def started(self, trial_id: str) -> None:
+        """A worker took the job up."""
+        if trial_id in self._jobs:
+            ledger, job = self._jobs[trial_id]
+            ledger.started(job.key)
 
     def record(self, trial_id: str, progress: Progress) -> bool:
         """Write down a report; whether the job must stop. A job that has ended changes nothing."""
         if trial_id not in self._jobs:
             return True
         ledger, job = self._jobs[trial_id]
-        with self._noting_failure():
+        stop = True
+        with self._pausing():
             stop = ledger.record(job.key, progress)
-        if job.key not in ledger.running:
-            del self._jobs[trial_id]
-        self._tell(ledger, job)
+            self._recorded(trial_id)
+        if progress.fault is not None:
+            self.fault = progress.fault
         return stop
 
     def died(self, trial_id: str) -> None:
-        """The job's process died more often than it is replaced."""
-        self.record(trial_id, Progress(failure=_DIED.format(DEATHS + 1)))
+        """The job's process died more often than it is replaced.
+
+        The others go on; but where several cannot be kept alive, the machine cannot work.
+        """
+        if trial_id not in self._jobs:
+            return
+        ledger, job = self._jobs[trial_id]
+        with self._pausing():
+            ledger.killed(job.key, DEATHS + 1)
+            self._recorded(trial_id)
+        if sum(len(ledger.set_aside) for ledger in self._ledgers) > 1:
+            self.fault = "the worker processes of several trials died, perhaps for want of memory"
+
+    def _recorded(self, trial_id: str) -> None:
+        ledger, job = self._jobs[trial_id]
+        if job.key not in ledger.running:
+            del self._jobs[trial_id]
+        self._tell(ledger, job)
 
     @contextmanager
-    def _noting_failure(self) -> Iterator[None]:
-        """Keep what ends the run, such as a lost database: Tune makes a traceback of it."""
+    def _pausing(self) -> Iterator[None]:
+        """Where the driver itself finds the machine at fault, everything stops in order.
+
+        What else ends the run is kept, because Tune makes a traceback of it.
+        """
         try:
             yield
-        except IterateError as error:
-            self.failure = error
-            raise
+        except Exception as error:
+            fault = machine_error(error, self._ledgers[0].folder, "the run's files")
+            if fault is None:
+                self.failure = error if isinstance(error, IterateError) else None
+                raise
+            self.fault = str(fault)
 
     def _tell(self, ledger: Ledger, job: Job) -> None:
         for observer in self._observers:
@@ -151,7 +190,7 @@ class _Searcher(Searcher):
         job = self._coordinator.next_job(trial_id)
         if job is not None:
             return {"job": job}
-        return Searcher.FINISHED if self._coordinator.finished else None
+        return Searcher.FINISHED if self._coordinator.exhausted else None
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -200,7 +239,8 @@ def run_pool(ledgers: Sequence[Ledger], train: Train, observers: Sequence[Observ
         observers: Told of every change.
 
     Raises:
-        WorkError: Ray ended before the studies did, or their database is out of reach.
+        MachineError: The machine lacks something; jobs that it could not finish wait for it.
+        WorkError: Ray ended before the studies did, or another driver has them now.
         KeyboardInterrupt: The user stopped it; the ledgers hold all that was reported.
     """
     coordinator = Coordinator(ledgers, observers)
@@ -220,6 +260,8 @@ def run_pool(ledgers: Sequence[Ledger], train: Train, observers: Sequence[Observ
                 storage_path=scratch,
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=DEATHS),
+                stop=Stopper(coordinator),
+                callbacks=[Starts(coordinator)],
             ),
         )
         try:
@@ -228,6 +270,8 @@ def run_pool(ledgers: Sequence[Ledger], train: Train, observers: Sequence[Observ
             if coordinator.failure is None:
                 raise
             raise coordinator.failure from None
+    if coordinator.waits_for is not None:
+        raise MachineError(coordinator.waits_for)
     if not coordinator.finished:
         raise WorkError("Ray ended before the studies did; the same command continues them")
 

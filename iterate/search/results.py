@@ -16,7 +16,6 @@ from scipy import stats
 from iterate.core.check import declaration_of
 from iterate.core.identity import seed_for
 from iterate.core.recipe import Recipe
-from iterate.search.budget import failing_for_one_reason
 from iterate.search.ledger import Ledger
 
 
@@ -77,17 +76,16 @@ def test_intervals(ledger: Ledger) -> dict[str, Interval]:
 
 
 def failure_of(ledger: Ledger) -> str | None:
-    """Why the study found nothing; None if it found something."""
+    """Why the study found nothing, or why its search broke off; None if all is well."""
+    if (failing := ledger.failing) is not None:
+        return f"every trial failed for one reason: {failing}"
     if ledger.best() is not None:
         return None
-    trials = ledger.history("trial")
-    if not any(trial.state.is_finished() for trial in trials):
-        return None
-    one = failing_for_one_reason(ledger.study.settings, trials)
-    if one is not None:
-        return f"every trial failed for one reason: {one}"
-    reasons = sorted({str(trial.user_attrs.get("failure", "pruned")) for trial in trials})
-    return "no trial finished: " + "; ".join(reasons)
+    ended = [trial for trial in ledger.history("trial") if trial.state.is_finished()]
+    reasons = {str(trial.user_attrs.get("failure", "pruned")) for trial in ended}
+    if (stopped := ledger.stop_reason) is not None:
+        return "; ".join([f"no trial finished, and {stopped}", *sorted(reasons)])
+    return "no trial finished: " + "; ".join(sorted(reasons)) if reasons else None
 
 
 def importances(ledger: Ledger) -> dict[str, float]:

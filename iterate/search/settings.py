@@ -141,15 +141,19 @@ class SearchSettings(Section):
         sampler: Draws the points; ``tpe`` is short for ``{name: tpe}``.
         scheduler: Stops poor trials early; ``asha`` is short for ``{name: asha}``.
         trials: Trials in all, interrupted and continued runs together.
-        hours: Wall time after which no trial is started; None sets no limit.
+        hours: Hours of work after which no trial is started; None sets no limit. They are wall
+            time in which a worker had a job of this study at least, summed over all commands that
+            continue it: neither the wait for a worker, nor another study's turn, nor checking and
+            packing count.
         patience: Ends the search once so many finished trials in a row did not improve the best;
             None searches on.
         repeats: Trainings of the best point with further seeds, each tested; 0 tests nothing.
         seeds: Of the first repeats, in this order; those of further ones, and of trials, follow
             from the study's name and `seed`.
         seed: Fixes, with the study's name, every point and every training.
-        max_failures: Failed trials in a row, from the first on, after which the study ends with
-            their reason.
+        max_failures: If the first so many trials of this command to end all fail, for one kind of
+            reason, the study stops with it. What fails for want of disk or memory counts nowhere:
+            it waits.
         storage: Database URL of the Optuna storage (PostgreSQL, MySQL); None keeps a SQLite file
             in the run's folder.
     """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 
+from iterate.core.data.dataset import Split
 from iterate.core.errors import WorkError
 from iterate.core.files import Locked, lock, write_json
 from iterate.core.recipe import Recipe
@@ -25,6 +26,7 @@ def train(job: Job) -> Iterator[Progress]:
     """Train one job from wherever it was left; closing the iterator stops it between epochs.
 
     Raises:
+        MachineError: The disk is full, or the host's memory.
         WorkError: Another process trains the same job and does not let go of it.
         IterateError: Whatever the engine refuses or fails at.
     """
@@ -36,15 +38,33 @@ def train(job: Job) -> Iterator[Progress]:
     recipe.write(job.folder / "recipe.yaml")
     try:
         with lock(job.folder / ".lock", _SECONDS_FOR_ANOTHER):
+            yield from _packed(recipe, ("train", "val"))
             yield from _grouped(
                 fit.epochs(recipe, job.folder, replay=True), last=job.kind == "trial"
             )
             if job.kind == "repeat":
+                yield from _packed(recipe, ("test",))
                 metrics = fit.test(recipe, job.folder, keep=job.folder / OUTCOMES_FILE)
                 write_json(job.folder / "test.json", metrics)
                 yield Progress(test=metrics, done=True)
     except Locked as holder:
         raise WorkError(f"{job.key} is still being trained by another {holder}") from holder
+
+
+def _packed(recipe: Recipe, splits: Sequence[Split]) -> Iterator[Progress]:
+    """Pack what no check has packed on this machine, and tell how long that took.
+
+    The packed dataset serves every study of it, so the time counts against none.
+    """
+    from iterate.core.prepared import prepare
+
+    pack = prepare(recipe).pack
+    missing = [split for split in splits if not pack.holds(split)]
+    if missing:
+        began = time.monotonic()
+        for split in missing:
+            pack.names(split)
+        yield Progress(packing_seconds=time.monotonic() - began)
 
 
 def _grouped(epochs: Iterator[EpochReport], last: bool) -> Iterator[Progress]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ray import tune
 
-from iterate.core.errors import IterateError
+from iterate.search.failures import failed
 from iterate.search.jobs import Job, Progress, Train
 
 
@@ -37,6 +37,8 @@ class Worker(tune.Trainable):
         self._stop()
         os.chdir(job.directory)
         self._began = time.monotonic()
+        self._packing_seconds = 0.0
+        self._folder = job.folder
         self._progress = self._train(job)
 
     def _stop(self) -> None:
@@ -47,14 +49,17 @@ class Worker(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Train until there is something to report."""
-        progress = replace(self._advance(), held_seconds=time.monotonic() - self._began)
-        if progress.done or progress.failure is not None:
+        told = self._advance()
+        self._packing_seconds += told.packing_seconds
+        progress = replace(
+            told,
+            held_seconds=time.monotonic() - self._began,
+            packing_seconds=self._packing_seconds,
+        )
+        if progress.ended:
             self._stop()
         # One opaque value, because Ray flattens nested results.
-        return {
-            "progress": [progress.to_mapping()],
-            "done": progress.done or bool(progress.failure),
-        }
+        return {"progress": [progress.to_mapping()], "done": progress.ended}
 
     def _advance(self) -> Progress:
         if self._progress is None:
@@ -63,10 +68,8 @@ class Worker(tune.Trainable):
             return next(self._progress)
         except StopIteration:
             return Progress(failure="training ended without saying that it was done")
-        except IterateError as error:
-            return Progress(failure=str(error))
-        except Exception as error:  # noqa: BLE001 - any other failure is this trial's, not the pool's
-            return Progress(failure=_described(error))
+        except Exception as error:  # noqa: BLE001 - the trial's or the machine's, not the pool's
+            return failed(error, self._folder)
 
     def cleanup(self) -> None:
         """Let go of the job's folder."""
@@ -77,15 +80,3 @@ class Worker(tune.Trainable):
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Nothing: the engine goes on from the job's own folder."""
-
-
-def _described(error: Exception) -> str:
-    """An unexpected error in one line, with the place in our own code that it came through."""
-    place = ""
-    frame = error.__traceback__
-    while frame is not None:
-        code = frame.tb_frame.f_code
-        if f"{os.sep}iterate{os.sep}" in code.co_filename:
-            place = f" ({os.path.basename(code.co_filename)}:{frame.tb_lineno} {code.co_name})"
-        frame = frame.tb_next
-    return f"{type(error).__name__}: {error}{place}"

@@ -19,6 +19,7 @@ from iterate.core.data.spectra import BANDS, METRES
 from iterate.core.errors import Problem, RequestError, WorkError
 from iterate.core.files import Locked, lock
 from iterate.core.identity import fingerprint
+from iterate.core.machine import disk_error
 from iterate.core.recipe import DataSection, Positive
 
 _PATIENCE_SECONDS = 600.0
@@ -202,6 +203,8 @@ def _generate_once(section: GeneratedData, root: Path) -> None:
     except Locked as error:
         raise WorkError(f"{root}: {error} has been generating it for too long.") from None
     except OSError as error:
+        if (full := disk_error(error, root, "the generated dataset")) is not None:
+            raise full from error
         hint = "Set data.root or ITERATE_CACHE to a folder that can be written."
         raise RequestError(
             Problem(str(root), f"cannot be written ({error.strerror}).", hint)

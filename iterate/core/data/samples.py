@@ -1,4 +1,4 @@
-"""What a sample must be to be packed, and a split's targets, dates and places as arrays."""
+"""What a sample must be to be packed, and targets, dates and places as they are packed."""
 
 from __future__ import annotations
 
@@ -33,19 +33,18 @@ def checked(sample: Sample, info: DatasetInfo) -> Sample:
     return sample
 
 
-def stacked_targets(targets: Sequence[Any], info: DatasetInfo) -> npt.NDArray[Any]:
-    """One array of a split's targets, in the smallest type that serves their task."""
-    if info.task == "classification":
-        return np.array(targets, dtype=np.int64)
-    if info.task == "multilabel":
-        return np.stack(targets).astype(np.uint8)
-    if info.task == "regression":
-        return np.stack(targets).astype(np.float32)
-    largest = max(len(info.classes) - 1, info.ignore_index)
-    kind = np.result_type(
-        np.min_scalar_type(largest), np.min_scalar_type(min(0, info.ignore_index))
-    )
-    return np.stack([target.astype(kind) for target in targets])
+def packed_target(target: Any, info: DatasetInfo) -> npt.NDArray[Any]:
+    """A sample's target in the smallest type that serves all of its task, as it is packed."""
+    return np.asarray(target).astype(_target_type(info))
+
+
+def _target_type(info: DatasetInfo) -> np.dtype[Any]:
+    if info.task == "segmentation":
+        largest = max(len(info.classes) - 1, info.ignore_index)
+        smallest = np.min_scalar_type(min(0, info.ignore_index))
+        return np.result_type(np.min_scalar_type(largest), smallest)
+    kinds = {"classification": np.int64, "multilabel": np.uint8, "regression": np.float32}
+    return np.dtype(kinds[info.task])
 
 
 def stacked_dates(dates: Sequence[Dates | None], frames: int) -> npt.NDArray[np.float32] | None:

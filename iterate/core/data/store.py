@@ -1,15 +1,16 @@
 """The packed store: each split as contiguous, memory-mapped arrays, read from its files once.
 
-A packed split is some files that appear whole and in a fixed order: images, targets, dates and
-places where any sample has them, and last ``<split>.json``, which says that the others are
-complete. Processes that want the same split at once wait for the one that packs it.
+A packed split is some files that appear whole: images, targets, dates and places where any sample
+has them, and last ``<split>.json``, which says that the others are complete. Images and targets
+are written as they are read, so that packing takes the memory of a few samples. Processes that
+want the same split at once wait for the one that packs it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,20 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate.core.data.bands import resolve_bands
-from iterate.core.data.cache import cache_folder
+from iterate.core.data.cache import Room, cache_folder, cached
 from iterate.core.data.dataset import Band, DatasetInfo, Reader, Sample, Split
+from iterate.core.data.growing import growing
 from iterate.core.data.moments import Moments
-from iterate.core.data.samples import checked, stacked_dates, stacked_places, stacked_targets
+from iterate.core.data.samples import (
+    Dates,
+    Place,
+    checked,
+    packed_target,
+    stacked_dates,
+    stacked_places,
+)
 from iterate.core.errors import DataError, Problem, WorkError
-from iterate.core.files import Locked, lock, replacing, write_json
+from iterate.core.files import Locked, lock, write_json
 from iterate.core.identity import fingerprint as identify
 
 __all__ = ["Pack", "cache_folder", "pack"]
@@ -79,6 +88,10 @@ class Pack:
         """(samples, 2) latitude and longitude in degrees, NaN where unknown; None if all are."""
         return self._open(split).arrays.get("places")
 
+    def holds(self, split: Split) -> bool:
+        """Whether the split is packed already."""
+        return split in self._splits or (self.folder / f"{split}.json").exists()
+
     def names(self, split: Split) -> tuple[str, ...]:
         """The samples' identifiers, in the order of the arrays."""
         return self._open(split).names
@@ -122,18 +135,18 @@ class Pack:
         return self._splits[split]
 
     def _pack(self, split: Split) -> _Split:
+        what = f"the packed {split} split of {self.info.name}"
         try:
-            with lock(self.folder / f"{split}.lock", PATIENCE_SECONDS):
+            with (
+                cached(what, self.folder) as room,
+                lock(self.folder / f"{split}.lock", PATIENCE_SECONDS),
+            ):
                 found = _load(self.folder, split)
                 if found is not None:
                     return found
-                _write(self.folder, split, self._reader, self.bands)
+                _write(self.folder, split, self._reader, self.bands, room)
         except Locked as error:
             raise WorkError(f"{self.folder}: {error} has been packing for hours.") from None
-        except OSError as error:
-            what = f"the packed copy of {self.info.name} cannot be kept in {self.folder}"
-            hint = "Set ITERATE_CACHE to a folder with space."
-            raise WorkError(f"{what} ({error.strerror}). {hint}") from error
         packed = _load(self.folder, split)
         if packed is None:
             raise WorkError(f"{self.folder}: what was packed of {split!r} was changed at once.")
@@ -179,69 +192,67 @@ def _load(folder: Path, split: Split) -> _Split | None:
     return _Split(arrays, names, record)
 
 
-@dataclass
 class _Taken:
-    """What is remembered of a split's samples while their images are written."""
+    """What is remembered of a split's samples while their images and targets are written."""
 
-    bands: Moments
-    target: Moments = field(default_factory=lambda: Moments(1))
-    samples: list[Sample] = field(default_factory=list)
+    def __init__(self, bands: int) -> None:
+        self.bands = Moments(bands)
+        self.target = Moments(1)
+        self.dates: list[Dates | None] = []
+        self.places: list[Place | None] = []
+
+    def add(self, sample: Sample, info: DatasetInfo) -> None:
+        """Take a sample in."""
+        self.bands.add(sample.image.reshape(len(sample.image), -1))
+        if info.task == "regression":
+            target = np.asarray(sample.target, dtype=np.float64)
+            self.target.add(target[np.isfinite(target)][None])
+        self.dates.append(sample.dates)
+        self.places.append(sample.place)
 
 
-def _write(folder: Path, split: Split, reader: Reader, bands: tuple[Band, ...]) -> None:
+def _write(folder: Path, split: Split, reader: Reader, bands: tuple[Band, ...], room: Room) -> None:
     for left in folder.glob(f".{split}*.part"):  # by a process that was killed: the lock is ours
         left.unlink(missing_ok=True)
+    info = reader.info
     names = list(reader.names(split))
     order = [band.name for band in bands]
-    taken = _Taken(Moments(len(bands)))
-    samples = (checked(reader.read(name, order), reader.info) for name in names)
-    with replacing(folder / f"{split}-images.npy") as part:
-        _write_images(part, len(names), _watched(samples, taken, reader.info))
-    beside = _beside(taken.samples, reader.info)
+    taken = _Taken(len(bands))
+    samples = (checked(reader.read(name, order), info) for name in names)
+    with (
+        growing(folder / f"{split}-images.npy", len(names)) as images,
+        growing(folder / f"{split}-targets.npy", len(names)) as targets,
+    ):
+        for sample in samples:
+            target = packed_target(sample.target, info)
+            room.needs = len(names) * (sample.image.nbytes + target.nbytes)
+            taken.add(sample, info)
+            _check_type(sample, images.dtype)
+            images.extend(sample.image[None])
+            targets.extend(target[None])
+    beside = _beside(taken, info)
     for kind, array in beside.items():
-        with (
-            replacing(folder / f"{split}-{kind}.npy") as part,
-            part.open("wb") as handle,
-        ):
-            np.lib.format.write_array(handle, array, allow_pickle=False)
-    record: dict[str, Any] = {"names": names, "arrays": ["images", *beside]}
+        with growing(folder / f"{split}-{kind}.npy", len(names)) as file:
+            file.extend(array)
+    record: dict[str, Any] = {"names": names, "arrays": ["images", "targets", *beside]}
     record |= {"mean": taken.bands.mean.tolist(), "std": taken.bands.std.tolist()}
-    if reader.info.task == "regression":
+    if info.task == "regression":
         record["target"] = {"mean": taken.target.mean.item(), "std": taken.target.std.item()}
     write_json(folder / f"{split}.json", record)
 
 
-def _beside(samples: list[Sample], info: DatasetInfo) -> dict[str, npt.NDArray[Any]]:
-    """The small arrays of a split."""
+def _beside(taken: _Taken, info: DatasetInfo) -> dict[str, npt.NDArray[Any]]:
+    """The small arrays of a split, where any sample has them."""
     found = {
-        "targets": stacked_targets([sample.target for sample in samples], info),
-        "dates": stacked_dates([sample.dates for sample in samples], info.frames),
-        "places": stacked_places([sample.place for sample in samples]),
+        "dates": stacked_dates(taken.dates, info.frames),
+        "places": stacked_places(taken.places),
     }
     return {kind: array for kind, array in found.items() if array is not None}
 
 
-def _watched(samples: Iterator[Sample], taken: _Taken, info: DatasetInfo) -> Iterator[Sample]:
-    for sample in samples:
-        taken.bands.add(sample.image.reshape(len(sample.image), -1))
-        if info.task == "regression":
-            target = np.asarray(sample.target, dtype=np.float64)
-            taken.target.add(target[np.isfinite(target)][None])
-        taken.samples.append(replace(sample, image=np.empty(0)))
-        yield sample
-
-
-def _write_images(part: Path, count: int, samples: Iterator[Sample]) -> None:
-    """Stream images into one .npy file; a full disk is an error here, not a fault at a page."""
-    dtype: np.dtype[Any] | None = None
-    with part.open("wb") as handle:
-        for sample in samples:
-            image = sample.image
-            if dtype is None:
-                dtype, shape = image.dtype, (count, *image.shape)
-                header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(handle, header)
-            if not np.can_cast(image.dtype, dtype, "safe"):
-                what = f"sample {sample.name!r} is {image.dtype}, but those before it are {dtype}."
-                raise DataError(Problem("", what, "All samples of a dataset must be of one type."))
-            handle.write(np.ascontiguousarray(image, dtype=dtype).data)
+def _check_type(sample: Sample, dtype: np.dtype[Any] | None) -> None:
+    """Refuse an image that the type of those before it cannot hold."""
+    kind = sample.image.dtype
+    if dtype is not None and not np.can_cast(kind, dtype, "safe"):
+        what = f"sample {sample.name!r} is {kind}, but those before it are {dtype}."
+        raise DataError(Problem("", what, "All samples of a dataset must be of one type."))
