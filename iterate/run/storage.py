@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,7 +66,12 @@ def _sqlite(path: Path) -> BaseStorage:
 
     A killed process loses nothing that was committed; only a power cut may lose the last second.
     """
-    storage = RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
+
+    def connect() -> sqlite3.Connection:
+        # Not by the URL: in one, '?', '#', '%' and braces of a folder's name mean something else.
+        return sqlite3.connect(path, timeout=60, check_same_thread=False)
+
+    storage = RDBStorage(f"sqlite:///{path.name}", engine_kwargs={"creator": connect})
     sqlalchemy.event.listen(storage.engine, "connect", _configure)
     storage.engine.dispose()  # so that the connection already open is configured too
     return optuna.storages.get_storage(storage)
