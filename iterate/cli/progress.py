@@ -45,6 +45,8 @@ class Progress:
         self._ledgers = ledgers
         self._began = time.monotonic()
         self._ended_before = sum(_ended(ledger) for ledger in ledgers)
+        for share in sorted({str(ledger.share) for ledger in ledgers if ledger.share}):
+            self._console.print(f"each trial holds {share}")
         if self._console.is_terminal:
             self._live = Live(self._table(), console=self._console, refresh_per_second=4)
             self._live.start()

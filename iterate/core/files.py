@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from iterate.core.pulse import beat
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -66,6 +68,7 @@ def _acquire(handle: TextIO, deadline: float) -> None:
             if time.monotonic() >= deadline:
                 handle.seek(0)
                 raise Locked(handle.read()) from None
+            beat()
             time.sleep(0.05)
         else:
             return

@@ -24,6 +24,7 @@ from iterate.core.data.samples import checked, stacked_dates, stacked_places, st
 from iterate.core.errors import DataError, Problem, WorkError
 from iterate.core.files import Locked, lock, replacing, write_json
 from iterate.core.identity import fingerprint as identify
+from iterate.core.pulse import beat
 
 __all__ = ["Pack", "cache_folder", "pack"]
 
@@ -228,6 +229,7 @@ def _watched(samples: Iterator[Sample], taken: _Taken, info: DatasetInfo) -> Ite
             target = np.asarray(sample.target, dtype=np.float64)
             taken.target.add(target[np.isfinite(target)][None])
         taken.samples.append(replace(sample, image=np.empty(0)))
+        beat()
         yield sample
 
 
