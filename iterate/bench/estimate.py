@@ -15,6 +15,7 @@ from iterate.core.recipe import Recipe
 from iterate.run.notes import Trained, trained
 from iterate.run.session import RunSettings
 from iterate.run.storage import opened_storage
+from iterate.search.machine import gpus
 
 SUSTAINED = {"32-true": 10e12, "bf16-mixed": 40e12, "16-mixed": 40e12}
 """Operations a second that training is assumed to reach on one data-centre GPU."""
@@ -101,7 +102,7 @@ def preview(request: Request, settings: RunSettings, cells: Sequence[Cell], plan
     seconds = sum(one.before.seconds for one in costed)
     done = sum(one.flops * one.before.epochs for one in costed)
     precision = request.protocol.config.trainer.precision
-    gpu = any(one.cell.loaded.config.resources.gpu for one in costed)
+    gpu = any(_gpu(one) for one in costed)
     cores = max((one.cell.loaded.config.resources.cpu for one in costed), default=1.0)
     assumed = SUSTAINED[precision] if gpu else CPU_CORE * cores
     pace = done / seconds if seconds else assumed
@@ -144,7 +145,7 @@ def _previewed(one: _Costed, pace: float) -> Previewed:
         seconds = before.seconds / ended * left
     else:
         seconds = one.flops * one.recipe.trainer.epochs * left / pace
-    held = config.resources.gpu or 1.0
+    held = _gpu(one) or 1.0
     return Previewed(
         name=one.cell.name,
         dataset=one.cell.dataset,
@@ -157,6 +158,14 @@ def _previewed(one: _Costed, pace: float) -> Previewed:
         hours=held * seconds / 3600,
         measured=bool(before.seconds and ended),
     )
+
+
+def _gpu(one: _Costed) -> float:
+    """GPUs that a trial holds; where the file leaves it open, by what this machine has."""
+    stated = one.cell.loaded.config.resources.gpu
+    if stated is not None:
+        return stated
+    return float(gpus() > 0 and one.recipe.trainer.accelerator != "cpu")
 
 
 def _total(studies: Sequence[Previewed], hours: float, gpu: bool) -> str:

@@ -97,11 +97,7 @@ def run(
     from iterate.cli.bench_view import show_result
     from iterate.cli.progress import Progress
 
-    try:
-        result = run_bench(request, plan, settings, Progress(), baselines=baseline or ())
-    except KeyboardInterrupt:
-        say("\n[yellow]stopped[/]  Nothing is lost: the same command continues.")
-        raise typer.Exit(1) from None
+    result = run_bench(request, plan, settings, Progress(), baselines=baseline or ())
     show_result(result)
     if json:
         print_json(result.to_mapping())

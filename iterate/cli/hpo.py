@@ -51,11 +51,7 @@ def hpo(
     claim_folder(folder)
     study = study_from(loaded, name)
     settings = _settings(loaded, name, folder, folder if out is not None else folder.parent, began)
-    try:
-        result = run_studies([study], settings, Progress())
-    except KeyboardInterrupt:
-        say("\n[yellow]stopped[/]  Nothing is lost: the same command continues.")
-        raise typer.Exit(1) from None
+    result = run_studies([study], settings, Progress())
     say(outcome(result))
     if json:
         print_json(result.summary)

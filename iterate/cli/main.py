@@ -15,6 +15,7 @@ from iterate.cli import backbones, bench, data, fit, hpo, plan, test, ui
 from iterate.cli.console import problems_of, say
 from iterate.core.errors import IterateError, MachineError, RequestError
 from iterate.core.machine import blaming_machine
+from iterate.run.stopping import Stopped, leave, stoppable
 
 app = typer.Typer(
     name="iterate",
@@ -49,12 +50,19 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line. Exit code 0: done; 1: the work failed; 2: the request was wrong."""
+    """Run the command line.
+
+    Exit code 0: done; 1: the work failed; 2: the request was wrong; 130 and 143: stopped by Ctrl-C
+    and by SIGTERM.
+    """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # a library's advice to developers is no user's business
     try:
-        with blaming_machine(Path.cwd()):
+        with stoppable(), blaming_machine(Path.cwd()):
             app()
+    except Stopped as stopped:
+        say("\n[yellow]stopped[/]  Nothing is lost: the same command continues.")
+        leave(stopped.exit_code)
     except RequestError as error:
         say(problems_of(error))
         sys.exit(error.exit_code)

@@ -12,6 +12,7 @@ from iterate.cli.console import print_json, stderr
 if TYPE_CHECKING:
     from iterate.config.load import LoadedStudy
     from iterate.core.recipe import Recipe
+    from iterate.search.shares import Share
 
 
 def plan(
@@ -28,10 +29,13 @@ def plan(
     from iterate.config.load import load_study
     from iterate.config.studies import for_each_branch
     from iterate.core.check import complete
+    from iterate.search.shares import share_here
 
     loaded = load_study(file, overrides or [])
     recipe = for_each_branch(loaded, complete)[0]
-    described = describe(loaded, recipe)
+    config = loaded.config
+    share = share_here(config.ray, config.resources, recipe.trainer.accelerator)
+    described = describe(loaded, recipe, share)
     if json:
         print_json(described)
         return
@@ -40,8 +44,14 @@ def plan(
     stderr().print(view(described, loaded.space))
 
 
-def describe(loaded: LoadedStudy, recipe: Recipe) -> dict[str, Any]:
-    """The plan as plain JSON types."""
+def describe(loaded: LoadedStudy, recipe: Recipe, share: Share | None) -> dict[str, Any]:
+    """The plan as plain JSON types.
+
+    Args:
+        loaded: The search file.
+        recipe: The complete recipe at its base point.
+        share: What a trial holds; None where that depends on a cluster.
+    """
     config = loaded.config.model_dump(mode="json")
     search = config["search"]
     grid = loaded.space.size()
@@ -57,7 +67,7 @@ def describe(loaded: LoadedStudy, recipe: Recipe) -> dict[str, Any]:
         "points": grid,
         "base": loaded.base,
         "search": search,
-        "resources": config["resources"],
+        "resources": config["resources"] | ({} if share is None else {"gpu": share.gpu}),
         "ray": config["ray"],
         "tracking": config["tracking"],
     }

@@ -68,6 +68,8 @@ def _search(search: dict[str, Any]) -> str:
         words.append(f"stopped early by {_options(search['scheduler'])}")
     if search["hours"]:
         words.append(f"at most {search['hours']:g} hours")
+    if search["trial_hours"]:
+        words.append(f"a trial at most {search['trial_hours']:g} hours")
     if search["patience"]:
         words.append(f"ends after {search['patience']} trials without progress")
     words.append(f"then {search['repeats']} repeats of the best")
@@ -80,8 +82,14 @@ def _options(component: dict[str, Any]) -> str:
 
 
 def _resources(resources: dict[str, Any], ray: dict[str, Any]) -> str:
-    words = [f"{resources['cpu']:g} CPU", f"{resources['gpu']:g} GPU"]
+    words = [f"{resources['cpu']:g} CPU", _gpu(resources["gpu"])]
     if resources["concurrent"]:
         words.append(f"at most {resources['concurrent']} at a time")
     words.append(f"on the cluster {ray['address']}" if ray["address"] else "on this machine")
     return ", ".join(words)
+
+
+def _gpu(gpu: float | None) -> str:
+    if gpu is None:
+        return "one GPU if the cluster has any"
+    return f"{gpu:g} GPU" if gpu else "no GPU (trains on the CPU)"

@@ -51,6 +51,8 @@ class Progress:
         self._rows = {}
         self._began = time.monotonic()
         self._ended_before = sum(_ended(ledger) for ledger in ledgers)
+        for share in sorted({str(ledger.share) for ledger in ledgers if ledger.share}):
+            self._console.print(f"each trial holds {share}")
         if self._console.is_terminal:
             self._live = Live(
                 get_renderable=self._table,

@@ -33,6 +33,7 @@ from iterate.core.identity import fingerprint
 from iterate.core.models.building import backbone_key, shared_backbone
 from iterate.core.models.shapes import Pooled, Shape, padded
 from iterate.core.prepared import Prepared
+from iterate.core.pulse import beat
 
 LIMIT = 4 * shelf.GIB
 """Bytes of a dataset's features above which none are kept: those of its training split over all
@@ -145,6 +146,7 @@ class FeatureSupply:
     def batches(self, chunks: list[Indices], chosen: list[Indices] | None) -> Iterator[Batch]:
         """See `iterate.core.data.loading.Supply.batches`."""
         for number, chunk in enumerate(chunks):
+            beat()
             which = chosen[number] if chosen is not None else np.zeros(len(chunk), np.int64)
             targets = self._pixels.targets(chunk)
             if chosen is not None and targets.ndim > 2:

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from iterate.core.errors import MachineError
 from iterate.core.machine import disk_error
+from iterate.core.pulse import beat
 
 
 @contextmanager
@@ -90,6 +91,7 @@ def _acquire(handle: TextIO, deadline: float) -> None:
             if time.monotonic() >= deadline:
                 handle.seek(0)
                 raise Locked(handle.read()) from None
+            beat()
             time.sleep(0.05)
         else:
             return

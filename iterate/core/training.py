@@ -19,6 +19,7 @@ from iterate.core.batch import Context
 from iterate.core.data.dataset import Split
 from iterate.core.data.dihedral import IDENTITY
 from iterate.core.data.loading import Supply
+from iterate.core.devices import device_kind
 from iterate.core.errors import Problem, RequestError, WorkError
 from iterate.core.identity import seed_for
 from iterate.core.isolation import isolated
@@ -264,11 +265,10 @@ def fabric_for(prepared: Prepared) -> Fabric:
         RequestError: This machine has no such device, or it has no such arithmetic.
     """
     trainer = prepared.recipe.trainer
-    gpu = torch.cuda.is_available()
-    if trainer.accelerator == "gpu" and not gpu:
+    kind = device_kind(trainer)
+    if trainer.accelerator == "gpu" and kind == "cpu":
         hint = "Choose accelerator: auto or cpu."
-        raise RequestError(Problem("trainer.accelerator", "this machine has no CUDA GPU.", hint))
-    kind = "cuda" if gpu and trainer.accelerator != "cpu" else "cpu"
+        raise RequestError(Problem("trainer.accelerator", "there is no CUDA GPU here.", hint))
     if kind == "cpu" and trainer.precision == "16-mixed":
         what = "16-mixed needs a GPU, and this recipe trains on a CPU."
         raise RequestError(Problem("trainer.precision", what, "Choose bf16-mixed or 32-true."))

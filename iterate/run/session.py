@@ -16,13 +16,15 @@ from iterate.run.folders import claim_folder
 from iterate.run.lease import owned
 from iterate.run.mirroring import Tracker
 from iterate.run.outcome import write_results
+from iterate.run.stopping import at_safe_points
 from iterate.run.storage import opened_storage
-from iterate.search.cluster import check_local, cluster
+from iterate.search.cluster import cluster
 from iterate.search.jobs import Job, Train
 from iterate.search.ledger import Ledger
 from iterate.search.pool import run_pool
 from iterate.search.results import failure_of
 from iterate.search.settings import RaySettings
+from iterate.search.shares import check_local, shares_of
 from iterate.search.study import Study
 from iterate.search.training import train as train_job
 from iterate.tracking.mirror import Backlog
@@ -121,8 +123,7 @@ def run_studies(
         KeyboardInterrupt: The user stopped it; nothing that was reported is lost.
     """
     display = display or Silent()
-    wanted = [study.resources for study in studies]
-    check_local(settings.ray, wanted)
+    check_local(settings.ray, studies)
     with (
         pausing(settings.folder),
         own_folder(settings.folder),
@@ -137,8 +138,7 @@ def run_studies(
         try:
             tracker.begin(settings.name, ledgers)
             if not all(ledger.finished for ledger in ledgers):
-                with cluster(settings.ray, wanted), shown(display, ledgers), timed(ledgers):
-                    run_pool(ledgers, train, [display, tracker])
+                _work(ledgers, settings, train, display, tracker)
             summary, artifacts = write_results(ledgers, settings.folder)
             if conclude is not None:
                 conclude(ledgers)
@@ -148,6 +148,24 @@ def run_studies(
     failures = {ledger.study.name: failure_of(ledger) for ledger in ledgers}
     reasons = {name: reason for name, reason in failures.items() if reason is not None}
     return RunResult(summary, settings.folder, reasons, backlog)
+
+
+def _work(
+    ledgers: Sequence[Ledger],
+    settings: RunSettings,
+    train: Train,
+    display: Display,
+    tracker: Tracker,
+) -> None:
+    """Work on all studies with Ray until each is finished."""
+    studies = [ledger.study for ledger in ledgers]
+    wanted = [study.resources for study in studies]
+    with cluster(settings.ray, wanted) as ray, at_safe_points() as stop_if_asked:
+        shares = shares_of(studies, ray.there)
+        for ledger in ledgers:
+            ledger.share = shares[ledger.study.name]
+        with shown(display, ledgers), timed(ledgers):
+            run_pool(ledgers, train, [display, tracker], [stop_if_asked, ray.check])
 
 
 def study_folder(settings: RunSettings, study: Study) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,21 +107,31 @@ def _shown(url: URL) -> str:
 
 def _tables(url: URL) -> RDBStorage:
     url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+    if _is_file(url):
+        return _file_tables(Path(str(url.database)))
     if url.drivername == "postgresql+psycopg":
         url = url.update_query_dict({k: v for k, v in _NOTICE.items() if k not in url.query})
-    options: dict[str, Any] = {"pool_pre_ping": True}
-    if _is_file(url):
-        options["connect_args"] = {"timeout": 60}
     # Optuna fills in fields in braces, which are part of a password here.
     text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
-    try:
-        tables = RDBStorage(text, engine_kwargs=options)
-    except (sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.IntegrityError):
-        tables = RDBStorage(text, engine_kwargs=options)  # another process was making the tables
-    if _is_file(url):
-        sqlalchemy.event.listen(tables.engine, "connect", _configure)
-        tables.engine.dispose()  # so that the connection already open is configured too
+    return _opened(text, {"pool_pre_ping": True})
+
+
+def _file_tables(path: Path) -> RDBStorage:
+    def connect() -> sqlite3.Connection:
+        # Not by the URL: in one, '?', '#', '%' and braces of a folder's name mean something else.
+        return sqlite3.connect(path, timeout=60, check_same_thread=False)
+
+    tables = _opened("sqlite:///studies.db", {"creator": connect})
+    sqlalchemy.event.listen(tables.engine, "connect", _configure)
+    tables.engine.dispose()  # so that the connection already open is configured too
     return tables
+
+
+def _opened(url: str, options: dict[str, Any]) -> RDBStorage:
+    try:
+        return RDBStorage(url, engine_kwargs=options)
+    except (sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.IntegrityError):
+        return RDBStorage(url, engine_kwargs=options)  # another process was making the tables
 
 
 def _configure(connection: Any, record: Any) -> None:  # noqa: ARG001 - SQLAlchemy's signature

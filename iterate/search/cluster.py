@@ -5,58 +5,92 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import ray
+from ray._private import ray_constants
 
 from iterate.core.errors import Problem, RequestError
+from iterate.search.environment import environment
+from iterate.search.family import Family
+from iterate.search.machine import cpus, gpus
 from iterate.search.settings import RaySettings, ResourceSettings
+from iterate.search.shares import check_there
+
+_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+_OURS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Named for the systems on which Ray keeps to loopback anyway; it does so on any.
+    _LOOPBACK: "0",
+    # Newer versions of Ray leave all GPUs visible to a worker that holds none.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+}
 
 
-def check_local(settings: RaySettings, wanted: Sequence[ResourceSettings]) -> None:
-    """Refuse, before Ray starts, trials that this machine could never hold.
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray that is connected.
 
-    Raises:
-        RequestError: A trial asks for more CPUs than there are. GPUs are counted by Ray.
+    Attributes:
+        there: What it has, such as ``{"CPU": 8, "GPU": 1}``.
+        check: Raises `WorkError` once it has ended by itself. Quick; to be called often.
     """
-    if settings.address is None:
-        _check(wanted, {"CPU": float(cpus())}, "this machine", ("CPU",))
+
+    there: Mapping[str, float]
+    check: Callable[[], None]
 
 
 @contextmanager
-def cluster(settings: RaySettings, wanted: Sequence[ResourceSettings]) -> Iterator[None]:
+def cluster(settings: RaySettings, wanted: Sequence[ResourceSettings]) -> Iterator[Cluster]:
     """Connect to Ray, starting it on this machine if no address is given.
+
+    A Ray started here listens on loopback alone, and no process of it is left in the end.
 
     Raises:
         RequestError: No cluster answers at the address, or it is too small for a trial.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    if settings.address is None:
-        ray.init(
-            address="local",
-            num_cpus=cpus(),
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
-    else:
-        _connect(settings.address)
-    try:
+    with _started() if settings.address is None else _connected(settings.address) as check:
         there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        _check(wanted, there, "the cluster")
+        check_there(wanted, there, "the cluster" if settings.address else "this machine")
+        yield Cluster(there, check)
+
+
+@contextmanager
+def _started() -> Iterator[Callable[[], None]]:
+    """A Ray of our own."""
+    with environment(_OURS), _on_loopback(), Family.begun() as family:
+        try:
+            ray.init(
+                address="local",
+                num_cpus=cpus(),
+                num_gpus=gpus(),
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+            family.founded("gcs_server", "raylet")
+            yield family.check
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Ray reads its variable when it is imported, which may have been long ago."""
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
         yield
     finally:
-        ray.shutdown()
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
-def cpus() -> int:
-    """CPUs this process may use, which in a container may be fewer than the machine has."""
-    return len(os.sched_getaffinity(0))
-
-
-def _connect(address: str) -> None:
+@contextmanager
+def _connected(address: str) -> Iterator[Callable[[], None]]:
+    """Somebody else's Ray, whose end it tells us itself."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -64,6 +98,10 @@ def _connect(address: str) -> None:
         what = f"no Ray cluster answers at {address!r} ({str(error).splitlines()[0]})."
         hint = "Start one with `ray start --head`, or leave ray.address out to use this machine."
         raise RequestError(Problem("ray.address", what, hint)) from error
+    try:
+        yield lambda: None
+    finally:
+        ray.shutdown()
 
 
 def _knock(address: str) -> None:
@@ -71,19 +109,3 @@ def _knock(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdigit():
         socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-
-
-def _check(
-    wanted: Sequence[ResourceSettings],
-    there: dict[str, float],
-    place: str,
-    names: Sequence[str] = ("CPU", "GPU"),
-) -> None:
-    problems = [
-        Problem(f"resources.{name.lower()}", f"a trial asks for {asked:g}, {place} has {has:g}.")
-        for name in names
-        if (asked := max(getattr(resource, name.lower()) for resource in wanted))
-        > (has := there.get(name, 0.0))
-    ]
-    if problems:
-        raise RequestError(problems)

@@ -26,6 +26,7 @@ from iterate.search.failures import kind_of
 from iterate.search.jobs import Job, Kind, Progress
 from iterate.search.samplers import make_sampler
 from iterate.search.schedulers import make_scheduler
+from iterate.search.shares import Share
 from iterate.search.space import Point
 from iterate.search.space.optuna import known_point, point_from, suggest, to_params
 from iterate.search.study import Study, same_question
@@ -43,6 +44,7 @@ class Run:
     trial: optuna.Trial
     last_epoch: int
     held_seconds: float = 0.0
+    device: str | None = None
 
 
 class Ledger:
@@ -68,6 +70,7 @@ class Ledger:
             "trial": self._open(study.name, storage),
             "repeat": self._open(f"{study.name} repeats", storage),
         }
+        self.share: Share | None = None  # what its trials hold, once the pool's place is known
         self._running: dict[str, Run] = {}
         self._interrupted: list[tuple[Kind, FrozenTrial]] = [
             (kind, trial)
@@ -366,6 +369,9 @@ class Ledger:
     def _record(self, run: Run, progress: Progress) -> bool:
         run.held_seconds = max(run.held_seconds, progress.held_seconds)
         self._clock.report(run.job.key, progress.held_seconds - progress.packing_seconds)
+        if progress.device is not None and progress.device != run.device:
+            run.device = progress.device
+            run.trial.set_user_attr("device", run.device)
         for report in progress.reports:
             if report.epoch > run.last_epoch and self._record_epoch(run, report):
                 self._close(run, TrialState.PRUNED)
@@ -403,6 +409,23 @@ class Ledger:
         self._leave(run)
         self._set_aside[run.job.key] = run
         self._waits_for = fault
+
+    def trained_seconds(self, key: str) -> float:
+        """What the epochs that a running job has reported took, in all sessions."""
+        noted = self.trial_of(self._running[key].job).user_attrs.items()
+        return float(sum(note["seconds"] for name, note in noted if name.startswith("epoch:")))
+
+    def out_of_time(self, key: str) -> None:
+        """End a trial whose hours are over; what it has reported stays."""
+        run = self._running[key]
+        hours = f"{self.study.settings.trial_hours:g} hours"
+        if run.last_epoch:
+            with self._storage.together():
+                run.trial.set_user_attr("stopped", f"its {hours} (search.trial_hours) were over")
+                self._close(run, TrialState.PRUNED)
+        else:
+            reason = f"no epoch was finished within its {hours} (search.trial_hours)"
+            self.record(key, Progress(failure=reason, failure_kind="out of time"))
 
     def _record_epoch(self, run: Run, report: EpochReport) -> bool:
         """Write down one epoch; whether the scheduler stops the job there."""

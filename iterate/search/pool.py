@@ -7,7 +7,6 @@ lives in the driver and is called from Tune's one control loop.
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,14 +20,29 @@ from ray.tune.search import Searcher
 
 from iterate.core.errors import IterateError, MachineError, WorkError
 from iterate.core.machine import machine_error
+from iterate.search.environment import environment
 from iterate.search.jobs import Job, Progress, Train
 from iterate.search.ledger import Ledger
-from iterate.search.settings import ResourceSettings
+from iterate.search.shares import Share, shares_of
 from iterate.search.tune_hooks import Starts, Stopper
+from iterate.search.watch import Watch
 from iterate.search.worker import Worker
 
 # A process that dies is replaced this often before its job is set aside.
 DEATHS = 2
+
+# Tune takes these from the environment only.
+_TUNE = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledgers and MLflow keep the results
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours to explain
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    # The coordinator decides how many are drawn; with Tune's own limit of one the second
+    # worker would not start before the first trial has, and never if trials are short.
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # the ledgers are the checkpoint
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
 
 
 class Observer(Protocol):
@@ -41,9 +55,15 @@ class Observer(Protocol):
 class Coordinator:
     """Hands out jobs of many studies and writes down what becomes of them."""
 
-    def __init__(self, ledgers: Sequence[Ledger], observers: Sequence[Observer]) -> None:
+    def __init__(
+        self,
+        ledgers: Sequence[Ledger],
+        observers: Sequence[Observer],
+        shares: Mapping[str, Share],
+    ) -> None:
         self._ledgers = ledgers
         self._observers = observers
+        self._shares = shares
         self._jobs: dict[str, tuple[Ledger, Job]] = {}
         self.failure: IterateError | None = None
         self._room = _Room()
@@ -75,7 +95,9 @@ class Coordinator:
         One job is drawn ahead of what the cluster holds, so that a worker that finishes finds
         work at once; no more, because a later point knows more results.
         """
-        if self._room.exceeded(ledger.study.resources for ledger, _ in self._jobs.values()):
+        if self._room.exceeded(
+            self._shares[ledger.study.name] for ledger, _ in self._jobs.values()
+        ):
             return None
         with self._pausing():
             for ledger in sorted(self._ledgers, key=_work_left, reverse=True):
@@ -91,6 +113,17 @@ class Coordinator:
         if trial_id in self._jobs:
             ledger, job = self._jobs[trial_id]
             ledger.started(job.key)
+
+    def held(self, trial_id: str) -> tuple[Ledger, Job] | None:
+        """A job that has not ended, and its study."""
+        return self._jobs.get(trial_id)
+
+    def out_of_time(self, trial_id: str) -> None:
+        """The hours of a trial are over."""
+        ledger, job = self._jobs[trial_id]
+        with self._pausing():
+            ledger.out_of_time(job.key)
+            self._recorded(trial_id)
 
     def record(self, trial_id: str, progress: Progress) -> bool:
         """Write down a report; whether the job must stop. A job that has ended changes nothing."""
@@ -164,17 +197,22 @@ class _Room:
         self._there: dict[str, float] = {}
         self._looked = -self._SECONDS
 
-    def exceeded(self, held: Iterable[ResourceSettings]) -> bool:
+    def exceeded(self, held: Iterable[Share]) -> bool:
         """Whether these jobs together are more than the cluster holds."""
         now = time.monotonic()
         if now - self._looked >= self._SECONDS:
-            self._there = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            self._there = _cluster()
             self._looked = now
         held = list(held)
         return any(
-            sum(getattr(resource, name.lower()) for resource in held) > self._there.get(name, 0.0)
+            sum(getattr(share, name.lower()) for share in held) > self._there.get(name, 0.0)
             for name in ("CPU", "GPU")
         )
+
+
+def _cluster() -> dict[str, float]:
+    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return there
 
 
 class _Searcher(Searcher):
@@ -230,25 +268,33 @@ def _progress(result: Mapping[str, Any]) -> Progress:
     return Progress.from_mapping(result["progress"][0])
 
 
-def run_pool(ledgers: Sequence[Ledger], train: Train, observers: Sequence[Observer] = ()) -> None:
+def run_pool(
+    ledgers: Sequence[Ledger],
+    train: Train,
+    observers: Sequence[Observer] = (),
+    checks: Sequence[Callable[[], None]] = (),
+) -> None:
     """Work on all studies until each is finished. Ray must be initialised.
 
     Args:
         ledgers: The studies.
         train: What trains a job, in a worker; it is pickled.
         observers: Told of every change.
+        checks: Called some ten times a second; what they raise ends the pool.
 
     Raises:
+        RequestError: A recipe needs a GPU, and its trials hold none.
         MachineError: The machine lacks something; jobs that it could not finish wait for it.
         WorkError: Ray ended before the studies did, or another driver has them now.
         KeyboardInterrupt: The user stopped it; the ledgers hold all that was reported.
     """
-    coordinator = Coordinator(ledgers, observers)
+    shares = shares_of([ledger.study for ledger in ledgers], _cluster())
+    coordinator = Coordinator(ledgers, observers, shares)
     if coordinator.finished:
         return
-    with _tune_settings(), tempfile.TemporaryDirectory(prefix="iterate-tune-") as scratch:
+    with environment(_TUNE), tempfile.TemporaryDirectory(prefix="iterate-tune-") as scratch:
         tuner = tune.Tuner(
-            tune.with_resources(tune.with_parameters(Worker, train=train), _resources_of(ledgers)),
+            tune.with_resources(tune.with_parameters(Worker, train=train), _resources_of(shares)),
             tune_config=tune.TuneConfig(
                 search_alg=_Searcher(coordinator),
                 scheduler=_Scheduler(coordinator),
@@ -261,7 +307,7 @@ def run_pool(ledgers: Sequence[Ledger], train: Train, observers: Sequence[Observ
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=DEATHS),
                 stop=Stopper(coordinator),
-                callbacks=[Starts(coordinator)],
+                callbacks=[Starts(coordinator), Watch(coordinator, checks)],
             ),
         )
         try:
@@ -276,39 +322,11 @@ def run_pool(ledgers: Sequence[Ledger], train: Train, observers: Sequence[Observ
         raise WorkError("Ray ended before the studies did; the same command continues them")
 
 
-def _resources_of(ledgers: Sequence[Ledger]) -> Callable[[Mapping[str, Any]], Any]:
+def _resources_of(shares: Mapping[str, Share]) -> Callable[[Mapping[str, Any]], Any]:
     """What a job holds while it runs, by its study."""
-    wanted = {ledger.study.name: ledger.study.resources for ledger in ledgers}
 
     def resources(config: Mapping[str, Any]) -> Any:
-        own = wanted[config["job"].study] if "job" in config else next(iter(wanted.values()))
-        bundle = {"CPU": own.cpu} | ({"GPU": own.gpu} if own.gpu else {})
-        return tune.PlacementGroupFactory([bundle])
+        name = config["job"].study if "job" in config else next(iter(shares))
+        return tune.PlacementGroupFactory([shares[name].bundle()])
 
     return resources
-
-
-@contextmanager
-def _tune_settings() -> Iterator[None]:
-    """Tune takes these from the environment only; it is as before afterwards."""
-    settings = {
-        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledgers and MLflow keep the results
-        "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours to explain
-        "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-        # The coordinator decides how many are drawn; with Tune's own limit of one the second
-        # worker would not start before the first trial has, and never if trials are short.
-        "TUNE_MAX_PENDING_TRIALS_PG": "1000",
-        "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # the ledgers are the checkpoint
-        "RAY_CHDIR_TO_TRIAL_DIR": "0",
-        "RAY_AIR_NEW_OUTPUT": "0",
-    }
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

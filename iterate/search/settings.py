@@ -145,6 +145,10 @@ class SearchSettings(Section):
             time in which a worker had a job of this study at least, summed over all commands that
             continue it: neither the wait for a worker, nor another study's turn, nor checking and
             packing count.
+        trial_hours: Training time after which a trial is ended: pruned if an epoch was finished,
+            failed otherwise; None sets no limit. Repeats train to their end.
+        silence_minutes: A trial or repeat without a sign of life (a batch, an epoch) for so long
+            is ended and has failed; None waits for ever.
         patience: Ends the search once so many finished trials in a row did not improve the best;
             None searches on.
         repeats: Trainings of the best point with further seeds, each tested; 0 tests nothing.
@@ -162,6 +166,8 @@ class SearchSettings(Section):
     scheduler: Annotated[SerializeAsAny[Component], Chosen(schedulers)] = NoScheduler()
     trials: Positive = 16
     hours: Annotated[float, Field(gt=0)] | None = None
+    trial_hours: Annotated[float, Field(gt=0)] | None = None
+    silence_minutes: Annotated[float, Field(gt=0)] | None = 60
     patience: Positive | None = None
     repeats: Counted = 3
     seeds: tuple[Seed, ...] = ()
@@ -186,12 +192,13 @@ class ResourceSettings(Section):
 
     Attributes:
         cpu: Cores of a trial; fractions let trials share one.
-        gpu: GPUs of a trial; fractions let trials share one.
+        gpu: GPUs of a trial; fractions let trials share one. None takes one where the machine or
+            cluster has any, and none elsewhere. A trial sees the GPUs it holds and no other.
         concurrent: Most trials at a time; None takes as many as the cluster holds.
     """
 
     cpu: Annotated[float, Field(gt=0)] = 1
-    gpu: Annotated[float, Field(ge=0)] = 0
+    gpu: Annotated[float, Field(ge=0)] | None = None
     concurrent: Positive | None = None
 
 

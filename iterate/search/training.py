@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
+from pathlib import Path
 
 from iterate.core.data.dataset import Split
 from iterate.core.errors import WorkError
 from iterate.core.files import Locked, lock, write_json
+from iterate.core.pulse import heard_by
 from iterate.core.recipe import Recipe
 from iterate.core.reports import EpochReport
 from iterate.search.jobs import Job, Progress
@@ -16,10 +20,14 @@ from iterate.search.jobs import Job, Progress
 OUTCOMES_FILE = "test_samples.npz"
 """Beside a repeat's checkpoint: what each test sample adds to its scores."""
 
+SIGN_OF_LIFE = ".lock"
+"""In a job's folder: touched now and then while its training goes on, between epochs too."""
+
 # Epochs shorter than this travel together: a round trip to the driver costs some 20 ms.
 _SECONDS_BETWEEN_REPORTS = 0.5
 # How long a worker that outlived its driver may take to notice; see `iterate.core.files.lock`.
 _SECONDS_FOR_ANOTHER = 60.0
+_SECONDS_BETWEEN_SIGNS = 5.0
 
 
 def train(job: Job) -> Iterator[Progress]:
@@ -31,17 +39,17 @@ def train(job: Job) -> Iterator[Progress]:
         IterateError: Whatever the engine refuses or fails at.
     """
     from iterate.core import fit
+    from iterate.core.devices import device_name
 
     for module in job.modules:
         import_module(module)
     recipe = Recipe.parse(job.recipe)
     recipe.write(job.folder / "recipe.yaml")
     try:
-        with lock(job.folder / ".lock", _SECONDS_FOR_ANOTHER):
+        with signs_of_life(job.folder), lock(job.folder / ".lock", _SECONDS_FOR_ANOTHER):
             yield from _packed(recipe, ("train", "val"))
-            yield from _grouped(
-                fit.epochs(recipe, job.folder, replay=True), last=job.kind == "trial"
-            )
+            epochs = fit.epochs(recipe, job.folder, replay=True)
+            yield from _grouped(epochs, job.kind == "trial", device_name(recipe.trainer))
             if job.kind == "repeat":
                 yield from _packed(recipe, ("test",))
                 metrics = fit.test(recipe, job.folder, keep=job.folder / OUTCOMES_FILE)
@@ -67,12 +75,28 @@ def _packed(recipe: Recipe, splits: Sequence[Split]) -> Iterator[Progress]:
         yield Progress(packing_seconds=time.monotonic() - began)
 
 
-def _grouped(epochs: Iterator[EpochReport], last: bool) -> Iterator[Progress]:
+@contextmanager
+def signs_of_life(folder: Path) -> Iterator[None]:
+    """Touch a file as training goes on, where the driver sees it."""
+    shown = -_SECONDS_BETWEEN_SIGNS
+
+    def show() -> None:
+        nonlocal shown
+        if time.monotonic() - shown >= _SECONDS_BETWEEN_SIGNS:
+            shown = time.monotonic()
+            with suppress(OSError):  # a full disk is for those to tell who need it
+                os.utime(folder / SIGN_OF_LIFE)
+
+    with heard_by(show):
+        yield
+
+
+def _grouped(epochs: Iterator[EpochReport], last: bool, device: str) -> Iterator[Progress]:
     """Pass reports on, short epochs several at a time; `last` says nothing follows them."""
     waiting: list[EpochReport] = []
     sent = time.monotonic()
     for report in epochs:
         waiting.append(report)
         if report.done or time.monotonic() - sent >= _SECONDS_BETWEEN_REPORTS:
-            yield Progress(tuple(waiting), done=report.done and last)
+            yield Progress(tuple(waiting), done=report.done and last, device=device)
             waiting, sent = [], time.monotonic()

@@ -6,10 +6,13 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from socket import gethostname
 from typing import Any
 
+import ray
 from ray import tune
 
+from iterate.core.errors import WorkError
 from iterate.search.failures import failed
 from iterate.search.jobs import Job, Progress, Train
 
@@ -24,6 +27,7 @@ class Worker(tune.Trainable):
     # Ray passes what `tune.with_parameters` was given as further arguments.
     def setup(self, config: dict[str, Any], train: Train) -> None:  # type: ignore[override]
         """Begin the first job of this process."""
+        _see_only(ray.get_gpu_ids())
         self._train = train
         self._progress: Iterator[Progress] | None = None
         self._begin(config["job"])
@@ -35,11 +39,10 @@ class Worker(tune.Trainable):
 
     def _begin(self, job: Job) -> None:
         self._stop()
-        os.chdir(job.directory)
         self._began = time.monotonic()
         self._packing_seconds = 0.0
         self._folder = job.folder
-        self._progress = self._train(job)
+        self._progress = _in_directory(job, self._train)
 
     def _stop(self) -> None:
         """Close a job that was stopped between two epochs, so that it lets go of its folder."""
@@ -80,3 +83,28 @@ class Worker(tune.Trainable):
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Nothing: the engine goes on from the job's own folder."""
+
+
+def _in_directory(job: Job, train: Train) -> Iterator[Progress]:
+    """Train where relative paths are meant to begin.
+
+    Raises:
+        WorkError: That folder is not on this machine.
+    """
+    try:
+        os.chdir(job.directory)
+    except OSError as error:
+        raise WorkError(
+            f"the working directory {job.directory} is not there on the node {gethostname()} "
+            f"({error.strerror}): run where all nodes of the cluster see the same folders"
+        ) from error
+    yield from train(job)
+
+
+def _see_only(gpus: list[Any]) -> None:
+    """Hide every GPU that this worker does not hold; CUDA asks when it is first used.
+
+    Ray does so by itself, but not for workers without one in its newer versions, and not at all
+    where a cluster was started with its switch for that.
+    """
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(str(gpu) for gpu in gpus)

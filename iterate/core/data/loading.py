@@ -18,6 +18,7 @@ from iterate.core.data.dataset import Split
 from iterate.core.data.dihedral import Element, apply_each
 from iterate.core.data.scaling import Scaling
 from iterate.core.data.store import Pack
+from iterate.core.pulse import beat
 
 Indices = npt.NDArray[np.int64]
 
@@ -74,6 +75,7 @@ class PixelSupply:
         for number, (chunk, (images, targets)) in enumerate(
             zip(chunks, self._raw(chunks), strict=True)
         ):
+            beat()
             images, targets = images.to(self._device), targets.to(self._device)
             if chosen is not None:
                 images = apply_each(images, chosen[number], self._group)
@@ -89,6 +91,7 @@ class PixelSupply:
     ) -> Iterator[tuple[Tensor, Context | None]]:
         """Normalised images of each chunk, all changed by one element, and their context."""
         for chunk, (images, _) in zip(chunks, self._raw(chunks), strict=True):
+            beat()
             turned = element.apply(images.to(self._device))
             scaled = self._scaling.apply(_widened(turned, self._images.dtype))
             yield scaled, self._contexts.of(chunk)

@@ -33,6 +33,7 @@ from iterate.core.data.samples import (
 from iterate.core.errors import DataError, Problem, WorkError
 from iterate.core.files import Locked, lock, write_json
 from iterate.core.identity import fingerprint as identify
+from iterate.core.pulse import beat
 
 __all__ = ["Pack", "cache_folder", "pack"]
 
@@ -230,6 +231,7 @@ def _write(folder: Path, split: Split, reader: Reader, bands: tuple[Band, ...], 
             _check_type(sample, images.dtype)
             images.extend(sample.image[None])
             targets.extend(target[None])
+            beat()
     beside = _beside(taken, info)
     for kind, array in beside.items():
         with growing(folder / f"{split}-{kind}.npy", len(names)) as file:
