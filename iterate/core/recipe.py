@@ -81,7 +81,8 @@ class TrainerSection(Section):
         epochs: Passes over the training split, at most.
         patience: Epochs without a better objective after which training stops; None never stops.
         min_delta: What counts as better, in units of the objective.
-        precision: As PyTorch Lightning names it.
+        precision: Of the model's forward passes, as PyTorch Lightning names it; weights, losses
+            and scores are float32 in each.
         gradient_clip: Largest norm of the gradient; None does not clip.
         accelerator: ``auto`` takes a GPU where there is one.
         deterministic: Refuse algorithms that give other results under the same seed.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from iterate.core import components, features
-from iterate.core.batch import Context
+from iterate.core.batch import Batch, Context
 from iterate.core.data.dataset import Split
 from iterate.core.data.dihedral import IDENTITY
 from iterate.core.data.loading import Supply
@@ -36,6 +36,8 @@ from iterate.core.supplies import (
     training_course,
 )
 from iterate.core.tasks.supervised import SupervisedTask
+
+T = TypeVar("T")
 
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -117,6 +119,14 @@ class Training:
         with self.fabric.autocast():
             return backbone(images, context)
 
+    def _step(self, step: Callable[[Batch], T], batch: Batch) -> T:
+        """A step of the task in the recipe's arithmetic, which on one device Fabric leaves to us.
+
+        One step, not an epoch: autocast keeps the weights it has cast for as long as it is open.
+        """
+        with self.fabric.autocast():
+            return step(batch)
+
     def train_epoch(self, epoch: int) -> dict[str, float]:
         """One pass over the training split and one over the validation split.
 
@@ -144,7 +154,7 @@ class Training:
         supply = self.supply("train")
         with torch.no_grad():
             for batch in supply.batches(evaluation_course(self.prepared, supply).chunks, None):
-                self.task.training_step(batch)
+                self._step(self.task.training_step, batch)
         return self._trained_scores(epoch) | told
 
     def _gathered(self, *splits: Split) -> tuple[Tensor, Tensor]:
@@ -172,7 +182,7 @@ class Training:
         self.task.train()
         for number, batch in enumerate(supply.batches(course.chunks, course.chosen)):
             set_learning_rate(groups, self.schedule.factor(first + number))
-            loss = self.task.training_step(batch)
+            loss = self._step(self.task.training_step, batch)
             self.optimiser.zero_grad(set_to_none=True)
             self.fabric.backward(loss)
             if clip is not None:
@@ -206,7 +216,7 @@ class Training:
         # Not inference mode: what a model keeps from one forward to the next must be trainable.
         with torch.no_grad():
             for batch in supply.batches(course.chunks, None):
-                self.task.validation_step(batch)
+                self._step(self.task.validation_step, batch)
         self.confusion: npt.NDArray[np.int64] | None = self.module.confusion()
         scores: dict[str, float] = self.module.reported(self.module.scores)
         return scores

@@ -88,7 +88,8 @@ class Model(nn.Module):
         if self.backbone is None:
             raise RuntimeError("this model was assembled without its backbone")
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze):
-            return laid_out(self.backbone(images, context))
+            features = laid_out(self.backbone(images, context))
+        return as_kept(features) if self.freeze else features
 
     def decode(self, features: Any, size: tuple[int, int]) -> Tensor:
         """Logits, or a quantity, of features.
@@ -108,6 +109,13 @@ class Model(nn.Module):
             maps = functional.interpolate(maps, size=whole, mode="bilinear", align_corners=False)
         maps = maps[..., : size[0], : size[1]]
         return maps if self.quantity is None else self.quantity(maps)
+
+
+def as_kept(features: Any) -> Any:
+    """Features as `iterate.core.features` keeps them: float32, so that decoders see the same."""
+    if isinstance(features, Tensor):
+        return features.float()
+    return [level.float() for level in features]
 
 
 def laid_out(features: Any) -> Any:

@@ -66,11 +66,14 @@ class SupervisedTask(LightningModule, ABC):
         self.kept: list[Tensor] | None = None
 
     def forward(self, batch: Batch) -> Tensor:
-        """The model's outputs (n, classes) or (n, classes, height, width)."""
+        """The model's outputs (n, classes) or (n, classes, height, width), float32.
+
+        The model computes in the recipe's arithmetic; losses and scores do not.
+        """
         if batch.encoded:
-            return self.model.decode(batch.inputs, batch.size)
+            return self.model.decode(batch.inputs, batch.size).float()
         outputs: Tensor = self.model(batch.inputs, batch.context)
-        return outputs
+        return outputs.float()
 
     def training_step(self, batch: Batch) -> Tensor:
         """The batch's mean loss; its scores are taken in `train_scores`."""
