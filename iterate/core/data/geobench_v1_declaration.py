@@ -14,14 +14,12 @@ from iterate.core.data.dataset import Band
 from iterate.core.data.defects import correct, statistic
 from iterate.core.data.geobench_v1_known import Known, find, recorder, unit_of
 from iterate.core.data.geobench_v1_sample import Header, metres_of
+from iterate.core.data.limits import MOST_CLASSES, check_plain_file
 from iterate.core.errors import DataError, Problem, RequestError
 from iterate.core.parsing import parse
 from iterate.core.section import Section
 
 DATASET_FILE = "dataset.json"
-MOST_CLASSES = 65_536
-"""A number of classes beyond this is damage, not a declaration."""
-
 TASKS = ("classification", "segmentation", "multilabel")
 
 
@@ -112,6 +110,7 @@ def read_json_mapping(path: Path, absent: dict[str, Any] | None = None) -> dict[
     Raises:
         DataError: It is absent (unless `absent` says what then), damaged, or no mapping.
     """
+    check_plain_file(path)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -194,6 +193,7 @@ def _known(declared: Declaration, root: Path, known: Known, compat: bool) -> Dec
 
 def _task_specs(root: Path) -> unpickle.Record | None:
     path = root / "task_specs.pkl"
+    check_plain_file(path)
     try:
         raw = path.read_bytes()
     except FileNotFoundError:

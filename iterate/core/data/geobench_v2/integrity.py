@@ -8,6 +8,7 @@ from pathlib import Path
 
 from iterate.core.data.content import hash_files
 from iterate.core.data.geobench_v2.published import checksums
+from iterate.core.data.limits import check_plain_file
 from iterate.core.errors import DataError, Problem
 
 SUMS, RECORD = "SHA256SUMS", "SOURCE.json"
@@ -30,6 +31,7 @@ def find_files(root: Path, files: str, dataset: str) -> tuple[Path, ...]:
         part = _PART.fullmatch(root.name)
         return _all_parts(root.parent, part[1]) if part else (root,)
     if not root.is_dir():
+        check_plain_file(root)
         hint = f"Set data.root to the folder that holds {files}.tortilla."
         raise DataError(Problem(str(root), "does not exist.", hint))
     for folder in dict.fromkeys((root, root / dataset, root / files.removeprefix("geobench_"))):
@@ -121,6 +123,7 @@ def listed_sums(folder: Path) -> dict[str, str]:
         DataError: It is of another format.
     """
     path = folder / SUMS
+    check_plain_file(path)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -141,6 +144,7 @@ def _recorded(folder: Path) -> dict[str, str]:
         DataError: It is damaged.
     """
     path = folder / RECORD
+    check_plain_file(path)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         entries = {entry["filename"]: entry["sha256"] for entry in record["files"]}
