@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import Field, model_validator
 
 from iterate.bench.statistics.scores import Scale
 from iterate.bench.suite_data import ReaderName, SuiteBands, SuiteSource
+from iterate.config.yaml_files import read_yaml
 from iterate.core.errors import Problem, RequestError, nearest
 from iterate.core.parsing import parse
 from iterate.core.section import Section
@@ -166,10 +166,7 @@ def load_suite(name: str) -> Suite:
 
 
 def _mapping(path: Path) -> Mapping[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RequestError(Problem(str(path), f"cannot be read: {error}.")) from None
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise RequestError(Problem(str(path), "must hold key: value pairs."))
     return content
