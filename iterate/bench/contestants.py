@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from iterate.bench.protocol import Word, words_of
 from iterate.config.schema import SEARCHED
 from iterate.config.yaml_files import read_yaml
 from iterate.core.errors import Problem, RequestError
+from iterate.core.names import file_name
 from iterate.search.space.text import value_text
 
 _OPTION = "--backbones"
@@ -32,7 +32,7 @@ class Contestant:
     @property
     def folder(self) -> str:
         """Its name, safe as a folder's."""
-        return re.sub(r"[^A-Za-z0-9._-]", "_", self.name).lstrip(".") or "_"
+        return file_name(self.name)
 
 
 def contestants(asked: Sequence[str], told: Mapping[str, Any], origin: str) -> list[Contestant]:

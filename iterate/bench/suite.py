@@ -12,6 +12,7 @@ from iterate.bench.statistics.scores import Scale
 from iterate.bench.suite_data import ReaderName, SuiteBands, SuiteSource
 from iterate.config.yaml_files import read_yaml
 from iterate.core.errors import Problem, RequestError, nearest
+from iterate.core.names import is_file_name, is_inside
 from iterate.core.parsing import parse
 from iterate.core.section import Section
 from iterate.resources import shipped
@@ -139,6 +140,18 @@ class Suite(Section):
             strange = [name for name in members if name not in self.datasets]
             if strange or not members:
                 raise ValueError(f"group {group!r} must list datasets of the suite, not {strange}")
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_no_paths(self) -> Self:
+        for name in (self.name, *self.datasets):
+            if not is_file_name(name):
+                raise ValueError(f"{name!r} cannot name a folder")
+        for dataset in self.datasets.values():
+            if dataset.folder is not None and not is_inside(dataset.folder):
+                raise ValueError(
+                    f"folder {dataset.folder!r} leads out of the folder of all datasets"
+                )
         return self
 
     def shown(self, backbone: str) -> str:

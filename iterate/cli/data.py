@@ -140,10 +140,11 @@ def show(
 ) -> None:
     """Draw samples, count classes, and list every band with its statistics."""
     from iterate.core.data.show import draw, survey
+    from iterate.core.names import file_name
 
     chosen: Any = _choice("split", split, ("train", "val", "test"))
     reader = _open(folder, dataset, partition, compat)
-    picture = out or Path(f"{reader.info.name}-{split}.png")
+    picture = out or Path(f"{file_name(reader.info.name)}-{split}.png")
     draw(reader, chosen, picture, count, seed)
     found = survey(reader, limit)
     if json:

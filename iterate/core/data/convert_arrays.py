@@ -19,6 +19,7 @@ from iterate.core.data.convert_source import (
 from iterate.core.data.dataset import Split
 from iterate.core.data.npz import load_arrays
 from iterate.core.errors import DataError, Problem, nearest
+from iterate.core.names import is_file_name
 
 _READ = {"images", "labels", "masks", "split", "split_names", "class_names", "band_names",
          "ignore_index", "names", "files", "scale"}  # fmt: skip
@@ -158,7 +159,7 @@ class ArraySource:
         if given is None or len(given) != count:
             return numbers, [{number, str(index)} for index, number in enumerate(numbers)]
         stems = [Path(name).stem for name in given]
-        fit = len(set(stems)) == count and all(stem and "\x00" not in stem for stem in stems)
+        fit = len(set(stems)) == count and all(map(is_file_name, stems))
         names = stems if fit else numbers
         return names, [{name, text} for name, text in zip(names, given, strict=True)]
 

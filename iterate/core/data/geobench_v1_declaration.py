@@ -16,6 +16,7 @@ from iterate.core.data.geobench_v1_known import Known, find, recorder, unit_of
 from iterate.core.data.geobench_v1_sample import Header, metres_of
 from iterate.core.data.limits import MOST_CLASSES, check_plain_file
 from iterate.core.errors import DataError, Problem, RequestError
+from iterate.core.names import is_file_name
 from iterate.core.parsing import parse
 from iterate.core.section import Section
 
@@ -309,7 +310,7 @@ def sample_names(partition: dict[str, Any], split: str, path: Path) -> Sequence[
     names = partition.get(split)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise DataError(Problem(str(path), f"must list sample names under {split!r}."))
-    foreign = [name for name in names if not name or Path(name).name != name or "\x00" in name]
+    foreign = [name for name in names if not is_file_name(name)]
     if foreign:
         what = f"split {split!r} names {foreign[0]!r}, which is not a plain file name."
         raise DataError(Problem(str(path), what))
