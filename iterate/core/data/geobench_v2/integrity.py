@@ -12,7 +12,7 @@ from iterate.core.data.limits import check_plain_file
 from iterate.core.errors import DataError, Problem
 
 SUMS, RECORD = "SHA256SUMS", "SOURCE.json"
-_PART = re.compile(r"(.+)\.\d{4}\.part\.tortilla")
+PART = re.compile(r"(.+)\.\d{4}\.part\.tortilla")
 _LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")
 
 
@@ -28,7 +28,7 @@ def find_files(root: Path, files: str, dataset: str) -> tuple[Path, ...]:
         DataError: There are none, several of one kind, or a part is missing.
     """
     if root.is_file():
-        part = _PART.fullmatch(root.name)
+        part = PART.fullmatch(root.name)
         return _all_parts(root.parent, part[1]) if part else (root,)
     if not root.is_dir():
         check_plain_file(root)
@@ -98,7 +98,7 @@ def _known(files: str, folder: Path) -> dict[str, tuple[str, str]]:
 
 
 def _parts(folder: Path, stem: str) -> list[Path]:
-    found = (_PART.fullmatch(path.name) for path in folder.iterdir()) if folder.is_dir() else ()
+    found = (PART.fullmatch(path.name) for path in folder.iterdir()) if folder.is_dir() else ()
     return sorted(folder / part[0] for part in found if part and part[1] == stem)
 
 
