@@ -1,6 +1,7 @@
 """Looking at GEO-Bench-2 datasets: pictures and counts of every kind of target."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from typer.testing import CliRunner
 from iterate.cli.data import app
 from iterate.core.data.geobench_v2.generate import generate
 from iterate.core.data.images import read_image
-from iterate.core.data.show import draw, survey
+from iterate.core.data.show import draw
+from iterate.core.data.survey import survey
 from iterate.core.errors import RequestError
 
 KINDS = ("so2sat", "benv2", "kuro_siwo", "biomassters", "everwatch", "substation", "pastis_r")
@@ -54,6 +56,39 @@ def test_the_command_shows_a_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (tmp_path / "spacenet7-train.png").exists()
     kept = CliRunner().invoke(app, [*words, "--compat"], catch_exceptions=False)
     assert len(json.loads(kept.stdout)["dataset"]["classes"]) == 3
+
+
+@pytest.mark.parametrize("where", ["", "spacenet7", "spacenet7/geobench_spacenet7.tortilla"])
+def test_files_are_shown_by_their_names(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    generate("spacenet7", tmp_path, (2, 1, 1), 8)
+    result = CliRunner().invoke(app, ["show", where or ".", "--json"], catch_exceptions=False)
+    assert json.loads(result.stdout)["dataset"]["name"] == "spacenet7"
+
+
+def test_the_real_files_are_shown_by_their_names(
+    shared_data: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("pastis", "benv2"):
+        file = str(shared_data(f"geobench_v2/{name}.tortilla"))
+        words = ["show", file, "--json", "--limit", "1", "--count", "1"]
+        result = CliRunner().invoke(app, words, catch_exceptions=False)
+        assert json.loads(result.stdout)["dataset"]["name"] == name
+
+
+def test_files_whose_names_do_not_say_are_asked_about(tmp_path: Path) -> None:
+    generate("spacenet7", tmp_path, (1, 1, 1), 8)
+    path = tmp_path / "spacenet7/geobench_spacenet7.tortilla"
+    other = path.rename(tmp_path / "mine.tortilla")
+    with pytest.raises(RequestError, match=r"mine\.tortilla does not say .* with --dataset: benv2"):
+        CliRunner().invoke(app, ["show", str(other)], catch_exceptions=False)
+    other.rename(tmp_path / "benv2.tortilla")
+    generate("flair2", tmp_path, (1, 1, 1), 8)
+    with pytest.raises(RequestError, match=r"holds files of 2 datasets: benv2, flair2\. Choose"):
+        CliRunner().invoke(app, ["show", str(tmp_path)], catch_exceptions=False)
 
 
 def test_the_command_names_the_nearest_dataset(tmp_path: Path) -> None:

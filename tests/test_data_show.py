@@ -4,19 +4,25 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from engine_support import RGB, ArraysData, give, open_arrays
+from geobench_v2_support import opened
 from typer.testing import CliRunner
 
 from iterate.cli.data import app
 from iterate.core.data.dataset import SPLITS
 from iterate.core.data.generated import GeneratedData, generate
 from iterate.core.data.geobench_v1 import GeoBenchV1, GeoBenchV1Data
+from iterate.core.data.geobench_v2.generate import generate as generate_v2
 from iterate.core.data.images import read_image
-from iterate.core.data.show import draw, stretched, survey, visible_bands
+from iterate.core.data.show import draw, stretched, visible_bands
+from iterate.core.data.show_targets import quantity
+from iterate.core.data.survey import survey
 from iterate.core.errors import RequestError
 
 
@@ -156,3 +162,97 @@ def test_nothing_here_imports_torch() -> None:
         [*lines, "import iterate.cli.data, sys", "assert 'torch' not in sys.modules"]
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_shares_of_several_labels_are_shares_of_the_samples(tmp_path: Path) -> None:
+    table = np.array([[1, 1, 0], [1, 0, 1], [1, 1, 1], [1, 0, 0]] * 3)
+    images = np.zeros((12, 3, 4, 4), np.uint8)
+    np.savez(tmp_path / "x.npz", images=images, labels=table, split=[0] * 4 + [1] * 4 + [2] * 4)
+    run("convert", str(tmp_path / "x.npz"), str(tmp_path / "set"))
+    told = " ".join(run("show", str(tmp_path / "set")).stderr.split())
+    for line in ("class 0 │ 4 (100.0 %)", "class 1 │ 2 (50.0 %)", "class 2 │ 2 (50.0 %)"):
+        assert line in told
+
+
+def test_a_quantity_has_a_range_a_unit_and_a_histogram(tmp_path: Path) -> None:
+    generate_v2("biomassters", tmp_path, (3, 1, 1), 16)
+    shown = json.loads(run("show", str(tmp_path), "--json").stdout)
+    reader = opened(tmp_path, "biomassters")
+    targets = [reader.read(name, ["B04"]).target for name in reader.names("train")]
+    values = np.stack([np.asarray(target) for target in targets])
+    found = shown["quantity"]["train"]
+    assert shown["dataset"]["unit"] == "× 289.89 t/ha"
+    assert (found["low"], found["high"]) == (values.min(), values.max())
+    assert found["mean"] == pytest.approx(values.mean())
+    assert found["std"] == pytest.approx(values.std())
+    assert found["histogram"] == np.histogram(values.astype(np.float64), 20)[0].tolist()
+    told = run("show", str(tmp_path)).stderr
+    assert "above-ground biomass, × 289.89 t/ha" in told
+    assert "▁" in told or "█" in told
+    assert "100.0 %" not in told
+    assert "1 classes" not in told
+
+
+def dense(task: str, images: Any, targets: Any, classes: int = 2) -> Any:
+    section = give(images, targets, RGB, classes, task=task)
+    return open_arrays(ArraysData(number=section["number"]))
+
+
+def pixels_of(path: Path, colour: str) -> int:
+    """How many pixels of a picture are of a colour exactly."""
+    wanted = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)])
+    return int((read_image(path)[:3] == wanted[:, None, None]).all(axis=0).sum())
+
+
+BLUE, ORANGE = "#1f77b4", "#ff7f0e"
+
+
+def test_a_mask_stands_beside_its_image_and_what_does_not_count_is_hatched(tmp_path: Path) -> None:
+    images = np.full((1, 3, 16, 16), 200, np.uint8)
+    images[:, :, 0] = 0
+    masks = np.zeros((1, 16, 16), np.uint8)
+    masks[:, 8:] = 1
+    draw(dense("segmentation", images, masks), "train", tmp_path / "two.png")
+    halves = pixels_of(tmp_path / "two.png", BLUE), pixels_of(tmp_path / "two.png", ORANGE)
+    assert halves[0] == pytest.approx(halves[1], rel=0.05)  # pure colours: nothing shines through
+    assert halves[0] > 10_000
+    masks[:, 8:] = 255
+    draw(dense("segmentation", images, masks), "train", tmp_path / "one.png")
+    assert pixels_of(tmp_path / "one.png", ORANGE) == 0
+    assert pixels_of(tmp_path / "one.png", BLUE) == pytest.approx(halves[0], rel=0.05)
+    assert pixels_of(tmp_path / "one.png", "#808080") > 500
+
+
+def test_the_background_is_left_white(tmp_path: Path) -> None:
+    images = np.zeros((1, 3, 16, 16), np.uint8)
+    masks = np.zeros((1, 16, 16), np.uint8)
+    masks[:, :4] = 1
+    reader = dense("segmentation", images, masks)
+    reader.info = replace(reader.info, classes=("background", "field"))
+    draw(reader, "train", tmp_path / "a.png")
+    assert pixels_of(tmp_path / "a.png", BLUE) > 5000  # the first colour is the first real class
+    assert pixels_of(tmp_path / "a.png", ORANGE) == 0
+
+
+def test_a_dark_scene_is_seen_beside_a_bright_one() -> None:
+    rng = np.random.default_rng(0)
+    bright = rng.integers(5000, 10_000, (3, 16, 16))
+    dark = rng.integers(100, 700, (3, 16, 16))
+    found = stretched([bright, dark, bright])
+    assert 0.2 < np.median(found[1]) < 0.8
+    assert found[1].std() > 0.05
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+def test_a_map_has_a_bar_with_its_unit_and_a_name_is_no_formula(tmp_path: Path) -> None:
+    images = np.zeros((2, 3, 16, 16), np.uint8)
+    maps = np.linspace(0, 80, 512).reshape(2, 16, 16).astype(np.float32)
+    maps[0, :4] = np.nan
+    reader = dense("regression", images, maps, 1)
+    reader.info = replace(reader.info, name=r"$\frac$ \x07", classes=("$h$ight",), unit="m")
+    draw(reader, "train", tmp_path / "a.png")
+    picture = read_image(tmp_path / "a.png")[:3]
+    assert pixels_of(tmp_path / "a.png", "#808080") > 200  # the unknown is hatched
+    bottom = picture[:, -picture.shape[1] // 6 :]
+    assert len(np.unique(bottom.reshape(3, -1), axis=1).T) > 60  # the bar
+    assert quantity(reader.info) == "$h$ight [m]"

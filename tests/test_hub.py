@@ -12,7 +12,8 @@ from hub_support import COMMIT, StandIn, git_sha1, reached, sha256, standing_in
 
 from iterate.core import transfer
 from iterate.core.errors import RequestError
-from iterate.core.hub import HubFile, at_hand, fetch, inside, origin, place
+from iterate.core.hub import HubFile, at_hand, fetch, origin, place
+from iterate.core.names import inside
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 FILE = HubFile("owner/model", "weights/base.pt")

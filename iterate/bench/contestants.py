@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from iterate.bench.protocol import Word, words_of
-from iterate.config.mistakes import unreadable
 from iterate.config.schema import SEARCHED
+from iterate.config.yaml_files import read_yaml
 from iterate.core.errors import Problem, RequestError
+from iterate.core.names import file_name
 from iterate.search.space.text import value_text
 
 _OPTION = "--backbones"
@@ -34,7 +32,7 @@ class Contestant:
     @property
     def folder(self) -> str:
         """Its name, safe as a folder's."""
-        return re.sub(r"[^A-Za-z0-9._-]", "_", self.name).lstrip(".") or "_"
+        return file_name(self.name)
 
 
 def contestants(asked: Sequence[str], told: Mapping[str, Any], origin: str) -> list[Contestant]:
@@ -92,10 +90,7 @@ def _named(text: str, told: Mapping[str, Any], origin: str) -> Contestant:
 
 
 def _from_file(path: Path) -> list[Contestant]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RequestError(unreadable(path, error)) from None
+    content = read_yaml(path)
     if not isinstance(content, dict) or not content:
         what = "must map backbones to options: `resnet50: {weights: hub}`."
         raise RequestError(Problem(str(path), what))

@@ -16,8 +16,9 @@ from iterate.core import hub_servers, transfer
 from iterate.core.archive import unpacking
 from iterate.core.errors import Problem, RequestError, nearest
 from iterate.core.files import lock, write_json
-from iterate.core.hub import HubFile, Origin, inside, obtain, source_of
+from iterate.core.hub import HubFile, Origin, obtain, source_of
 from iterate.core.hub_servers import Published, UnreachableError
+from iterate.core.names import inside, is_inside
 from iterate.core.transfer import Progress
 
 RECORD = "SOURCE.json"
@@ -181,6 +182,8 @@ def recorded(wanted: Wanted) -> dict[str, Any] | None:
         record = json.loads((wanted.folder / RECORD).read_text(encoding="utf-8"))
         sizes = {str(file["filename"]): int(file["size"]) for file in record["files"]}
     except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not all(map(is_inside, sizes)):
         return None
     for name, size in sizes.items():
         path = wanted.folder / name

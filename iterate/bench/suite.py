@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import Field, model_validator
 
 from iterate.bench.statistics.scores import Scale
 from iterate.bench.suite_data import ReaderName, SuiteBands, SuiteSource
+from iterate.config.yaml_files import read_yaml
 from iterate.core.errors import Problem, RequestError, nearest
+from iterate.core.names import is_file_name, is_inside
 from iterate.core.parsing import parse
 from iterate.core.section import Section
 from iterate.resources import shipped
@@ -141,6 +142,18 @@ class Suite(Section):
                 raise ValueError(f"group {group!r} must list datasets of the suite, not {strange}")
         return self
 
+    @model_validator(mode="after")
+    def _names_are_no_paths(self) -> Self:
+        for name in (self.name, *self.datasets):
+            if not is_file_name(name):
+                raise ValueError(f"{name!r} cannot name a folder")
+        for dataset in self.datasets.values():
+            if dataset.folder is not None and not is_inside(dataset.folder):
+                raise ValueError(
+                    f"folder {dataset.folder!r} leads out of the folder of all datasets"
+                )
+        return self
+
     def shown(self, backbone: str) -> str:
         """A backbone's name for people."""
         known = self.backbones.get(backbone)
@@ -166,10 +179,7 @@ def load_suite(name: str) -> Suite:
 
 
 def _mapping(path: Path) -> Mapping[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RequestError(Problem(str(path), f"cannot be read: {error}.")) from None
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise RequestError(Problem(str(path), "must hold key: value pairs."))
     return content

@@ -194,8 +194,12 @@ def check(
 
 
 def _options(words: list[str]) -> dict[str, Any]:
+    from pathlib import Path
+
     import yaml
 
+    from iterate.config.mistakes import unreadable
+    from iterate.config.yaml_files import FAILURES
     from iterate.core.errors import Problem, RequestError
 
     wrong = [word for word in words if "=" not in word]
@@ -203,4 +207,7 @@ def _options(words: list[str]) -> dict[str, Any]:
         what = f"{', '.join(wrong)}: options are written key=value."
         raise RequestError(Problem("command line", what))
     pairs = (word.split("=", 1) for word in words)
-    return {key: yaml.safe_load(value) for key, value in pairs}
+    try:
+        return {key: yaml.safe_load(value) for key, value in pairs}
+    except FAILURES as error:
+        raise RequestError(unreadable(Path("command line"), error)) from None

@@ -11,12 +11,10 @@ from rich.markup import escape
 
 from iterate.cli.console import print_json, say
 from iterate.cli.data_download import download
+from iterate.cli.data_tables import band_table, show_info, target_table
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from iterate.core.data.dataset import DatasetInfo, Reader, Split
-    from iterate.core.data.show import Survey
+    from iterate.core.data.dataset import DatasetInfo, Reader
 
 app = typer.Typer(help="Download, convert, generate and look at datasets.", no_args_is_help=True)
 app.command()(download)
@@ -116,10 +114,11 @@ def generate(
 def show(
     folder: Annotated[
         Path,
-        typer.Argument(help="A folder in GeoBench v1 format, or with --dataset of GEO-Bench-2."),
+        typer.Argument(help="A folder in GeoBench v1 format, or GEO-Bench-2's file or folder."),
     ],
     dataset: Annotated[
-        str | None, typer.Option(help="The dataset of GEO-Bench-2: benv2, flair2, pastis, …")
+        str | None,
+        typer.Option(help="Of GEO-Bench-2, where the files' names do not say: benv2, pastis, …"),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The picture to write; default NAME-SPLIT.png here.")
@@ -139,29 +138,34 @@ def show(
     json: _Json = False,
 ) -> None:
     """Draw samples, count classes, and list every band with its statistics."""
-    from iterate.core.data.show import draw, survey
+    from iterate.core.data.show import draw
+    from iterate.core.data.survey import survey
+    from iterate.core.names import file_name
 
     chosen: Any = _choice("split", split, ("train", "val", "test"))
     reader = _open(folder, dataset, partition, compat)
-    picture = out or Path(f"{reader.info.name}-{split}.png")
+    picture = out or Path(f"{file_name(reader.info.name)}-{split}.png")
     draw(reader, chosen, picture, count, seed)
     found = survey(reader, limit)
     if json:
         print_json({"dataset": asdict(reader.info), "picture": str(picture), **asdict(found)})
         return
-    _show_info(reader.info)
-    say(_class_table(reader, found))
-    say(_band_table(found))
+    show_info(reader.info)
+    say(target_table(reader.info, found))
+    say(band_table(found))
     say(f"Samples of the {split} split: {escape(str(picture))}")
 
 
 def _open(folder: Path, dataset: str | None, partition: str, compat: bool) -> Reader:
     from iterate.core.data.geobench_v1 import GeoBenchV1, GeoBenchV1Data
+    from iterate.core.data.geobench_v2.found import dataset_of, tortillas
     from iterate.core.data.geobench_v2.reader import GeoBenchV2
     from iterate.core.data.geobench_v2.section import GeoBenchV2Data
     from iterate.core.parsing import parse
 
     section = {"root": folder, "compat": compat}
+    if dataset is None and not (folder / "default_partition.json").exists() and tortillas(folder):
+        dataset = dataset_of(folder, "--dataset")
     if dataset is not None:
         return GeoBenchV2(parse(GeoBenchV2Data, {**section, "dataset": dataset}, "data"))
     return GeoBenchV1(parse(GeoBenchV1Data, {**section, "partition": partition}, "data"))
@@ -184,54 +188,6 @@ def _tell(info: DatasetInfo, out: Path, json: bool) -> None:
     if json:
         print_json({"folder": str(out), "dataset": asdict(info)})
         return
-    _show_info(info)
+    show_info(info)
     folder = escape(str(out))
     say(f"Written to {folder}. In a recipe: data: {{name: geobench_v1, root: {folder}}}")
-
-
-def _show_info(info: DatasetInfo) -> None:
-    sizes = " / ".join(f"{count} {split}" for split, count in info.sizes.items())
-    size = f"{len(info.bands)} bands of {info.height}×{info.width} pixels"
-    say(f"{escape(info.name)}: {info.task}, {len(info.classes)} classes, {sizes}, {size}")
-    for note in info.notes:
-        say(f"note: {escape(note)}")
-
-
-def _class_table(reader: Reader, found: Survey) -> Table:
-    from rich.table import Table
-
-    masks = reader.info.task in ("segmentation", "regression")
-    objects = reader.info.task in ("detection", "instance")
-    splits: list[Split] = list(found.read)
-    counted = "Pixels" if masks else "Objects" if objects else "Samples"
-    table = Table(title=f"{counted} of each class")
-    table.add_column("class")
-    for split in splits:
-        table.add_column(f"{split} ({found.read[split]} read)", justify="right")
-    for index, name in enumerate(reader.info.classes):
-        table.add_row(escape(name), *(_share(found.counts[split], index) for split in splits))
-    if masks:
-        table.add_row("ignored", *(str(found.ignored[split]) for split in splits))
-    return table
-
-
-def _share(counts: list[int], index: int) -> str:
-    total = max(sum(counts), 1)
-    return f"{counts[index]} ({100 * counts[index] / total:.1f} %)"
-
-
-def _band_table(found: Survey) -> Table:
-    from rich.table import Table
-
-    table = Table(title="Bands over the training samples read")
-    for column in ("band", "common name", "µm", "unit"):
-        table.add_column(column)
-    for column in ("mean", "std", "min", "max"):
-        table.add_column(column, justify="right")
-    for row in found.bands:
-        wavelength = f"{row.band.wavelength:g}" if row.band.wavelength is not None else ""
-        values = (f"{value:.5g}" for value in (row.mean, row.std, row.low, row.high))
-        table.add_row(
-            escape(row.band.name), row.band.common or "", wavelength, row.band.unit, *values
-        )
-    return table

@@ -40,6 +40,10 @@ def unreadable(path: Path, error: Exception) -> Problem:
         if "key type" in str(error):
             hint = "A key must be text, a number, true or false; write null in quotes."
         return Problem(f"{where}{key}", f"{first_line(error)}.", hint)
+    if isinstance(error, LookupError | AttributeError | TypeError):
+        return Problem(where, "holds a value that does not fit its tag, such as !!int without one.")
+    if "integer string conversion" in str(error):
+        return Problem(where, "holds an integer of thousands of digits.")
     return Problem(where, f"{first_line(error)}.")
 
 

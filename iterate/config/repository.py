@@ -14,11 +14,11 @@ from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from iterate.config.mistakes import unreadable
+from iterate.config.yaml_files import FAILURES, check_numbers
 from iterate.core.errors import RequestError
 
 
@@ -55,7 +55,9 @@ class Repository(CachingConfigRepository):
         file = self.file(config_path)
         try:
             result = super().load_config(config_path)
-        except (HydraException, OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
+            if result is not None:
+                check_numbers(OmegaConf.to_container(result.config))
+        except (HydraException, OmegaConfBaseException, *FAILURES) as error:
             raise RequestError(unreadable(file, error)) from None
         if result is not None and not isinstance(result.config, DictConfig):
             raise RequestError(unreadable(file, ValueError("must hold key: value pairs")))

@@ -7,14 +7,15 @@ the epoch with the best objective. Both are whole or absent.
 
 from __future__ import annotations
 
-import pickle
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -25,6 +26,7 @@ from iterate.core.reports import EpochReport
 
 LAST, BEST = "last.ckpt", "best.safetensors"
 LAYOUT = 1
+_CHECKSUM = "crc32"
 
 
 @dataclass
@@ -81,12 +83,13 @@ def load_progress(folder: Path, identity: str) -> Progress:
     if not path.exists():
         return Progress(identity)
     try:
+        _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         reports = [EpochReport(**report) for report in content["reports"]]
         found = Progress(
             content["identity"], reports, content["reference"], content["waited"], content["state"]
         )
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, TypeError) as error:
+    except Exception as error:  # damaged bytes end in any error type at all
         if (fault := machine_error(error, folder)) is not None:
             raise fault from error
         what = f"is damaged or no checkpoint of ours ({type(error).__name__})."
@@ -96,14 +99,14 @@ def load_progress(folder: Path, identity: str) -> Progress:
 
 
 def save_best(folder: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write ``best.safetensors``.
+    """Write ``best.safetensors``, with a checksum, of which the format has none.
 
     Raises:
         MachineError: The disk has no room for it.
     """
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(folder / BEST, _bytes(held)) as part:
-        save_file(held, part, metadata=dict(metadata))
+        save_file(held, part, metadata={**metadata, _CHECKSUM: _checksum(held)})
 
 
 def load_best(folder: Path, identity: str) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -121,10 +124,12 @@ def load_best(folder: Path, identity: str) -> tuple[dict[str, Tensor], dict[str,
         with safe_open(path, framework="pt") as file:
             metadata = dict(file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except Exception as error:  # damaged bytes end in any error type at all
         if (fault := machine_error(error, folder)) is not None:
             raise fault from error
-        raise RequestError(Problem(str(path), f"is damaged ({error}).")) from error
+        raise _damaged_best(path, str(error)) from error
+    if metadata.get(_CHECKSUM, "") not in ("", _checksum(tensors)):
+        raise _damaged_best(path, "its checksum is another")
     _belongs(path, metadata.get("identity"), identity)
     return tensors, metadata
 
@@ -137,6 +142,27 @@ def _bytes(content: Any) -> int:
     if isinstance(content, Mapping | list | tuple):
         return sum(_bytes(part) for part in inside)
     return 0
+
+
+def _check_sums(path: Path) -> None:
+    """Refuse a changed byte, which loading alone would take for another number."""
+    with zipfile.ZipFile(path) as archive:
+        changed = archive.testzip()
+    if changed is not None:
+        raise zipfile.BadZipFile(f"the checksum of {changed} is another")
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    total = 0
+    for name in sorted(tensors):
+        flat = tensors[name].reshape(-1).view(torch.uint8)
+        total = zlib.crc32(flat.numpy(), zlib.crc32(name.encode(), total))
+    return f"{total:08x}"
+
+
+def _damaged_best(path: Path, reason: str) -> RequestError:
+    hint = f"Delete the folder's {LAST} too, and fit anew."
+    return RequestError(Problem(str(path), f"is damaged ({reason}).", hint))
 
 
 def _belongs(path: Path, found: str | None, identity: str) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from iterate.core.data.cache import cache_folder
 from iterate.core.errors import Problem, RequestError
 from iterate.core.files import Locked, lock, write_json
+from iterate.core.names import inside
 
 if TYPE_CHECKING:
     from iterate.core.hub_servers import Published
@@ -89,8 +90,9 @@ def place(file: HubFile) -> Path:
         RequestError: Its name leads out of the cache.
     """
     repository = file.repository.replace("/", "--")
-    folder = cache_folder() / "hub" / f"{file.repo_type}s--{repository}" / (file.revision or "main")
-    return folder / inside(file.filename, file.repository)
+    revision = inside(file.revision or "main", f"the revision of {file}")
+    folder = cache_folder() / "hub" / f"{file.repo_type}s--{repository}" / revision
+    return folder / inside(file.filename, str(file))
 
 
 def at_hand(file: HubFile) -> Path | None:
@@ -192,18 +194,6 @@ def origin(file: HubFile) -> Origin | None:
     """What was recorded of a fetched file; None if it was not fetched or has changed since."""
     found = at_hand(file)
     return None if found is None else _recorded(place(file), found)
-
-
-def inside(filename: str, where: str) -> Path:
-    """A path within a repository as one that stays below the folder it is joined to.
-
-    Raises:
-        RequestError: It does not.
-    """
-    parts = PurePosixPath(filename).parts
-    if not parts or ".." in parts or parts[0] == "/" or "\\" in filename or "\0" in filename:
-        raise RequestError(Problem(where, f"{filename!r} is no path of a file in a repository."))
-    return Path(*parts)
 
 
 def _ask(file: HubFile, path: Path) -> Published:

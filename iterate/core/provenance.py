@@ -65,7 +65,7 @@ def environment(folder: Path | None = None) -> dict[str, Any]:
             "cores": os.cpu_count(),
             "usable_cores": _attempt(lambda: len(os.sched_getaffinity(0))),
         },
-        "memory_bytes": _attempt(_memory_bytes),
+        "memory_bytes": _attempt(memory_bytes),
         "gpus": _attempt(_gpus),
         "packages": {name: freeze[name] for name in _MAIN if name in freeze},
         "freeze": freeze,
@@ -100,7 +100,7 @@ def _cpu_model() -> str | None:
     return platform.processor() or None
 
 
-def _memory_bytes() -> int:
+def memory_bytes() -> int:
     """Of the machine, or of the container that limits us to less."""
     installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     limit = Path("/sys/fs/cgroup/memory.max")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from iterate.core.errors import Problem, RequestError
+from iterate.core.names import file_name
 
 
 def run_folder(name: str, out: Path | None, *, fresh: bool) -> tuple[str, Path]:
@@ -16,7 +17,7 @@ def run_folder(name: str, out: Path | None, *, fresh: bool) -> tuple[str, Path]:
         fresh: Whether a run that is there already is left alone and a new one begun beside it,
             ``NAME-2``, ``NAME-3`` and so on.
     """
-    folder = Path("runs") / name if out is None else out
+    folder = Path("runs") / file_name(name) if out is None else out
     if not fresh or not folder.exists():
         return name, folder
     number = 2

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from iterate.core.errors import IterateError, MachineError, Problem, RequestError
 from iterate.core.files import Locked, lock
 from iterate.core.machine import blaming_machine
+from iterate.core.names import inside
 from iterate.run.folders import claim_folder
 from iterate.run.lease import owned
 from iterate.run.mirroring import Tracker
@@ -170,7 +171,9 @@ def _work(
 
 def study_folder(settings: RunSettings, study: Study) -> Path:
     """A run that is one study keeps it in its own folder; each of several has one below."""
-    return settings.folder if study.name == settings.name else settings.folder / study.name
+    if study.name == settings.name:
+        return settings.folder
+    return settings.folder / inside(study.name, "a study's name")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from iterate.core.data.cache import cache_folder
+from iterate.core.data.limits import check_plain_file
 from iterate.core.errors import DataError, Problem
 from iterate.core.files import write_json
 
@@ -73,6 +74,7 @@ def _stamp(path: Path) -> list[int]:
         found = path.stat()
     except OSError as error:
         raise DataError(Problem(str(path), f"cannot be read ({error.strerror}).")) from None
+    check_plain_file(path)
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
 
 

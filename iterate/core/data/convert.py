@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
 
@@ -124,8 +125,8 @@ def _bands(found: Source, wanted: Wanted, unit: str | None, sensor: str | None) 
         what = f"{len(names)} bands are named ({', '.join(names)}), but {found.where} has"
         raise DataError(Problem("bands", f"{what} {len(first)}."))
     steps = np.linspace(0, len(found.names) - 1, min(_LOOKED_AT, len(found.names)))
-    looked_at = [found.read(int(index))[0] for index in steps]
-    largest = np.max([image.reshape(len(image), -1).max(axis=1) for image in looked_at], axis=0)
+    each = (found.read(int(index))[0].max(axis=(1, 2)) for index in steps)
+    largest = reduce(np.maximum, each)
     known = describe(names, sensor)
     return tuple(
         Band(

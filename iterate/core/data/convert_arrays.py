@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,9 @@ from iterate.core.data.convert_source import (
     shortened,
 )
 from iterate.core.data.dataset import Split
+from iterate.core.data.npz import load_arrays
 from iterate.core.errors import DataError, Problem, nearest
+from iterate.core.names import is_file_name
 
 _READ = {"images", "labels", "masks", "split", "split_names", "class_names", "band_names",
          "ignore_index", "names", "files", "scale"}  # fmt: skip
@@ -36,7 +36,7 @@ class ArraySource:
 
     def __init__(self, path: Path, wanted: Wanted) -> None:
         self.where = str(path)
-        self._arrays = _load(path)
+        self._arrays = load_arrays(path)
         self._wanted = wanted
         self.ignore_index = self._ignore_index()
         self.task, self._targets = self._choose_targets()
@@ -159,7 +159,7 @@ class ArraySource:
         if given is None or len(given) != count:
             return numbers, [{number, str(index)} for index, number in enumerate(numbers)]
         stems = [Path(name).stem for name in given]
-        fit = len(set(stems)) == count and all(stem and "\x00" not in stem for stem in stems)
+        fit = len(set(stems)) == count and all(map(is_file_name, stems))
         names = stems if fit else numbers
         return names, [{name, text} for name, text in zip(names, given, strict=True)]
 
@@ -212,15 +212,3 @@ class ArraySource:
         if left:
             notes.append(f"arrays not taken over: {', '.join(left)}")
         return tuple(notes)
-
-
-def _load(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Every array of the file; nothing pickled is read."""
-    try:
-        with path.open("rb") as handle, zipfile.ZipFile(handle):
-            handle.seek(0)
-            with np.load(handle, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        what = f"is not a readable .npz file of plain arrays ({error})."
-        raise DataError(Problem(str(path), what)) from None

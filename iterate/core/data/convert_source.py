@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate.core.data.dataset import Split
+from iterate.core.data.limits import MOST_CLASSES
 from iterate.core.errors import DataError, Problem
 
 SPLIT_WORDS: dict[str, Split] = {
@@ -25,6 +26,11 @@ SPLIT_WORDS: dict[str, Split] = {
     "testing": "test",
 }
 """What people call the splits."""
+
+ACCEPT_LABELS = (
+    "Name every class with --classes, or the value that does not count with --ignore-index."
+)
+"""What explains a label to the conversion."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +88,15 @@ def class_names(
     """Class names for labels up to `largest`, or ``class 0``, … where nobody names them.
 
     Raises:
-        DataError: There are labels beyond the names.
+        DataError: There are labels beyond the names, or beyond any number of classes.
     """
+    if largest >= MOST_CLASSES:
+        what = f"has the label {largest}; labels are numbers below {MOST_CLASSES}."
+        raise DataError(Problem(where, what, ACCEPT_LABELS))
     names = tuple(wanted or declared or (f"class {index}" for index in range(largest + 1)))
     if largest >= len(names):
         what = f"has the label {largest}, but {len(names)} classes are named: {', '.join(names)}."
-        raise DataError(Problem(where, what))
+        raise DataError(Problem(where, what, ACCEPT_LABELS))
     return names
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from iterate.core.data.convert_source import SPLIT_WORDS, Source, shortened
 from iterate.core.data.dataset import SPLITS, Split
+from iterate.core.data.limits import check_plain_file
 from iterate.core.errors import DataError, Problem, RequestError
 from iterate.core.identity import seed_for
 
@@ -78,6 +79,7 @@ def _from_file(source: Source, path: Path) -> list[Split]:
     if path.suffix.lower() not in (".csv", ".json"):
         what = f"{str(path)!r} is no array of the source, no .csv or .json file, and no shares."
         raise RequestError(Problem("split", what, "For example 0.6,0.2,0.2."))
+    check_plain_file(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:

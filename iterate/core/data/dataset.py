@@ -50,6 +50,7 @@ class DatasetInfo:
         frames: Dates of a sample; with more than one, its images have an axis for them.
         metres: Ground size of a pixel; None where it is unknown or differs.
         ignore_index: The mask value that no metric or loss counts. In a regression NaN is ignored.
+        unit: The unit of a regression's quantity, where the files say: ``"%"``.
         notes: What the reader corrected, for people and for the record.
         licence: The dataset's licence, where its files say.
         source: Where the data come from, where its files say.
@@ -68,6 +69,7 @@ class DatasetInfo:
     notes: tuple[str, ...] = ()
     licence: str | None = None
     source: str | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,7 @@ def _declared(section: GeneratedData) -> DatasetInfo:
         frames=section.frames,
         licence=_LICENCE,
         source=_source(section),
+        unit="%" if section.kind == "regression" else None,
     )
 
 

@@ -14,14 +14,13 @@ from iterate.core.data.dataset import Band
 from iterate.core.data.defects import correct, statistic
 from iterate.core.data.geobench_v1_known import Known, find, recorder, unit_of
 from iterate.core.data.geobench_v1_sample import Header, metres_of
+from iterate.core.data.limits import MOST_CLASSES, check_plain_file
 from iterate.core.errors import DataError, Problem, RequestError
+from iterate.core.names import is_file_name
 from iterate.core.parsing import parse
 from iterate.core.section import Section
 
 DATASET_FILE = "dataset.json"
-MOST_CLASSES = 65_536
-"""A number of classes beyond this is damage, not a declaration."""
-
 TASKS = ("classification", "segmentation", "multilabel")
 
 
@@ -112,6 +111,7 @@ def read_json_mapping(path: Path, absent: dict[str, Any] | None = None) -> dict[
     Raises:
         DataError: It is absent (unless `absent` says what then), damaged, or no mapping.
     """
+    check_plain_file(path)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -194,6 +194,7 @@ def _known(declared: Declaration, root: Path, known: Known, compat: bool) -> Dec
 
 def _task_specs(root: Path) -> unpickle.Record | None:
     path = root / "task_specs.pkl"
+    check_plain_file(path)
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
@@ -309,7 +310,7 @@ def sample_names(partition: dict[str, Any], split: str, path: Path) -> Sequence[
     names = partition.get(split)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise DataError(Problem(str(path), f"must list sample names under {split!r}."))
-    foreign = [name for name in names if not name or Path(name).name != name or "\x00" in name]
+    foreign = [name for name in names if not is_file_name(name)]
     if foreign:
         what = f"split {split!r} names {foreign[0]!r}, which is not a plain file name."
         raise DataError(Problem(str(path), what))

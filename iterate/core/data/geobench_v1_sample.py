@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate.core.data import unpickle
+from iterate.core.data.limits import check_plain_file, check_size
 from iterate.core.errors import DataError, Problem
 
 MASK = "label"
@@ -48,6 +49,7 @@ class Header:
 @contextmanager
 def open_sample(path: Path) -> Iterator[h5py.File]:
     """Open a sample; whatever HDF5 finds wrong, then or while it is read, is a `DataError`."""
+    check_plain_file(path)
     try:
         with h5py.File(path, "r") as file:
             yield file
@@ -137,6 +139,7 @@ def plain_dataset(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
     if found.ndim != 2 or found.dtype.kind not in "biuf" or 0 in found.shape:
         what = f"{key!r} must be a (height, width) array of numbers, but is {found.dtype} "
         raise DataError(Problem(str(path), f"{what}{found.shape}."))
+    check_size(f"{path}: {key!r}", found.shape, found.dtype)
     return found
 
 
@@ -171,7 +174,9 @@ def read_pixels(
         what = f"lacks band {missing[0]!r}; it holds {', '.join(sorted(keys))}."
         raise DataError(Problem(str(path), what))
     datasets = [_of_shape(plain_dataset(file, keys[band], path), shape, path) for band in bands]
-    image = np.empty((len(bands), *shape), np.result_type(*(data.dtype for data in datasets)))
+    kind = np.result_type(*(data.dtype for data in datasets))
+    check_size(str(path), (len(bands), *shape), kind)
+    image = np.empty((len(bands), *shape), kind)
     for row, data in zip(image, datasets, strict=True):
         row[...] = data[()]
     return image

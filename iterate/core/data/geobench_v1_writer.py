@@ -26,6 +26,7 @@ from iterate.core.data.geobench_v1_summaries import band_statistics, partitions
 from iterate.core.data.pixels import check_pixels
 from iterate.core.errors import DataError, Problem, RequestError
 from iterate.core.files import write_json
+from iterate.core.names import is_file_name
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class GeoBenchV1Writer:
             DataError: The sample does not fit the declaration or the samples before it.
         """
         where = f"sample {name}"
-        if not name or Path(name).name != name or name in self._written.contents:
+        if not is_file_name(name) or name in self._written.contents:
             what = "is written already." if name in self._written.contents else "is no file name."
             raise DataError(Problem(where, what))
         self._check_image(where, name, image)

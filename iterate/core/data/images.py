@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from iterate.core.data.limits import check_plain_file, check_size
 from iterate.core.errors import DataError, Problem
 
 DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
@@ -19,18 +21,31 @@ DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".png": "PNG", ".jpg": "JPEG", ".j
 
 LOSSY = (".jpg", ".jpeg")
 
+# Else libjpeg fills what is missing of a truncated file with grey, and GDAL's quick way of reading
+# a PNG fills it with zeros.
+_STRICT = {
+    "GDAL_ERROR_ON_LIBJPEG_WARNING": True,
+    "GDAL_PNG_WHOLE_IMAGE_OPTIM": False,
+    "GDAL_PAM_ENABLED": False,
+}
+
 
 @contextmanager
 def open_image(path: Path) -> Iterator[Any]:
-    """Open an image; what GDAL finds wrong, then or while it is read, is a `DataError`."""
+    """Open an image; what GDAL finds wrong, then or while it is read, is a `DataError`.
+
+    So is an image that would take more memory than a sample can need.
+    """
+    check_plain_file(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
             with (
-                # libjpeg fills what is missing of a truncated file with grey unless told not to.
-                rasterio.Env(GDAL_ERROR_ON_LIBJPEG_WARNING=True, GDAL_PAM_ENABLED=False),
+                rasterio.Env(**_STRICT),
                 rasterio.open(path, driver=DRIVERS[path.suffix.lower()]) as file,
             ):
+                shape = (file.count, file.height, file.width)
+                check_size(str(path), shape, np.result_type(*file.dtypes))
                 yield file
         except (RasterioError, OSError, ValueError, MemoryError) as error:
             reason = str(error.__cause__ or error).strip()

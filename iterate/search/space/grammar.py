@@ -44,6 +44,7 @@ from iterate.search.space.dimension import (
 )
 from iterate.search.space.tree import Parameter, Space
 
+_SHOWN = 200  # characters of a text in a message
 _FORMS = "Write choice(…), interval(…), range(…), int(…) or tag(log, …)."
 
 
@@ -65,7 +66,7 @@ def read_element(text: str, where: str = "") -> Any:
     """
     try:
         return plain(parser().parse_rule(text, "value"))
-    except (HydraException, AssertionError) as error:
+    except (HydraException, AssertionError, ValueError, RecursionError) as error:
         raise RequestError(Problem(where, *explain(text, error))) from None
 
 
@@ -77,7 +78,7 @@ def read_override(word: str) -> Override:
     """
     try:
         override = parser().parse_rule(word, "override")
-    except (HydraException, AssertionError) as error:
+    except (HydraException, AssertionError, ValueError, RecursionError) as error:
         raise RequestError(Problem("command line", *explain(word, error))) from None
     assert isinstance(override, Override)  # noqa: S101 - what the rule `override` gives
     return override
@@ -96,6 +97,7 @@ def plain(parsed: Any) -> Any:
 
 def explain(text: str, error: BaseException) -> tuple[str, str | None]:
     """What Hydra's parser did not like, and a hint."""
+    text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     message = str(error).split("\nSee ")[0].strip()
     if unknown := re.search(r"Unknown function '([^']*)'\nAvailable: (.*)", message):
         hint = nearest(unknown[1], unknown[2].split(","))

@@ -107,10 +107,11 @@ class Mask:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number a pixel, divided by `divisor`; NaN where it is missing."""
+    """A number a pixel, divided by `divisor`, which is in `unit`; NaN where it is missing."""
 
     files: Files
     divisor: float
+    unit: str
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ BIOMASSTERS = Declaration(
         # Behind the ten bands lies a cloud probability, which the benchmark does not offer.
         Raster("s2", Monthly("S2", "S1"), (*sentinel_2(TEN), None), dtype="uint16", optional=True),
     ),
-    target=Quantity(one("AGBM", -1), 289.89),
+    target=Quantity(one("AGBM", -1), 289.89, "t/ha"),
     statistics=statistics("biomassters"),
     sizes={"train": 4000, "val": 1000, "test": 2000},
     pixels=256,

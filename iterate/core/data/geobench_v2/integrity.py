@@ -8,10 +8,11 @@ from pathlib import Path
 
 from iterate.core.data.content import hash_files
 from iterate.core.data.geobench_v2.published import checksums
+from iterate.core.data.limits import check_plain_file
 from iterate.core.errors import DataError, Problem
 
 SUMS, RECORD = "SHA256SUMS", "SOURCE.json"
-_PART = re.compile(r"(.+)\.\d{4}\.part\.tortilla")
+PART = re.compile(r"(.+)\.\d{4}\.part\.tortilla")
 _LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")
 
 
@@ -27,9 +28,10 @@ def find_files(root: Path, files: str, dataset: str) -> tuple[Path, ...]:
         DataError: There are none, several of one kind, or a part is missing.
     """
     if root.is_file():
-        part = _PART.fullmatch(root.name)
+        part = PART.fullmatch(root.name)
         return _all_parts(root.parent, part[1]) if part else (root,)
     if not root.is_dir():
+        check_plain_file(root)
         hint = f"Set data.root to the folder that holds {files}.tortilla."
         raise DataError(Problem(str(root), "does not exist.", hint))
     for folder in dict.fromkeys((root, root / dataset, root / files.removeprefix("geobench_"))):
@@ -96,7 +98,7 @@ def _known(files: str, folder: Path) -> dict[str, tuple[str, str]]:
 
 
 def _parts(folder: Path, stem: str) -> list[Path]:
-    found = (_PART.fullmatch(path.name) for path in folder.iterdir()) if folder.is_dir() else ()
+    found = (PART.fullmatch(path.name) for path in folder.iterdir()) if folder.is_dir() else ()
     return sorted(folder / part[0] for part in found if part and part[1] == stem)
 
 
@@ -121,6 +123,7 @@ def listed_sums(folder: Path) -> dict[str, str]:
         DataError: It is of another format.
     """
     path = folder / SUMS
+    check_plain_file(path)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -141,6 +144,7 @@ def _recorded(folder: Path) -> dict[str, str]:
         DataError: It is damaged.
     """
     path = folder / RECORD
+    check_plain_file(path)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         entries = {entry["filename"]: entry["sha256"] for entry in record["files"]}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,12 +22,10 @@ from pyarrow import parquet
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import MemoryFile
 
+from iterate.core.data.limits import MOST_BYTES, check_size
 from iterate.core.errors import DataError, Problem
 
 GTIFF, HDF5, PARQUET = "GTiff", "HDF5", "GeoParquet"
-
-MOST_BYTES = 1 << 30
-"""Decoded pixels of one file beyond this are damage, or an attack on the memory."""
 
 MOST_OBJECTS = 1_000_000
 _HDF5_FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
@@ -169,9 +166,7 @@ def _plain_array(file: h5py.File, where: str, dimensions: int) -> h5py.Dataset:
 def _check_shape(where: str, shape: Sequence[int], kind: np.dtype[Any]) -> None:
     if kind.kind not in "uif" or 0 in shape:
         raise DataError(Problem(where, f"must hold numbers, but holds {kind} {tuple(shape)}."))
-    if math.prod(shape) * kind.itemsize > MOST_BYTES:
-        what = f"would hold {tuple(shape)} pixels, which is more than can be believed."
-        raise DataError(Problem(where, what))
+    check_size(where, shape, kind)
 
 
 def _unreadable(where: str, kind: str, error: BaseException) -> DataError:

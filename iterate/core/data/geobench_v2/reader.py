@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from iterate.core.data.dataset import SPLITS, DatasetInfo, Sample, Split
+from iterate.core.data.geobench_v2.declaration import Quantity, Target
 from iterate.core.data.geobench_v2.defects import declared
 from iterate.core.data.geobench_v2.files import Contents
 from iterate.core.data.geobench_v2.images import Frames, ImageReader, stored_size
@@ -75,6 +76,7 @@ class GeoBenchV2:
             ignore_index=declaration.ignore_index,
             notes=(*corrections, *self._notes(unused)),
             source=declaration.source,
+            unit=_unit_of(declaration.target),
         )
 
     def names(self, split: Split) -> Sequence[str]:
@@ -164,6 +166,10 @@ class GeoBenchV2:
             which = ", ".join(self._unknown)
             notes.append(f"no checksum is known of {which}: damaged pixels may go unnoticed")
         return tuple(notes)
+
+
+def _unit_of(target: Target) -> str | None:
+    return f"× {target.divisor:g} {target.unit}" if isinstance(target, Quantity) else None
 
 
 def _index(

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 from pyarrow import parquet
 
+from iterate.core.data.limits import check_plain_file
 from iterate.core.errors import DataError, Problem
 
 MAGIC = b"#y"
@@ -59,6 +60,7 @@ class Item:
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
     """Open a file; what the system finds wrong, then or later, is a `DataError`."""
+    check_plain_file(path)
     try:
         with path.open("rb") as handle:
             yield handle
