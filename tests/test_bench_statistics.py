@@ -25,6 +25,7 @@ from iterate.bench.statistics.scores import Scale, iqm, scales
 from iterate.bench.statistics.spread import spread
 
 finite = st.floats(-10, 10, allow_nan=False)
+figures = st.floats(-1e100, 1e100) | st.sampled_from([0.0, 0.5, 1.0])
 
 
 @given(st.lists(finite, min_size=1, max_size=60))
@@ -96,10 +97,98 @@ def test_one_stratum_has_the_interval_of_tukey_and_mclaughlin() -> None:
     assert found.high == pytest.approx(found.value + half)
 
 
-def test_no_interval_is_none_and_no_spread_is_zero() -> None:
-    assert pool_estimate([np.array([0.5]), np.array([0.6, 0.7])]).low is None
-    constant = pool_estimate([np.full(5, 0.5)] * 3)
-    assert (constant.low, constant.high) == (0.5, 0.5)
+def test_no_interval_is_none() -> None:
+    assert pool_estimate([np.array([0.5]), np.array([0.6, 0.7])]) == Estimate(0.6)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_seeds_that_tie_have_no_interval_of_width_zero(seeds: int) -> None:
+    # Three times 0.7833 has a mean that is another number in its last digit.
+    for value in (0.5, 0.7833, 0.1):
+        equal = np.full(seeds, value)
+        assert mean_estimate(equal) == Estimate(float(equal.mean()))
+        assert pool_estimate([equal] * 3).low is None
+    ties = {"a": pool_estimate([equal]), "b": pool_estimate([equal / 2])}
+    assert compare(ties) == []
+    assert {(one.low, one.high) for one in ranks(ties, []).values()} == {(1, 2)}
+
+
+def test_a_dataset_whose_seeds_tie_takes_the_spread_of_the_others() -> None:
+    generator = np.random.default_rng(5)
+    spread_out = [generator.normal(0.5, 0.02, 5) for _ in range(3)]
+    with_tie = pool_estimate([*spread_out, np.full(5, 0.5)])
+    likely = pool_estimate([*spread_out, 0.5 + 0.02 * np.array([-1.2, -0.5, 0.0, 0.5, 1.2])])
+    assert with_tie.error == pytest.approx(likely.error, rel=0.25)
+    # Far outside the quartiles it is cut away, and its spread with it.
+    without = pool_estimate([*spread_out, np.full(5, 9.0)])
+    jittered = pool_estimate([*spread_out, 9.0 + 0.02 * generator.normal(size=5)])
+    assert without.error == pytest.approx(jittered.error)
+
+
+def test_intervals_end_where_the_metric_does_and_cover_no_less() -> None:
+    wide = mean_estimate([0.35, 0.85])
+    assert wide.low < 0
+    assert wide.high > 1
+    within = mean_estimate([0.35, 0.85], (0.0, 1.0))
+    assert (within.value, within.low, within.high) == (wide.value, 0.0, 1.0)
+    pair = compare({"a": mean_estimate([0.0, 1.0]), "b": mean_estimate([0.1, 0.8])})[0]
+    free = pair.difference
+    (pair,) = compare(
+        {"a": mean_estimate([0.0, 1.0]), "b": mean_estimate([0.1, 0.8])},
+        {"a": (0.0, 1.0), "b": (0.0, 1.0)},
+    )
+    assert free.high > 1
+    assert (pair.difference.low, pair.difference.high) == (-1.0, 1.0)
+    # Accuracies near 1: what is cut off never held the truth.
+    generator = np.random.default_rng(3)
+    hits = [0, 0]
+    for _ in range(500):
+        scores = generator.beta(40, 1.0, 5)
+        for i, limits in enumerate(((-np.inf, np.inf), (0.0, 1.0))):
+            found = mean_estimate(scores, limits)
+            hits[i] += found.low <= 40 / 41 <= found.high
+    assert hits[0] == hits[1]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.lists(figures, min_size=1, max_size=6), min_size=1, max_size=5))
+def test_any_scores_have_finite_figures_in_order(cells: list[list[float]]) -> None:
+    strata = [np.array(cell) for cell in cells]
+    inside = [np.abs(stratum) / (1 + np.abs(stratum)) for stratum in strata]
+    for scores, limits in ((strata, None), (inside, [(0.0, 1.0)] * len(cells))):
+        found = [pool_estimate(scores, limits)]
+        found += [mean_estimate(one, (0.0, 1.0) if limits else (-np.inf, np.inf)) for one in scores]
+        for estimate in found:
+            assert np.isfinite(estimate.value)
+            if estimate.low is None:
+                assert estimate == Estimate(estimate.value)
+                continue
+            assert estimate.low <= estimate.value <= estimate.high
+            assert estimate.low < estimate.high
+            assert np.isfinite([estimate.error, estimate.freedom]).all()
+            assert np.isfinite([estimate.low, estimate.high]).all()
+            assert limits is None or 0 <= estimate.low < estimate.high <= 1
+        named = {str(i): estimate for i, estimate in enumerate(found)}
+        pairs = compare(named)
+        assert all(0 <= pair.p <= pair.adjusted <= 1 for pair in pairs)
+        for one in ranks(named, pairs).values():
+            assert 1 <= one.low <= one.rank <= one.high <= len(named)
+
+
+def test_samples_that_are_all_alike_tell_nothing() -> None:
+    right = np.tile([1.0, 1.0], (24, 1))
+    assert sample_estimate(right, accuracy) == Estimate(1.0)
+    # One wrong of 24: the interval holds the score, ends at 1, and has a width.
+    right[0, 0] = 0
+    found = sample_estimate(right, accuracy)
+    assert found.low < found.value < found.high <= 1
+
+
+def test_samples_without_counted_pixels_leave_an_interval() -> None:
+    tables = np.zeros((6, 4))
+    tables[0], tables[1] = [5, 1, 0, 4], [3, 0, 2, 5]
+    found = sample_estimate(tables, mean_iou)
+    assert 0 <= found.low <= found.value <= found.high <= 1
 
 
 def population_iqm(cdf: Sequence[stats.rv_continuous]) -> float:
@@ -257,6 +346,17 @@ def test_critical_difference_of_demsar() -> None:
     rows = [list(row.values()) for row in scores.values()]
     assert found.p == pytest.approx(stats.friedmanchisquare(*rows).pvalue)
     assert critical_difference({"a": {"x": 1.0}}) is None
+
+
+def test_backbones_that_tie_everywhere_do_not_differ() -> None:
+    scores = {name: {"x": 0.5, "y": 0.7} for name in "abc"}
+    found = critical_difference(scores)
+    assert found.p == 1.0
+    assert found.ranks == {"a": 2.0, "b": 2.0, "c": 2.0}
+    cells = {name: {"x": np.full(2, 0.5), "y": np.full(2, 0.7)} for name in scores}
+    assert spread(cells) == {}
+    tiny = {name: {"x": np.array([k * 1e-170, k * 1e-170])} for k, name in enumerate("abc")}
+    assert spread(tiny)["x"].share == pytest.approx(1)
 
 
 def test_shares_of_spread_add_to_one() -> None:

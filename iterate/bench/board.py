@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from iterate.bench.about import Run, Source, about, without
 from iterate.bench.entries import Entry, entries_of
 from iterate.bench.leaderboard import build
 from iterate.bench.outcome import Entered
@@ -22,28 +23,58 @@ from iterate.core.files import replacing
 
 
 def board_of(
-    request: Request, results: Path, baselines: Sequence[Path], notes: Sequence[str]
+    request: Request,
+    results: Path,
+    baselines: Sequence[Path],
+    kept: Sequence[Entered],
+    notes: Sequence[str],
 ) -> Leaderboard:
     """Rank the results of a run.
 
     Where no backbone has all datasets of any group, a group of those that every backbone of ours
-    has is added, so that a part of a suite is ranked, too, under a name that says so.
+    has is added, so that a part of a suite is ranked, too, under a name that says so. Baselines on
+    datasets that are not those of the run are left out.
 
     Args:
         request: What the run was asked for.
         results: Its results file.
         baselines: Published results files to show beside.
+        kept: What its studies have entered.
         notes: To carry along.
 
     Raises:
         DataError: A baseline cannot be read.
     """
-    suite = request.suite
-    read = read_results([*baselines, results], suite)
-    digests = frozenset(file.sha256 for file in read[:-1])
-    entries, told = entries_of(read, suite, request.percent / 100, digests)
+    suite, run = request.suite, _run(request, kept)
+    *theirs, ours = read_results([*baselines, results], suite)
+    sources = [Source(file.label, file.sha256, published=True, run=None) for file in theirs]
+    sources.append(Source(ours.label, ours.sha256, published=False, run=run))
+    files = [*(without(file, run.unlike) for file in theirs), ours]
+    left_out = [
+        f"{name} of {file.label} is left out: the run has other data of that name."
+        for file in theirs
+        for name in run.unlike
+        if any(result.dataset == name for result in file.results)
+    ]
+    digests = frozenset(file.sha256 for file in theirs)
+    entries, told = entries_of(files, suite, request.percent / 100, digests)
     own = [entry for entry in entries if not entry.published]
-    return build(entries, _with_part(suite, own), notes=[*notes, *told])
+    said = [*notes, *left_out, *told]
+    board = build(entries, _with_part(suite, own), notes=said, unlike=run.unlike)
+    return replace(board, about=about(sources))
+
+
+def _run(request: Request, kept: Sequence[Entered]) -> Run:
+    """How a run's results were made."""
+    return Run(
+        suite=request.suite.name,
+        protocol=request.protocol.name,
+        warning=request.protocol.config.bench.warning,
+        percent=request.percent,
+        words=request.overrides,
+        unlike={one.dataset: one.unlike for one in kept if one.unlike is not None},
+        cells=tuple(one.made for one in kept if one.made is not None),
+    )
 
 
 def with_samples(board: Leaderboard, kept: Sequence[Entered]) -> Leaderboard:

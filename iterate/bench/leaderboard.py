@@ -13,10 +13,17 @@ from iterate.bench.rows import POINTS, DatasetRow, GroupFindings, GroupRow, Lead
 from iterate.bench.statistics import published
 from iterate.bench.statistics.comparisons import Comparison, alike, compare, ranks
 from iterate.bench.statistics.friedman import critical_difference
-from iterate.bench.statistics.intervals import Estimate, mean_estimate, pool_estimate
+from iterate.bench.statistics.intervals import (
+    Estimate,
+    Range,
+    mean_estimate,
+    pool_estimate,
+    pool_range,
+)
 from iterate.bench.statistics.scores import Scale, Scores, iqm, scales
 from iterate.bench.statistics.spread import spread
-from iterate.bench.suite import Suite
+from iterate.bench.suite import Suite, SuiteDataset
+from iterate.core.ties import tied
 
 
 def computed_normaliser(entries: Sequence[Entry], suite: Suite) -> dict[str, Scale]:
@@ -33,6 +40,7 @@ def build(
     suite: Suite,
     normaliser: Mapping[str, Scale] | Literal["suite", "computed"] = "suite",
     notes: Sequence[str] = (),
+    unlike: Mapping[str, str] | None = None,
 ) -> Leaderboard:
     """Rank entries.
 
@@ -42,23 +50,17 @@ def build(
         normaliser: ``"suite"``: the suite's own, and computed from the entries for datasets
             where it has none; ``"computed"``: from the entries alone; or a given one.
         notes: To carry along.
+        unlike: Dataset → how what was measured is not the published dataset. The suite's scale
+            says nothing of it, so raw scores stand in its place.
     """
-    computed = computed_normaliser(entries, suite)
-    own = {name: one.scale for name, one in suite.datasets.items() if one.scale is not None}
     told = list(notes)
-    if normaliser == "suite":
-        by: dict[str, Scale] = {**computed, **own}
-        filled = [name for name in computed if name not in own]
-        if filled:
-            told.append(f"The results at hand set the scale of {', '.join(filled)}.")
-    else:
-        by = dict(computed if normaliser == "computed" else normaliser)
-    _tell_unscaled(entries, by, told)
+    by = _scales(entries, suite, normaliser, unlike or {}, told)
     rows: list[GroupRow] = []
     findings: list[GroupFindings] = []
     for track in suite.tracks:
         for group, members in suite.groups.items():
-            found = _Group(track, group, members, [e for e in entries if e.track == track], by)
+            own = [entry for entry in entries if entry.track == track]
+            found = _Group(track, group, members, own, by, suite)
             rows += found.rows()
             findings += found.findings()
     return Leaderboard(
@@ -70,13 +72,45 @@ def build(
         tuple(_dataset_rows(entries, by, suite)),
         tuple(findings),
         tuple(told),
+        dict(unlike or {}),
     )
 
 
-def _tell_unscaled(entries: Sequence[Entry], by: Mapping[str, Scale], told: list[str]) -> None:
-    bare = sorted({name for entry in entries for name in entry.cells if name not in by})
+def _scales(
+    entries: Sequence[Entry],
+    suite: Suite,
+    normaliser: Mapping[str, Scale] | Literal["suite", "computed"],
+    unlike: Mapping[str, str],
+    told: list[str],
+) -> dict[str, Scale]:
+    """The scale of each dataset that has one; what to tell people of them is added to `told`."""
+    computed = computed_normaliser(entries, suite)
+    if normaliser == "suite":
+        own = {name: one.scale for name, one in suite.datasets.items() if one.scale is not None}
+        raw = {name: _raw_scale(suite.datasets[name]) for name in unlike}
+        by = {**computed, **own, **raw}
+        filled = [name for name in computed if name not in own and name not in raw]
+        if filled:
+            told.append(f"The results at hand set the scale of {', '.join(filled)}.")
+        told += [
+            f"{name} does not count as the published dataset: {why}. Its points are raw scores × "
+            "100, and compare with no published figure."
+            for name, why in unlike.items()
+        ]
+    else:
+        by = dict(computed if normaliser == "computed" else normaliser)
+    cells = [(name, scores) for entry in entries for name, scores in entry.cells.items()]
+    steep = {name for name, scores in cells if name in by and not by[name].carries(scores)}
+    by = {name: scale for name, scale in by.items() if name not in steep}
+    bare = sorted({name for name, _ in cells if name not in by})
     if bare:
         told.append(f"No scale for {', '.join(bare)}: only raw scores there.")
+    return by
+
+
+def _raw_scale(dataset: SuiteDataset) -> Scale:
+    """Scores as they are; where lower is better, what they lack to 1."""
+    return Scale(0.0, 1.0) if dataset.direction == "max" else Scale(1.0, 0.0)
 
 
 class _Group:
@@ -89,6 +123,7 @@ class _Group:
         members: Sequence[str],
         entries: Sequence[Entry],
         by: Mapping[str, Scale],
+        suite: Suite,
     ) -> None:
         self._track, self._group, self._members = track, group, members
         self._entries = entries
@@ -101,35 +136,39 @@ class _Group:
             for entry in entries
         }
         self._whole = [e for e in entries if len(self._cells[e.label]) == len(members)]
-        self._estimates = {
-            entry.label: pool_estimate(list(self._cells[entry.label].values()))
-            for entry in self._whole
-        }
-        self._comparisons = compare(self._estimates)
+        self._estimates: dict[str, Estimate] = {}
+        reach: dict[str, Range] = {}
+        for entry in self._whole:
+            strata = list(self._cells[entry.label].values())
+            ranges = [by[name].normalised(suite.limits(name)) for name in self._cells[entry.label]]
+            self._estimates[entry.label] = pool_estimate(strata, ranges)
+            reach[entry.label] = pool_range(strata, ranges)
+        self._comparisons = compare(self._estimates, reach)
 
     def rows(self) -> list[GroupRow]:
         """A row for each entry that has any of the group's datasets."""
         rounds = self._rounds()
         places = ranks(self._estimates, self._comparisons)
-        order = _places({label: published.value(rounds[label]) for label in self._estimates})
         rows = []
         for entry in self._entries:
             cells = self._cells[entry.label]
             shared = (entry.label, self._track, self._group)
             if entry.label in self._estimates:
-                estimate, drawn = self._estimates[entry.label], rounds[entry.label]
+                estimate, place = self._estimates[entry.label], places[entry.label]
+                drawn, varied = rounds[entry.label], all(map(_varies, cells.values()))
                 rows.append(
                     GroupRow(
                         *shared,
-                        value=POINTS * published.value(drawn),
-                        published_error=POINTS * published.error(drawn),
-                        bootstrap_sd=POINTS * published.bootstrap_sd(drawn),
+                        value=POINTS * estimate.value,
+                        error=_points(estimate.error),
                         low=_points(estimate.low),
                         high=_points(estimate.high),
-                        iqm=POINTS * estimate.value,
-                        rank=order[entry.label],
-                        rank_low=min(places[entry.label].low, order[entry.label]),
-                        rank_high=max(places[entry.label].high, order[entry.label]),
+                        rank=place.rank,
+                        rank_low=place.low,
+                        rank_high=place.high,
+                        published_value=POINTS * published.value(drawn),
+                        published_error=POINTS * published.error(drawn),
+                        bootstrap_sd=POINTS * published.bootstrap_sd(drawn) if varied else None,
                         published=entry.published,
                     )
                 )
@@ -174,10 +213,8 @@ class _Group:
         ]
 
 
-def _places(values: Mapping[str, float]) -> dict[str, int]:
-    return {
-        label: 1 + sum(other > own for other in values.values()) for label, own in values.items()
-    }
+def _varies(scores: Scores) -> bool:
+    return len(scores) > 1 and not tied(scores)
 
 
 def _points(value: float | None) -> float | None:
@@ -196,16 +233,16 @@ def _dataset_rows(
     entries: Sequence[Entry], by: Mapping[str, Scale], suite: Suite
 ) -> list[DatasetRow]:
     return [
-        _dataset_row(entry, name, by.get(name))
+        _dataset_row(entry, name, by.get(name), suite.limits(name))
         for entry in entries
         for name in suite.datasets
         if name in entry.cells
     ]
 
 
-def _dataset_row(entry: Entry, name: str, scale: Scale | None) -> DatasetRow:
+def _dataset_row(entry: Entry, name: str, scale: Scale | None, limits: Range) -> DatasetRow:
     scores = entry.cells[name]
-    raw = mean_estimate(scores)
+    raw = mean_estimate(scores, limits)
     row = DatasetRow(
         entry.label,
         entry.track,
@@ -222,13 +259,13 @@ def _dataset_row(entry: Entry, name: str, scale: Scale | None) -> DatasetRow:
     if scale is None:
         return row
     normalised = scale.normalise(scores)
-    estimate = pool_estimate([normalised])
+    estimate = pool_estimate([normalised], [scale.normalised(limits)])
     drawn = published.resampled({(entry.label, name): normalised})[entry.label]
     return replace(
         row,
         value=POINTS * float(iqm(normalised)),
         published_error=_points(published.trimmed_sem(normalised)),
-        bootstrap_sd=POINTS * published.bootstrap_sd(drawn) if len(scores) > 1 else None,
+        bootstrap_sd=POINTS * published.bootstrap_sd(drawn) if _varies(scores) else None,
         low=_points(estimate.low),
         high=_points(estimate.high),
     )

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-from iterate.bench.plan import Cell, Gap, Request
+from iterate.bench.about import Made
+from iterate.bench.made import made
+from iterate.bench.plan import Cell, Gap, Request, engine_metric
 from iterate.bench.sampled import over_samples
 from iterate.bench.submission import SubmissionRow
 from iterate.core import components
@@ -30,6 +33,8 @@ class Entered:
         failed: What became of the others.
         samples: The 95 % interval of the mean score over test samples, the trained models taken
             as they are; None where it is not known.
+        made: What the models were made with; None where that is not known.
+        unlike: How the dataset is not the published one; None where it is.
     """
 
     dataset: str
@@ -37,6 +42,8 @@ class Entered:
     rows: tuple[SubmissionRow, ...]
     failed: tuple[str, ...] = ()
     samples: tuple[float, float] | None = None
+    made: Made | None = None
+    unlike: str | None = None
 
     def to_text(self) -> str:
         """As JSON, to be kept."""
@@ -48,28 +55,59 @@ class Entered:
         kept = json.loads(text)
         rows = tuple(SubmissionRow(**row) for row in kept["rows"])
         samples = kept.get("samples")
-        interval = None if samples is None else (samples[0], samples[1])
-        return cls(kept["dataset"], kept["backbone"], rows, tuple(kept["failed"]), interval)
+        return cls(
+            dataset=kept["dataset"],
+            backbone=kept["backbone"],
+            rows=rows,
+            failed=tuple(kept["failed"]),
+            samples=None if samples is None else (samples[0], samples[1]),
+            made=_made(kept.get("made")),
+            unlike=kept.get("unlike"),
+        )
 
 
-def note(ledger: Ledger, cell: Cell, request: Request, run: str) -> None:
-    """Keep what a finished study enters, with the study."""
-    before = ledger.recall(NOTE)
-    found = entered(ledger, cell, request, run)
-    kept = None if before is None else Entered.from_text(before)
-    if kept is not None and kept.samples is not None and kept.rows == found.rows:
-        return  # drawing samples anew would give the same interval
-    ledger.remember(NOTE, replace(found, samples=_samples(ledger, cell, request)).to_text())
+def _made(kept: dict[str, Any] | None) -> Made | None:
+    try:
+        return None if kept is None else Made(**kept)
+    except TypeError:
+        return None  # another version kept other things
+
+
+def note(ledger: Ledger, cell: Cell, request: Request, run: str, unlike: str | None) -> None:
+    """Keep what a finished study enters, with the study.
+
+    Args:
+        ledger: The study's.
+        cell: What it fills.
+        request: What the run was asked for.
+        run: The run's name.
+        unlike: How the dataset is not the published one; None where it is.
+    """
+    text = ledger.recall(NOTE)
+    before = None if text is None else Entered.from_text(text)
+    found = replace(entered(ledger, cell, request, run), unlike=unlike)
+    # What the same rows were made with is not what is installed today, and drawing samples anew
+    # would give the same interval.
+    same = before if before is not None and before.rows == found.rows else None
+    samples = None if same is None else same.samples
+    found = replace(
+        found,
+        samples=_samples(ledger, cell, request) if samples is None else samples,
+        made=made(ledger, cell) if same is None or same.made is None else same.made,
+    )
+    if found != before:
+        ledger.remember(NOTE, found.to_text())
 
 
 def _samples(ledger: Ledger, cell: Cell, request: Request) -> tuple[float, float] | None:
     best = ledger.best()
-    metric = request.suite.metrics[request.suite.datasets[cell.dataset].metric]
+    declared = request.suite.datasets[cell.dataset]
+    metric = request.suite.metrics[declared.metric]
     if best is None:
         return None
     tested = [one for one in ledger.repeats_of(best) if "test" in one.user_attrs]
     files = [ledger.job_folder("repeat", one) / OUTCOMES_FILE for one in tested]
-    estimate = over_samples(files, metric.of)
+    estimate = over_samples(files, engine_metric(request.suite, declared))
     if estimate is None or estimate.low is None or estimate.high is None:
         return None
     low, high = sorted((metric.score(estimate.low), metric.score(estimate.high)))
@@ -90,12 +128,15 @@ def entered(ledger: Ledger, cell: Cell, request: Request, run: str) -> Entered:
     failed: list[str] = []
     if best is not None and recipe is not None:
         declared = request.suite.datasets[cell.dataset]
-        metric = request.suite.metrics[declared.metric]
+        metric, name = (
+            request.suite.metrics[declared.metric],
+            engine_metric(request.suite, declared),
+        )
         for repeat in ledger.repeats_of(best):
-            value = repeat.user_attrs.get("test", {}).get(f"test/{metric.of}")
+            value = repeat.user_attrs.get("test", {}).get(f"test/{name}")
             seed = int(repeat.user_attrs["seed"])
             if value is None:
-                why = repeat.user_attrs.get("failure", f"it was not tested for {metric.of}")
+                why = repeat.user_attrs.get("failure", f"it was not tested for {name}")
                 failed.append(f"seed {seed}: {why}")
                 continue
             rows.append(_row(ledger, cell, request, recipe, run, seed, metric.score(value)))

@@ -14,9 +14,7 @@ from iterate.bench.protocol import Protocol, Word, placed
 from iterate.bench.suite import Suite, SuiteDataset
 from iterate.config.load import LoadedStudy, load_study
 from iterate.core import components
-from iterate.core.data.open import open_dataset
 from iterate.core.errors import Problem, RequestError, nearest
-from iterate.core.recipe import DataSection
 from iterate.search.space.text import value_text
 from iterate.search.study import Study
 
@@ -101,13 +99,13 @@ class Plan:
         cells: Study → the cell it fills.
         studies: Each checked.
         gaps: What will not be done.
-        notes: What people should know of the data at hand.
+        unlike: Dataset → how the one on this machine is not the published one.
     """
 
     cells: dict[str, Cell] = field(default_factory=dict)
     studies: list[Study] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    unlike: dict[str, str] = field(default_factory=dict)
 
 
 def chosen_datasets(suite: Suite, asked: Sequence[str]) -> tuple[str, ...]:
@@ -237,8 +235,9 @@ def _words(request: Request, contestant: Contestant, name: str, folder: Path) ->
             what = f"{request.suite.name} has no partitions: {name} is read by {dataset.reader}."
             raise RequestError(Problem("--partition", what))
         yield Word(f"data.partition={value_text(request.partition)}", "--partition")
+    metric = engine_metric(request.suite, dataset)
     if request.protocol.config.objective.metric is None:
-        yield Word(f"objective.metric={engine_metric(request.suite, dataset)}", origin)
+        yield Word(f"objective.metric={metric}", origin)
     yield from request.protocol.words(dataset.task, name)
     yield from contestant.words
     yield from map(Word, request.overrides)
@@ -250,11 +249,12 @@ def engine_metric(suite: Suite, dataset: SuiteDataset) -> str:
     Raises:
         RequestError: The suite does not say.
     """
-    if dataset.metric not in suite.metrics:
+    known = suite.metrics.get(dataset.metric)
+    if known is None or known.of is None:
         hint = f"Write `metrics: {{{dataset.metric}: {{of: accuracy}}}}`."
         what = f"does not say which metric of the engine is {dataset.metric}."
         raise RequestError(Problem(f"suite {suite.name}: metrics", what, hint))
-    return suite.metrics[dataset.metric].of
+    return known.of
 
 
 def track_of(request: Request, loaded: LoadedStudy) -> str:
@@ -268,28 +268,3 @@ def gap_of(cell: Cell, error: RequestError) -> Gap:
     told = [str(problem) for problem in error.problems[:_SHOWN]]
     left = len(error.problems) - len(told)
     return cell.gap(" ".join([*told, *([f"And {left} more."] if left else [])]))
-
-
-def differences(request: Request, plan: Plan) -> Iterator[str]:
-    """How the datasets on disk are not what the suite declares: scores do not compare then."""
-    seen: set[str] = set()
-    for study in plan.studies:
-        cell = plan.cells[study.name]
-        if cell.dataset in seen:
-            continue
-        seen.add(cell.dataset)
-        section = study.recipe.data
-        told = _difference(request.suite.datasets[cell.dataset], section, request.percent == 100)
-        if told:
-            yield f"{cell.dataset} is not the published dataset: {told}."
-
-
-def _difference(declared: SuiteDataset, section: DataSection, whole: bool) -> str:
-    info = open_dataset(section).info
-    told = []
-    if declared.classes is not None and declared.classes != len(info.classes):
-        told.append(f"{len(info.classes)} classes instead of {declared.classes}")
-    for split, count in (declared.splits or {}).items():
-        if info.sizes[split] != count and (whole or split != "train"):
-            told.append(f"{info.sizes[split]} {split} samples instead of {count}")
-    return ", ".join(told)

@@ -14,7 +14,8 @@ class Drawn:
     Attributes:
         name: HTML.
         value: Where the mark stands.
-        error: Half the dark bar: a standard error; None for no bar.
+        error: Half the dark bar, which ends where the interval does: a standard error; None for no
+            bar.
         low: Left end of the interval; None for none.
         high: Its right end.
         rank: Its place.
@@ -45,7 +46,7 @@ def interval_plot(rows: Sequence[Drawn], digits: int, within: Sequence[float] = 
     low, high = ticks[0], ticks[-1]
     places = max(0, -floor(log10(ticks[1] - ticks[0]) + 1e-9))
     marks = "".join(
-        f'<span style="left:{_at(tick, low, high)}">{tick:.{places}f}</span>' for tick in ticks
+        f'<span style="left:{_at(tick, low, high)}">{_text(tick, places)}</span>' for tick in ticks
     )
     lines = "".join(_line(row, low, high, digits) for row in rows)
     axis = f'<span></span><span></span><div class="axis">{marks}</div><span></span>'
@@ -53,9 +54,16 @@ def interval_plot(rows: Sequence[Drawn], digits: int, within: Sequence[float] = 
     return f'<div class="plot" style="{style}">{lines}<div class="scale">{axis}</div></div>'
 
 
+# A narrower axis would show the rounding of its ticks.
+_NARROWEST = 1e-9
+
+
 def _ticks(low: float, high: float) -> list[float]:
     """Round numbers, four to ten of them, that enclose what is drawn."""
-    span = (high - low) or abs(high) or 1.0
+    size = max(abs(low), abs(high))
+    span = high - low
+    if span <= _NARROWEST * max(size, _NARROWEST):
+        span = size or 1.0
     power = 10.0 ** floor(log10(span / 4))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if span / (m * power) <= 6)
     first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
@@ -66,19 +74,27 @@ def _at(value: float, low: float, high: float) -> str:
     return f"{100 * (value - low) / (high - low):.2f}%"
 
 
+def _text(value: float, digits: int) -> str:
+    """A figure; a huge one by its power of ten."""
+    return f"{value:.{digits}f}" if abs(value) < 1e6 else f"{value:.3g}"
+
+
 def _line(row: Drawn, low: float, high: float, digits: int) -> str:
     drawn = []
-    told = f"{row.value:.{digits}f}"
+    told = _text(row.value, digits)
     if row.low is not None and row.high is not None:
         drawn.append(_segment("whisker", row.low, row.high, low, high))
-        told += f" <span>[{row.low:.{digits}f}, {row.high:.{digits}f}]</span>"
-    if row.error is not None:
-        drawn.append(_segment("sd", row.value - row.error, row.value + row.error, low, high))
+        told += f" <span>[{_text(row.low, digits)}, {_text(row.high, digits)}]</span>"
+        if row.error is not None:
+            start, end = max(row.low, row.value - row.error), min(row.high, row.value + row.error)
+            drawn.append(_segment("sd", start, end, low, high))
+    else:
+        told += " <span>interval not known</span>"
     at = _at(row.value, low, high)
     drawn.append(f'<line class="centre" x1="{at}" x2="{at}" y1="3" y2="19"/>')
     return (
         f'<div><span class="rank">{_rank(row)}</span><span class="name">{row.name}</span>'
-        f'<svg role="img" aria-label="{row.value:.{digits}f}">{"".join(drawn)}</svg>'
+        f'<svg role="img" aria-label="{_text(row.value, digits)}">{"".join(drawn)}</svg>'
         f'<span class="figure">{told}</span></div>'
     )
 

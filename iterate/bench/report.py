@@ -7,20 +7,23 @@ from html import escape
 from importlib.resources import files
 
 from iterate.bench.plot import Drawn, interval_plot, share_bars
+from iterate.bench.report_head import provenance, warnings
 from iterate.bench.rows import DatasetRow, GroupFindings, GroupRow, Leaderboard
-from iterate.bench.tables import DASH, order
+from iterate.bench.tables import DASH, NOT_KNOWN, order
 
 _MEANINGS = (
     (
         "Score",
         "Normalised scores × 100: on each dataset, 0 is the worst and 100 the best single score of "
-        "the reference results, nothing clipped. A group's score is the mean of 100 bootstrapped "
-        "interquartile means over its datasets and seeds, as the benchmark defines it.",
+        "the reference results, nothing clipped. A group's score is the interquartile mean over "
+        "its datasets and seeds: a quarter of all scores is left out at each end. Where a dataset "
+        "is not the published one, its points are raw scores × 100, and a note says so.",
     ),
     (
         "Interval",
-        "95 % interval over training seeds of the group's interquartile mean (light band). "
-        "Datasets and test samples are taken as given.",
+        "95 % interval of the score over training seeds (light band; dark bar: ± one standard "
+        "error). It ends where the metric does. It is not known where there is one seed, or where "
+        "all seeds tie. Datasets and test samples are taken as given.",
     ),
     (
         "Interval over samples",
@@ -29,14 +32,15 @@ _MEANINGS = (
         "same score? It says nothing of seeds, and the other interval nothing of samples.",
     ),
     (
-        "Bootstrap SD",
-        "Standard deviation of the bootstrapped interquartile means (dark bar: ± one). Published "
-        "leaderboards show a tenth of it as ±, which is no sampling error.",
+        "As published",
+        "What the benchmark's own leaderboard shows, number for number: the mean of 100 "
+        "bootstrapped interquartile means ± the standard error of those rounds, which shrinks with "
+        "their number and is no sampling error.",
     ),
     (
         "Rank",
-        "With the ranks that a backbone might have: simultaneously 95 % sure for all backbones, "
-        "from Holm-corrected comparisons of every pair.",
+        "By score, with the ranks that a backbone might have: simultaneously 95 % sure for all "
+        "backbones, from Holm-corrected comparisons of every pair.",
     ),
     (
         "Share of the spread",
@@ -57,8 +61,10 @@ def page(board: Leaderboard) -> str:
     tracks = [track for track in suite.tracks if any(row.track == track for row in board.groups)]
     body = [
         f"<h1>{escape(suite.title)} leaderboard</h1>",
+        *warnings(board),
         f'<p class="soft">{len(board.entries)} entries · {_count(board)} datasets · '
         f"{escape(suite.reference)}</p>",
+        *provenance(board),
         *(f'<p class="note">{escape(note)}</p>' for note in board.notes),
     ]
     if len(tracks) > 1:
@@ -97,8 +103,10 @@ def _track(board: Leaderboard, track: str) -> str:
             _choice(sets, {group: group for group in used}),
             *(_panel(sets, group, _group(board, rows, track, group, name)) for group in used),
             "<h2>All capabilities</h2>",
-            '<p class="soft">Points, with the 95 % interval. Click a heading to sort.</p>',
-            _group_table(rows, used, name),
+            '<p class="soft">Points. Click a heading to sort.</p>',
+            _choice(f"{track}-figure", {f"{track}-score": "Score", f"{track}-as": "As published"}),
+            _panel(f"{track}-figure", f"{track}-score", _group_table(rows, used, name, _score)),
+            _panel(f"{track}-figure", f"{track}-as", _group_table(rows, used, name, _as_published)),
         ]
     else:
         parts.append('<p class="soft">No backbone has every dataset of a group.</p>')
@@ -141,7 +149,8 @@ def _dataset_plot(
     ]
     told = (
         f"{declared.metric}: {declared.meaning}. "
-        "Mean over seeds, ± its standard error, with Student's 95 % interval."
+        "Mean over seeds, ± its standard error, with Student's 95 % interval as far as the metric "
+        "goes."
     )
     parts = [
         f'<p class="soft">{escape(told)}</p>',
@@ -188,7 +197,7 @@ def _group(
         Drawn(
             name(row.backbone, row.published),
             row.value or 0.0,
-            row.bootstrap_sd,
+            row.error,
             row.low,
             row.high,
             row.rank or 0,
@@ -233,11 +242,16 @@ def _findings(one: GroupFindings, name: _Namer) -> str:
     return "\n".join(parts)
 
 
-def _group_table(rows: Sequence[GroupRow], used: Sequence[str], name: _Namer) -> str:
+def _group_table(
+    rows: Sequence[GroupRow],
+    used: Sequence[str],
+    name: _Namer,
+    cell: Callable[[GroupRow | None], str],
+) -> str:
     cells = {(row.backbone, row.group): row for row in rows}
     published = {row.backbone: row.published for row in rows}
     lines = [
-        (name(label, published[label]), label, [_score(cells.get((label, g))) for g in used])
+        (name(label, published[label]), label, [cell(cells.get((label, g))) for g in used])
         for label in order(rows)
     ]
     return _table(used, lines)
@@ -245,9 +259,22 @@ def _group_table(rows: Sequence[GroupRow], used: Sequence[str], name: _Namer) ->
 
 def _score(row: GroupRow | None) -> str:
     if row is None or row.value is None:
-        lacks = f' title="lacks {escape(", ".join(row.missing))}"' if row is not None else ""
-        return f'<td class="gap"{lacks}>{DASH}</td>'
-    return _heat(row.value, f"{row.value:.1f}", _ends(row.low, row.high, ".0f"), row.value / 100)
+        return _gap(row)
+    small = _ends(row.low, row.high, ".0f") or f"<small>{NOT_KNOWN}</small>"
+    return _heat(row.value, f"{row.value:.1f}", small, row.value / 100)
+
+
+def _as_published(row: GroupRow | None) -> str:
+    if row is None or row.published_value is None or row.published_error is None:
+        return _gap(row)
+    small = f"<small>± {row.published_error:.2f}</small>"
+    value = row.published_value
+    return _heat(value, f"{value:.1f}", small, value / 100)
+
+
+def _gap(row: GroupRow | None) -> str:
+    lacks = f' title="lacks {escape(", ".join(row.missing))}"' if row is not None else ""
+    return f'<td class="gap"{lacks}>{DASH}</td>'
 
 
 def _dataset_table(
@@ -268,7 +295,7 @@ def _dataset_table(
 
 def _raw(row: DatasetRow) -> str:
     shade = 0.0 if row.value is None else row.value / 100
-    ends = _ends(row.mean_low, row.mean_high, ".3f")
+    ends = _ends(row.mean_low, row.mean_high, ".3f") or _no_ends(row)
     if row.sample_low is not None:
         ends += _ends(row.sample_low, row.sample_high, ".3f", "samples ")
     return _heat(row.mean, f"{row.mean:.4f}", ends, shade)
@@ -277,7 +304,13 @@ def _raw(row: DatasetRow) -> str:
 def _normalised(row: DatasetRow) -> str:
     if row.value is None:
         return f'<td class="gap">{DASH}</td>'
-    return _heat(row.value, f"{row.value:.1f}", _ends(row.low, row.high, ".0f"), row.value / 100)
+    small = _ends(row.low, row.high, ".0f") or _no_ends(row)
+    return _heat(row.value, f"{row.value:.1f}", small, row.value / 100)
+
+
+def _no_ends(row: DatasetRow) -> str:
+    """Why a row has no interval over seeds."""
+    return f"<small>{'one seed' if row.n == 1 else f'{row.n} equal seeds'}</small>"
 
 
 def _ends(low: float | None, high: float | None, form: str, kind: str = "") -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from iterate.bench.statistics.intervals import Range
+from iterate.bench.statistics.scores import LARGEST
 from iterate.bench.suite import Suite, SuiteDataset
 from iterate.core.errors import DataError, Problem, nearest
 
@@ -184,6 +186,8 @@ def _result(
     score = _number(row[layout.score])
     if score is None:
         place.wrong(layout.score, f"must be a finite number, but is {row[layout.score]!r}.")
+    elif dataset is not None:
+        _check_range(score, suite.limits(row[layout.dataset]), layout, place)
     seed = whole(row[layout.seed])
     if seed is None:
         place.wrong(layout.seed, f"must be a whole number, but is {row[layout.seed]!r}.")
@@ -216,6 +220,14 @@ def _check_metric(
         return
     what = f"is {row[layout.metric]!r}, but {row[layout.dataset]} is ranked by {dataset.metric!r}."
     place.wrong(layout.metric, what)
+
+
+def _check_range(score: float, limits: Range, layout: _Layout, place: _Place) -> None:
+    """A score that its metric cannot have; of any metric, one that sums and squares cannot take."""
+    low, high = max(limits[0], -LARGEST), min(limits[1], LARGEST)
+    if not low <= score <= high:
+        hint = "Is it in per cent? Write 0.893 for 89.3 %." if high == 1 < score <= 100 else None
+        place.wrong(layout.score, f"must lie in {low:g} to {high:g}, but is {score:g}.", hint)
 
 
 def _number(text: str) -> float | None:

@@ -6,9 +6,10 @@ are in the dataset's own metric. Absent is None.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from iterate.bench.about import About
 from iterate.bench.entries import Entry
 from iterate.bench.statistics.comparisons import Comparison
 from iterate.bench.statistics.friedman import CriticalDifference
@@ -23,19 +24,25 @@ POINTS = 100.0
 class GroupRow:
     """One entry on one capability group, in points.
 
+    Score, error, interval and rank speak of the interquartile mean; what leaderboards publish
+    stands apart from them.
+
     Attributes:
         backbone: The entry's label: the backbone's key, with its file where two files disagree.
         track: Its track.
         group: The capability group.
-        value: What the benchmark's own leaderboard computes, exactly.
-        published_error: The ± that it shows; no sampling error, see `statistics.published`.
-        bootstrap_sd: The standard deviation of its bootstrap rounds.
-        low: Lower end of the 95 % interval over seeds (`statistics.intervals`).
+        value: The interquartile mean over the group's datasets and seeds.
+        error: Its standard error over seeds; None where too few scores say nothing of it.
+        low: Lower end of its 95 % interval over seeds (`statistics.intervals`); None as above.
         high: Upper end.
-        iqm: The interquartile mean that the interval is about.
         rank: 1 the best, of the track's entries that have a value.
         rank_low: The best rank it might have, with the others' (simultaneously) 95 % sure.
         rank_high: The worst.
+        published_value: What the benchmark's own leaderboard shows: a mean of bootstrapped
+            interquartile means, see `statistics.published`.
+        published_error: The ± that it shows; no sampling error.
+        bootstrap_sd: The standard deviation of its bootstrap rounds; None where single seeds, or
+            seeds that tie, leave nothing to draw.
         published: Whether it is a published baseline.
         missing: The group's datasets it has no results of: why the figures are None.
     """
@@ -44,14 +51,15 @@ class GroupRow:
     track: str
     group: str
     value: float | None = None
-    published_error: float | None = None
-    bootstrap_sd: float | None = None
+    error: float | None = None
     low: float | None = None
     high: float | None = None
-    iqm: float | None = None
     rank: int | None = None
     rank_low: int | None = None
     rank_high: int | None = None
+    published_value: float | None = None
+    published_error: float | None = None
+    bootstrap_sd: float | None = None
     published: bool = False
     missing: tuple[str, ...] = ()
 
@@ -64,13 +72,14 @@ class DatasetRow:
         mean: Raw mean over seeds.
         sd: Raw standard deviation over seeds (ddof 1).
         sem: ``sd / √n``: the ± that leaderboards show with raw scores.
-        mean_low: Lower end of Student's 95 % interval of the mean.
+        mean_low: Lower end of Student's 95 % interval of the mean, cut where the metric ends; None
+            for one seed, and where all seeds tie.
         mean_high: Upper end.
         n: Seeds.
         value: Interquartile mean of the normalised scores, in points.
         published_error: Standard error of the scores that it keeps, in points.
         bootstrap_sd: Standard deviation of 100 bootstrap rounds, in points.
-        low: Lower end of the 95 % interval of `value`, in points.
+        low: Lower end of the 95 % interval of `value`, in points; None as `mean_low`.
         high: Upper end.
         repeated: Whether an earlier file has the same scores.
         sample_low: Lower end of the 95 % interval of the mean over test samples, the trained
@@ -119,7 +128,13 @@ class GroupFindings:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """All of it."""
+    """All of it.
+
+    Attributes:
+        unlike: Dataset → how what was measured is not the published dataset: its points are raw
+            scores × 100.
+        about: Where the numbers come from.
+    """
 
     suite: Suite
     entries: tuple[Entry, ...]
@@ -129,3 +144,5 @@ class Leaderboard:
     datasets: tuple[DatasetRow, ...]
     findings: tuple[GroupFindings, ...]
     notes: tuple[str, ...]
+    unlike: dict[str, str] = field(default_factory=dict)
+    about: About | None = None

@@ -92,7 +92,8 @@ def run_bench(
 
     def conclude(ledgers: Sequence[Ledger]) -> None:
         for ledger in ledgers:
-            note(ledger, plan.cells[ledger.study.name], request, settings.name)
+            cell = plan.cells[ledger.study.name]
+            note(ledger, cell, request, settings.name, plan.unlike.get(cell.dataset))
 
     summary: dict[str, Any] = {"studies": []}
     failures: list[Gap] = []
@@ -109,7 +110,7 @@ def run_bench(
         gaps = all_gaps(kept, plan.gaps, failures)
         summary |= {"gaps": [asdict(gap) for gap in gaps]}
         write_json(settings.folder / "summary.json", summary)
-        board, files = _ranked(request, plan, kept, gaps, settings.folder, baselines)
+        board, files = _ranked(request, kept, gaps, settings.folder, baselines)
         left = mirrored(request, settings, notes, board, gaps, files)
     planned = {(gap.dataset, gap.backbone, gap.reason) for gap in plan.gaps}
     failed = tuple(g for g in gaps if (g.dataset, g.backbone, g.reason) not in planned)
@@ -205,7 +206,6 @@ def _check_question(request: Request, notes: Notes, name: str) -> None:
 
 def _ranked(
     request: Request,
-    plan: Plan,
     kept: Sequence[Entered],
     gaps: Sequence[Gap],
     folder: Path,
@@ -214,8 +214,7 @@ def _ranked(
     path = _write(kept, folder)
     if not any(one.rows for one in kept):
         return None, (path,)
-    board = board_of(request, path, baselines, [*plan.notes, *_told(gaps)])
-    board = with_samples(board, kept)
+    board = with_samples(board_of(request, path, baselines, kept, _told(gaps)), kept)
     return board, (path, *write_all(board, request, folder))
 
 

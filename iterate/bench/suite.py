@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from iterate.bench.statistics.intervals import UNBOUNDED, Range
 from iterate.bench.statistics.scores import Scale
 from iterate.bench.suite_data import ReaderName, SuiteBands, SuiteSource
 from iterate.config.yaml_files import read_yaml
+from iterate.core import components
+from iterate.core.check import declaration_of
 from iterate.core.errors import Problem, RequestError, nearest
 from iterate.core.names import is_file_name, is_inside
 from iterate.core.parsing import parse
@@ -72,21 +76,36 @@ class SuiteDataset(Section):
 
 
 class SuiteMetric(Section):
-    """How a run's own test metric becomes the score that results files hold.
+    """What the scores of a metric can be, and how a run's own test metric becomes one.
 
     Attributes:
-        of: The engine's name: ``miou``.
+        of: The engine's name: ``miou``; None where the engine has no such metric.
         factor: The score is ``offset + factor × value``.
         offset: See `factor`.
+        range: The least and the greatest score, None for no limit; left out, as `of` says.
     """
 
-    of: str
+    of: str | None = None
     factor: float = 1.0
     offset: float = 0.0
+    range: tuple[float | None, float | None] | None = None
 
     def score(self, value: float) -> float:
         """The score of the engine's value."""
         return self.offset + self.factor * value
+
+    def limits(self, task: str) -> Range:
+        """The least and the greatest score on datasets of a task."""
+        if self.range is not None:
+            low, high = self.range
+            return -math.inf if low is None else low, math.inf if high is None else high
+        known = None
+        if self.of is not None and task in components.tasks.names():
+            known = declaration_of(task).metric(self.of)
+        if known is None:
+            return UNBOUNDED
+        low, high = sorted((self.score(known.lowest), self.score(known.highest)))
+        return low, high
 
 
 class SuiteBackbone(Section):
@@ -118,7 +137,7 @@ class Suite(Section):
         published: Results files that count as published baselines.
         submission: Whether a submission folder is defined for the suite.
         protocol: The protocol of its runs unless another is named.
-        metrics: A dataset's metric → how a run of ours gives it.
+        metrics: A dataset's metric → what it can be, and how a run of ours gives it.
     """
 
     name: str
@@ -153,6 +172,12 @@ class Suite(Section):
                     f"folder {dataset.folder!r} leads out of the folder of all datasets"
                 )
         return self
+
+    def limits(self, dataset: str) -> Range:
+        """The least and the greatest score that a dataset's metric can have."""
+        declared = self.datasets[dataset]
+        metric = self.metrics.get(declared.metric)
+        return UNBOUNDED if metric is None else metric.limits(declared.task)
 
     def shown(self, backbone: str) -> str:
         """A backbone's name for people."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from iterate.bench.heading import facts, origins
 from iterate.bench.rows import POINTS, DatasetRow, GroupFindings, GroupRow, Leaderboard
 from iterate.bench.statistics.published import shown_error, shown_value
 from iterate.core.files import replacing, write_json
@@ -19,10 +20,10 @@ DASH = "–"
 def json_rows(board: Leaderboard) -> list[dict[str, Any]]:
     """Every group's and every dataset's rows, flat.
 
-    Each has backbone, track, group, value, published_error, bootstrap_sd, low and high in points.
-    ``kind`` is ``"group"`` or ``"dataset"``; the group of a dataset's row is the dataset's name,
-    and it has the raw mean, sd, sem and interval besides. ``shown_value`` and ``shown_error`` are
-    rounded as leaderboards round them.
+    Each has backbone, track, group, value, low and high in points, and what leaderboards publish
+    beside them: published_error, bootstrap_sd, ``shown_value`` and ``shown_error``, the last two
+    rounded as leaderboards round them. ``kind`` is ``"group"`` or ``"dataset"``; the group of a
+    dataset's row is the dataset's name, and it has the raw mean, sd, sem and interval besides.
     """
     names = {entry.label: board.suite.shown(entry.backbone) for entry in board.entries}
     rows: list[GroupRow | DatasetRow] = [*board.groups, *board.datasets]
@@ -32,13 +33,20 @@ def json_rows(board: Leaderboard) -> list[dict[str, Any]]:
             **asdict(row),
             "group": row.group if isinstance(row, GroupRow) else row.dataset,
             "name": names[row.backbone],
-            "shown_value": None if row.value is None else shown_value(row.value / POINTS),
-            "shown_error": (
-                None if row.published_error is None else shown_error(row.published_error / POINTS)
-            ),
+            "shown_value": _shown(_published(row), shown_value),
+            "shown_error": _shown(row.published_error, shown_error),
         }
         for row in rows
     ]
+
+
+def _published(row: GroupRow | DatasetRow) -> float | None:
+    """What leaderboards show; of a dataset, it is the score."""
+    return row.published_value if isinstance(row, GroupRow) else row.value
+
+
+def _shown(points: float | None, rounded: Callable[[float], float]) -> float | None:
+    return None if points is None else rounded(points / POINTS)
 
 
 def json_board(board: Leaderboard) -> dict[str, Any]:
@@ -49,6 +57,8 @@ def json_board(board: Leaderboard) -> dict[str, Any]:
             "source": board.source,
             "scales": {name: [one.worst, one.best] for name, one in board.normaliser.items()},
         },
+        "about": None if board.about is None else asdict(board.about),
+        "unlike": board.unlike,
         "notes": list(board.notes),
         "rows": json_rows(board),
         "findings": [asdict(one) for one in board.findings],
@@ -72,12 +82,13 @@ def csv_text(rows: Sequence[GroupRow] | Sequence[DatasetRow]) -> str:
 
 def markdown(board: Leaderboard) -> str:
     """For people: a table of groups for each track, with intervals, and what they show."""
-    lines = [f"# {board.suite.title}", ""]
+    lines = [f"# {board.suite.title}", "", *_head(board)]
     lines += [f"> {note}" for note in board.notes]
     for track, title in board.suite.tracks.items():
         rows = [row for row in board.groups if row.track == track]
         if rows:
-            lines += ["", f"## {title}", "", *_groups(board, rows)]
+            lines += ["", f"## {title}", "", *_groups(board, rows, _interval)]
+            lines += _as_published(board, rows)
             lines += ["", "### Raw scores", "", *_raw(board, track)]
             lines += _sampled(board, track)
             lines += _alike([one for one in board.findings if one.track == track])
@@ -86,19 +97,51 @@ def markdown(board: Leaderboard) -> str:
 
 
 LEGEND = (
-    "Points are normalised scores × 100. In brackets: the 95 % interval over training seeds of the "
-    "interquartile mean over the group's datasets. The ± of published leaderboards is not shown: "
-    "it is the standard error of 100 bootstrap rounds and ten times too small for a sampling error."
+    "Points are normalised scores × 100: the interquartile mean over the group's datasets and "
+    "seeds. In brackets: its 95 % interval over training seeds, which ends where the metric does. "
+    "It is not known where there is one seed, or where all seeds tie. Published leaderboards show "
+    "the mean of 100 bootstrap rounds instead; their ± is the standard error of those rounds, ten "
+    "times too small for a sampling error."
 )
 
+NOT_KNOWN = "not known"
+"""Stands for an interval that too few scores say nothing of."""
 
-def _groups(board: Leaderboard, rows: Sequence[GroupRow]) -> list[str]:
+
+def _head(board: Leaderboard) -> list[str]:
+    """Warnings, where the numbers come from, and what the backbones began with."""
+    warnings = () if board.about is None else board.about.warnings
+    lines = [line for text in warnings for line in (f"> **Warning.** {text}", "")]
+    lines += [f"- {what}: {text}" for what, text in facts(board)]
+    known = origins(board)
+    if known:
+        lines += ["", _line(["backbone", "weights", "parameters"]), _line(["---", "---", "---:"])]
+        lines += [_line([one.backbone, one.weights, one.parameters or DASH]) for one in known]
+    return [*lines, ""] if lines else []
+
+
+def _as_published(board: Leaderboard, rows: Sequence[GroupRow]) -> list[str]:
+    if not any(row.published_value is not None for row in rows):
+        return []
+    title = "### As published leaderboards show it"
+    return ["", title, "", *_groups(board, rows, _published_cell)]
+
+
+def _published_cell(row: GroupRow | None) -> str:
+    if row is None or row.published_value is None or row.published_error is None:
+        return DASH
+    return f"{row.published_value:.1f} ± {row.published_error:.2f}"
+
+
+def _groups(
+    board: Leaderboard, rows: Sequence[GroupRow], cell: Callable[[GroupRow | None], str]
+) -> list[str]:
     used = [group for group in board.suite.groups if any(row.group == group for row in rows)]
     cells = {(row.backbone, row.group): row for row in rows}
     lines = [_line(["backbone", *used]), _line(["---", *["---:"] * len(used)])]
     for label in order(rows):
         found = [cells.get((label, group)) for group in used]
-        lines.append(_line([label, *(_interval(row) for row in found)]))
+        lines.append(_line([label, *map(cell, found)]))
     return lines
 
 
@@ -117,7 +160,7 @@ def _interval(row: GroupRow | None) -> str:
     if row is None or row.value is None:
         return DASH
     if row.low is None or row.high is None:
-        return f"{row.value:.1f}"
+        return f"{row.value:.1f} [{NOT_KNOWN}]"
     return f"{row.value:.1f} [{row.low:.1f}, {row.high:.1f}]"
 
 
@@ -148,7 +191,7 @@ def _sampled(board: Leaderboard, track: str) -> list[str]:
     lines += [_line(heads), _line(["---", "---", "---:", "---:", "---:"])]
     for row in sorted(rows, key=lambda row: list(board.suite.datasets).index(row.dataset)):
         ends = [(row.mean_low, row.mean_high), (row.sample_low, row.sample_high)]
-        told = [DASH if low is None else f"{low:.4f} to {high:.4f}" for low, high in ends]
+        told = [NOT_KNOWN if low is None else f"{low:.4f} to {high:.4f}" for low, high in ends]
         lines.append(_line([row.dataset, row.backbone, f"{row.mean:.4f}", *told]))
     return lines
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -45,9 +46,10 @@ def leaderboard(
 ) -> None:
     """Rank the backbones of results files, with honest uncertainty.
 
-    Scores and their ± are exactly those of the benchmark's own leaderboard; beside them stand the
-    bootstrap standard deviation, a 95 % interval over seeds, and ranks with intervals.
+    Score, 95 % interval over seeds and rank are of the interquartile mean; apart from them stands
+    what the benchmark's own leaderboard shows, exactly.
     """
+    from iterate.bench.about import about, comparable, source_of
     from iterate.bench.entries import entries_of
     from iterate.bench.leaderboard import build
     from iterate.bench.report import page
@@ -63,8 +65,13 @@ def leaderboard(
     marked = baseline or []
     read = read_results([*marked, *files], chosen)
     digests = frozenset(file.sha256 for file in read[: len(marked)])
-    entries, notes = entries_of(read, chosen, fraction, digests)
-    board = build(entries, chosen, _normaliser(normaliser, chosen), notes)
+    known = digests | {one.sha256 for one in chosen.published}
+    sources = [source_of(file, file.sha256 in known) for file in read]
+    kept, unlike, left_out = comparable(read, sources)
+    entries, notes = entries_of(kept, chosen, fraction, digests)
+    scales = _normaliser(normaliser, chosen)
+    board = build(entries, chosen, scales, [*left_out, *notes], unlike)
+    board = replace(board, about=about(sources))
     show_board(board, group)
     if out is not None:
         for path in write_board(board, out, page(board)):

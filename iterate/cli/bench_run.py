@@ -171,7 +171,8 @@ def _check(
     from rich.markup import escape
 
     from iterate.bench.checking import checking
-    from iterate.bench.plan import check_cells, differences
+    from iterate.bench.plan import check_cells
+    from iterate.bench.published_data import unlike_published
     from iterate.run.folders import claim_folder
 
     claim_folder(settings.folder)
@@ -181,7 +182,7 @@ def _check(
 
     with checking(settings) as check:
         check_cells(request, cells, plan, settings, check, tell)
-    plan.notes += differences(request, plan)
+    plan.unlike.update(unlike_published(request, plan))
     _refuse(plan.gaps, strict=strict)
 
 

@@ -10,8 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from iterate.bench.entries import Entry
+from iterate.bench.heading import facts, origins
 from iterate.bench.rows import GroupRow, Leaderboard
-from iterate.bench.tables import order
+from iterate.bench.tables import NOT_KNOWN, order
 from iterate.cli.console import say
 from iterate.cli.progress import duration
 
@@ -25,7 +26,14 @@ if TYPE_CHECKING:
 
 
 def show_board(board: Leaderboard, group: str | None) -> None:
-    """Print the notes, and each track's groups; in detail one group, the first unless named."""
+    """Print what it is, and each track's groups; in detail one group, the first unless named."""
+    for warning in () if board.about is None else board.about.warnings:
+        say(f"[bold yellow]warning[/]  {escape(warning)}")
+    for what, text in facts(board):
+        say(f"[dim]{what.lower()}[/]  {escape(text)}")
+    for one in origins(board):
+        parameters = f", {one.parameters} parameters" if one.parameters else ""
+        say(f"[dim]backbone[/]  {escape(f'{one.backbone}: weights {one.weights}{parameters}')}")
     for note in board.notes:
         say(f"[dim]note[/]  {escape(note)}")
     for track, title in board.suite.tracks.items():
@@ -71,7 +79,7 @@ def _details(title: str, rows: Sequence[GroupRow], names: Mapping[str, str]) -> 
     table = _plain(title)
     table.add_column("rank", justify="right", no_wrap=True)
     table.add_column("backbone", overflow="fold")
-    for heading in ("score", "95 % interval", "bootstrap sd", "published ±"):
+    for heading in ("score", "95 % interval", "as published"):
         table.add_column(heading, justify="right")
     for row in sorted(rows, key=lambda row: (row.rank is None, row.rank)):
         name = names[row.backbone]
@@ -82,9 +90,8 @@ def _details(title: str, rows: Sequence[GroupRow], names: Mapping[str, str]) -> 
             f"{row.rank} ({row.rank_low}–{row.rank_high})",
             name,
             f"{row.value:.1f}",
-            "–" if row.low is None else f"{row.low:.1f} to {row.high:.1f}",
-            f"{row.bootstrap_sd:.2f}",
-            f"[dim]{row.published_error:.2f}[/]",
+            NOT_KNOWN if row.low is None else f"{row.low:.1f} to {row.high:.1f}",
+            f"[dim]{row.published_value:.1f} ± {row.published_error:.2f}[/]",
         )
     return table
 
@@ -137,7 +144,7 @@ def _show_means(board: Leaderboard) -> None:
     for name in board.suite.datasets:
         for row in (row for row in rows if row.dataset == name):
             ends = ((row.mean_low, row.mean_high), (row.sample_low, row.sample_high))
-            told = ["–" if low is None else f"{low:.3f} to {high:.3f}" for low, high in ends]
+            told = [NOT_KNOWN if low is None else f"{low:.3f} to {high:.3f}" for low, high in ends]
             figures = (f"{row.mean:.4f}", str(row.n), *told)
             table.add_row(name, escape(row.backbone), *figures)
     say(table)

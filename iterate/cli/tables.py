@@ -56,7 +56,8 @@ def _counts(trials: dict[str, int]) -> str:
 def _interval(figures: dict[str, Any]) -> str:
     mean = f"{figures['mean']:.4f}"
     if figures["low"] is None:
-        return f"{mean}  (one repeat, so no interval)"
+        why = "one repeat" if figures["n"] == 1 else f"{figures['n']} equal repeats"
+        return f"{mean}  (interval not known: {why})"
     ends = f"{figures['low']:.4f} to {figures['high']:.4f}"
     return f"{mean}  (95 % interval {ends}, {figures['n']} repeats)"
 

@@ -20,12 +20,15 @@ class ProtocolSection(Section):
     Attributes:
         track: The suite's track that the results belong to; None: ``frozen`` if the backbone is,
             else ``full_ft``.
+        warning: What its numbers are not good for: stands above every leaderboard of its runs; None
+            where there is nothing to warn of.
         tasks: Task → words: ``segmentation: {model/decoder: unet}``.
         datasets: Dataset of the suite → words.
         backbones: Name in the leaderboard → its options, and words.
     """
 
     track: str | None = None
+    warning: str | None = None
     tasks: dict[str, Words] = Field(default_factory=dict)
     datasets: dict[str, Words] = Field(default_factory=dict)
     backbones: dict[str, Words] = Field(default_factory=dict)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from iterate.core.models.assembly import Model
 from iterate.core.models.building import build_model
-from iterate.core.prepared import prepare
+from iterate.core.prepared import Prepared, prepare
 from iterate.core.recipe import Recipe
 
 # A training step is a forward pass, and a backward pass of about twice its operations.
@@ -24,8 +25,7 @@ def epoch_flops(recipe: Recipe) -> float:
         RequestError: The recipe does not fit its data.
     """
     prepared = prepare(recipe)
-    with torch.random.fork_rng(devices=[]):
-        model = build_model(prepared, meta=True).eval()
+    model = _outline(prepared).eval()
     frames = () if prepared.info.frames == 1 else (prepared.info.frames,)
     image = torch.empty((1, len(prepared.bands), *frames, *prepared.size), device="meta")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -34,3 +34,18 @@ def epoch_flops(recipe: Recipe) -> float:
     trained = 1.0 if recipe.model.freeze else _TRAINING
     sizes = prepared.info.sizes
     return forward * (trained * sizes["train"] + sizes["val"])
+
+
+def parameters(recipe: Recipe) -> int:
+    """How many parameters the model has, its backbone's and its decoder's.
+
+    Raises:
+        RequestError: The recipe does not fit its data, or those are not there.
+    """
+    return sum(value.numel() for value in _outline(prepare(recipe)).parameters())
+
+
+def _outline(prepared: Prepared) -> Model:
+    """The model without weights; random state stays as it is."""
+    with torch.random.fork_rng(devices=[]):
+        return build_model(prepared, meta=True)

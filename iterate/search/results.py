@@ -16,6 +16,7 @@ from scipy import stats
 from iterate.core.check import declaration_of
 from iterate.core.identity import seed_for
 from iterate.core.recipe import Recipe
+from iterate.core.ties import tied
 from iterate.search.ledger import Ledger
 
 
@@ -24,8 +25,9 @@ class Interval:
     """A mean over repeats with its 95 % confidence interval (Student's t).
 
     Attributes:
-        low: Lower end; None with fewer than two repeats.
-        high: Upper end; None with fewer than two repeats.
+        low: Lower end; None where the spread is not known: with fewer than two repeats, and where
+            all of them tie, which would give an interval of width zero.
+        high: Upper end; None as above.
         n: Number of repeats.
     """
 
@@ -40,11 +42,11 @@ def interval(values: Sequence[float], lowest: float, highest: float) -> Interval
 
     Args:
         values: One a repeat.
-        lowest: The interval is cut where no value can be.
+        lowest: The interval is cut where no value can be; the truth is not there either.
         highest: See `lowest`.
     """
     mean = float(np.mean(values))
-    if len(values) < 2:
+    if len(values) < 2 or tied(values):
         return Interval(mean, None, None, len(values))
     half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
     low, high = max(lowest, mean - half), min(highest, mean + half)

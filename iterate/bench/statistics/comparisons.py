@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from iterate.bench.statistics.intervals import Estimate, with_error
+from iterate.bench.statistics.intervals import UNBOUNDED, Estimate, Range, with_error
 from iterate.bench.statistics.scores import Scores
 
 
@@ -55,16 +55,25 @@ def holm(probabilities: npt.ArrayLike) -> Scores:
     return adjusted
 
 
-def compare(estimates: Mapping[str, Estimate]) -> list[Comparison]:
+def compare(
+    estimates: Mapping[str, Estimate], ranges: Mapping[str, Range] | None = None
+) -> list[Comparison]:
     """Every pair of backbones that have an error, by Welch's test on their group scores.
 
     The backbones of a pair share the datasets (which are fixed, so no dataset's difficulty enters
     the difference) and not the seeds: two trainings that carry the same seed number share no
     randomness worth pairing by.
+
+    Args:
+        estimates: Backbone → its score.
+        ranges: Backbone → what its score can be; None for no limits.
     """
     known = [name for name, estimate in estimates.items() if estimate.error is not None]
     pairs = list(combinations(known, 2))
-    found = [_difference(estimates[first], estimates[second]) for first, second in pairs]
+    limits = ranges or dict.fromkeys(known, UNBOUNDED)
+    found = [
+        _difference(estimates[a], estimates[b], _apart(limits[a], limits[b])) for a, b in pairs
+    ]
     raw = [_probability(difference) for difference in found]
     return [
         Comparison(first, second, difference, p, float(adjusted))
@@ -74,20 +83,22 @@ def compare(estimates: Mapping[str, Estimate]) -> list[Comparison]:
     ]
 
 
-def _difference(first: Estimate, second: Estimate) -> Estimate:
-    centre = first.value - second.value
-    parts = np.array([(first.error or 0.0) ** 2, (second.error or 0.0) ** 2])
+def _apart(first: Range, second: Range) -> Range:
+    """What the difference of two figures can be."""
+    return first[0] - second[1], first[1] - second[0]
+
+
+def _difference(first: Estimate, second: Estimate, within: Range) -> Estimate:
+    errors = np.array([first.error or 0.0, second.error or 0.0])
     freedoms = np.array([first.freedom or 1.0, second.freedom or 1.0])
-    total = float(parts.sum())
-    if total == 0.0:
-        return Estimate(centre, 0.0, float(freedoms.sum()), centre, centre)
-    freedom = total**2 / float((parts**2 / freedoms).sum())
-    return with_error(centre, total**0.5, freedom)
+    error = float(np.hypot(*errors))
+    freedom = 1.0 / float(((errors / error) ** 4 / freedoms).sum())
+    return with_error(first.value - second.value, error, freedom, within)
 
 
 def _probability(difference: Estimate) -> float:
-    if not difference.error or difference.freedom is None:
-        return 0.0 if difference.value != 0.0 else 1.0
+    if difference.error is None or difference.freedom is None:
+        return 1.0
     return float(2 * stats.t.sf(abs(difference.value) / difference.error, difference.freedom))
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from iterate.bench.statistics.scores import Scores
+
 
 @dataclass(frozen=True)
 class CriticalDifference:
@@ -57,8 +59,15 @@ def critical_difference(
     count = len(names)
     reach = float(stats.studentized_range.ppf(1 - alpha, count, np.inf) / np.sqrt(2))
     difference = reach * float(np.sqrt(count * (count + 1) / (6 * len(datasets))))
-    p = float(stats.friedmanchisquare(*table).pvalue) if count > 2 else None
+    p = _chance(table) if count > 2 else None
     return CriticalDifference(ranked, difference, p, _runs(ranked, difference))
+
+
+def _chance(table: Scores) -> float:
+    """Friedman's probability; where all tie everywhere, his statistic is 0 / 0: none differs."""
+    if (table == table[0]).all():
+        return 1.0
+    return float(stats.friedmanchisquare(*table).pvalue)
 
 
 def _runs(ranked: Mapping[str, float], difference: float) -> list[tuple[str, ...]]:

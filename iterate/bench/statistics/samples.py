@@ -18,6 +18,7 @@ from scipy import stats
 
 from iterate.bench.statistics.intervals import Estimate
 from iterate.bench.statistics.scores import Scores
+from iterate.core.ties import tied
 
 Metric = Callable[[Scores], Scores]
 
@@ -36,19 +37,26 @@ def sample_estimate(
         rounds: Bootstrap rounds.
         seed: Fixes the draws.
         level: The share of intervals that contain the score of the population of samples.
+
+    Returns:
+        Without an interval where draws tell nothing: a single sample, or all samples alike (as
+        where every one is right), which would give one of width zero.
     """
     terms = np.asarray(sums, dtype=np.float64)
     total = terms.sum(axis=0)
     centre = float(metric(total))
     if len(terms) < 2:
         return Estimate(centre)
-    drawn = _bootstrap(terms, metric, rounds, seed)
-    spread = float(drawn.std(ddof=1))
-    if spread == 0.0:
-        return Estimate(centre, 0.0, None, centre, centre)
-    left_out = np.asarray(metric(total - terms))
+    with np.errstate(invalid="ignore"):  # a draw without a counted pixel is 0 / 0
+        drawn = _bootstrap(terms, metric, rounds, seed)
+        left_out = np.asarray(metric(total - terms))
+    drawn, left_out = drawn[np.isfinite(drawn)], left_out[np.isfinite(left_out)]
+    if len(drawn) < rounds / 2 or tied(drawn):
+        return Estimate(centre)
     low, high = np.quantile(drawn, _levels(centre, drawn, left_out, level))
-    return Estimate(centre, spread, None, float(low), float(high))
+    # Corrected for bias, the ends may pass the score where many draws equal it.
+    ends = (min(float(low), centre), max(float(high), centre))
+    return Estimate(centre, float(drawn.std(ddof=1)), None, *ends)
 
 
 def _bootstrap(terms: Scores, metric: Metric, rounds: int, seed: int) -> Scores:
@@ -91,8 +99,8 @@ def mean_iou(sums: Scores, ignored: int | None = None) -> Scores:
     counted = either > 0
     if ignored is not None:
         counted[..., ignored] = False
-    each = np.divide(shared, either, out=np.full(shared.shape, np.nan), where=counted)
-    return np.asarray(np.nanmean(each, axis=-1))
+    each = np.divide(shared, either, out=np.zeros(shared.shape), where=counted)
+    return np.asarray(each.sum(axis=-1) / counted.sum(axis=-1))
 
 
 def _classes(sums: Scores) -> tuple[Scores, Scores, Scores]:

@@ -13,6 +13,9 @@ Scores = npt.NDArray[np.float64]
 # The share of a pool that the interquartile mean leaves out at each end.
 CUT = 0.25
 
+# Beyond this, squares and sums leave the range of float64; no score of a benchmark is near it.
+LARGEST = 1e100
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -26,13 +29,24 @@ class Scale:
     best: float
 
     def __post_init__(self) -> None:
-        if not (np.isfinite([self.worst, self.best]).all() and self.worst != self.best):
+        usable = (np.abs([self.worst, self.best]) <= LARGEST).all()
+        if not (usable and self.worst != self.best):
             raise ValueError(f"must be two finite, different ends: ({self.worst}, {self.best})")
+
+    def carries(self, scores: npt.ArrayLike) -> bool:
+        """Whether normalised scores can be reckoned with; else its ends are too close."""
+        return float(np.abs(self.normalise(scores)).max()) <= LARGEST
+
+    def normalised(self, limits: tuple[float, float]) -> tuple[float, float]:
+        """The least and the greatest normalised score where raw ones have these limits."""
+        low, high = sorted(map(float, self.normalise(limits)))
+        return low, high
 
     def normalise(self, scores: npt.ArrayLike) -> Scores:
         """``(score − worst) / (best − worst)``, one by one."""
         values: Scores = np.asarray(scores, dtype=np.float64)
-        return (values - self.worst) / (self.best - self.worst)
+        with np.errstate(over="ignore"):  # between ends that are all but equal; see `carries`
+            return (values - self.worst) / (self.best - self.worst)
 
 
 def scales(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from iterate.bench.statistics.scores import Scores
+from iterate.core.ties import ROUNDING
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,11 @@ def spread(cells: Mapping[str, Mapping[str, Scores]]) -> dict[str, Spread]:
     means = np.array([[cells[name][dataset].mean() for dataset in datasets] for name in names])
     centred = means - means.mean(axis=0)
     score = centred.mean(axis=1)
-    variance = float(score @ score)
-    if variance == 0.0:
+    largest = float(np.abs(score).max())
+    if largest <= ROUNDING * float(np.abs(means).max()):
         return {}
-    shares = centred.T @ score / variance / len(datasets)
+    score = score / largest  # squares of tiny differences would vanish
+    shares = (centred / largest).T @ score / float(score @ score) / len(datasets)
     return {
         dataset: Spread(
             float(shares[i]),
