@@ -252,7 +252,10 @@ class Training:
         # Each epoch starts from random state of its own, so continuing needs none saved.
         seed = seed_for(self.recipe.seed, "random state", what)
         cuda = self.fabric.device.type == "cuda"
-        with isolated(seed, deterministic=self.recipe.trainer.deterministic, cuda=cuda):
+        trainer = self.recipe.trainer
+        with isolated(
+            seed, deterministic=trainer.deterministic, cuda=cuda, threads=trainer.threads
+        ):
             yield
 
 

@@ -14,7 +14,6 @@ from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
 
 from iterate.core.check import declaration_of
-from iterate.core.identity import seed_for
 from iterate.core.recipe import Recipe
 from iterate.search.budget import failing_for_one_reason
 from iterate.search.ledger import Ledger
@@ -53,12 +52,12 @@ def interval(values: Sequence[float], lowest: float, highest: float) -> Interval
 
 
 def best_recipe(ledger: Ledger) -> Recipe | None:
-    """The recipe of the best trial, under that trial's seed; None while there is none."""
+    """What the best trial trained, with its own seed and threads; None while there is none."""
     best = ledger.best()
     if best is None:
         return None
-    seed = seed_for(ledger.study.name, ledger.study.settings.seed, "trial", best.number)
-    return ledger.study.recipe_at(ledger.point(best), seed)
+    begun = best.user_attrs
+    return ledger.study.trial_recipe(ledger.point(best), begun["seed"], begun.get("threads"))
 
 
 def test_intervals(ledger: Ledger) -> dict[str, Interval]:
@@ -124,6 +123,12 @@ def train_seconds(ledger: Ledger) -> float:
     """Wall time of all epochs trained and validated, counted once."""
     trials = [*ledger.history("trial"), *ledger.history("repeat")]
     return float(sum(epoch["seconds"] for trial in trials for epoch in epochs_of(trial).values()))
+
+
+def threads_of(ledger: Ledger) -> list[int]:
+    """With how many CPU threads the study's trials and repeats trained; one number, as a rule."""
+    trials = [*ledger.history("trial"), *ledger.history("repeat")]
+    return sorted({t.user_attrs["threads"] for t in trials if "threads" in t.user_attrs})
 
 
 def epochs_of(trial: FrozenTrial) -> dict[int, dict[str, Any]]:
