@@ -19,9 +19,7 @@ _NVML = "PYTORCH_NVML_BASED_CUDA_CHECK"
 
 
 @contextmanager
-def isolated(
-    seed: int, *, deterministic: bool, cuda: bool, threads: int | None
-) -> Iterator[None]:
+def isolated(seed: int, *, deterministic: bool, cuda: bool, threads: int | None) -> Iterator[None]:
     """Run with random state fixed by `seed`; whoever called finds everything as it was.
 
     With `threads`, PyTorch's operations on the CPU use so many.

@@ -120,9 +120,7 @@ class Prepared:
         model = self.recipe.model.model_copy(update={"backbone": backbone})
         data = self.recipe.data.model_copy(update={"workers": 0})
         trainer = self.recipe.trainer.model_copy(update={"threads": None})
-        decisive = self.recipe.model_copy(
-            update={"model": model, "data": data, "trainer": trainer}
-        )
+        decisive = self.recipe.model_copy(update={"model": model, "data": data, "trainer": trainer})
         return decisive.fingerprint(self.data + own_code(self.recipe))
 
 

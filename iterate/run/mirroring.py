@@ -13,7 +13,7 @@ from iterate.core.identity import canonical
 from iterate.run.outcome import STATES
 from iterate.search.jobs import KINDS, Job, Kind
 from iterate.search.ledger import Ledger
-from iterate.search.results import epochs_of, failure_of, test_intervals
+from iterate.search.results import best_value, epochs_of, failure_of, test_intervals
 from iterate.tracking.mirror import Backlog, Mirror
 from iterate.tracking.records import EpochRecord, RunRecord, State, StudyRecord
 from iterate.tracking.settings import TrackingSettings
@@ -112,8 +112,9 @@ def run_record(ledger: Ledger, kind: Kind, trial: FrozenTrial) -> RunRecord:
     metrics = dict(trial.user_attrs.get("test", {}))
     if epochs:
         metrics["train_seconds"] = sum(epoch["seconds"] for epoch in epochs.values())
-    if trial.state == TrialState.COMPLETE and trial.value is not None:
-        metrics[f"best/{ledger.study.objective.key}"] = trial.value
+    best = best_value(trial)
+    if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and best is not None:
+        metrics[f"best/{ledger.study.objective.key}"] = best
     if trial.duration is not None:
         metrics["duration_seconds"] = trial.duration.total_seconds()
     return RunRecord(
