@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,18 @@ import torch
 from engine_support import RGB, give, merged, random_images, recipe
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 from sklearn import metrics as sklearn
 from torch.nn import functional
 
+from iterate.cli.class_table import class_table
+from iterate.cli.tables import outcome
 from iterate.core import fit
 from iterate.core.recipe import Recipe
 from iterate.core.tasks.confusion import ConfusionScores, scores
 from iterate.core.tasks.multilabel import MultilabelScores
 from iterate.core.tasks.per_class import SCORES, by_class, by_label
+from iterate.run.session import RunResult
 
 IGNORED = 255
 CLASSES = ("water", "forest", "crop", "ice")
@@ -120,6 +126,47 @@ def test_a_split_is_told_class_by_class(tmp_path: Path) -> None:
     assert sum(map(sum, told["confusion"])) == sum(supports)
     known = [row["iou"] for row in told["classes"] if row["iou"] is not None]
     assert np.mean(known) == pytest.approx(told["test/miou"])
+
+
+def shown(*parts: Any) -> str:
+    console = Console(file=StringIO(), width=100)
+    console.print(*parts)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def row(name: str, f1: float | None) -> dict[str, Any]:
+    return {"name": name, "support": 8, "iou": 0.25, "precision": 0.5, "recall": 0.75, "f1": f1}
+
+
+def test_the_table_of_a_run_tells_each_class() -> None:
+    study = {
+        "name": "land",
+        "dataset": "d",
+        "backbone": "b",
+        "objective": {"metric": "f1_macro", "mode": "max"},
+        "trials": {"complete": 1, "pruned": 0, "failed": 0},
+        "failure": None,
+        "best": {"number": 0, "value": 0.5, "params": {}},
+        "repeats": [],
+        "test": {"f1_macro": {"mean": 0.5, "low": None, "high": None, "n": 1}},
+        "test_classes": [row("open [water]", 0.4), row("ice", None)],
+    }
+    summary = {"studies": [study], "wall_seconds": 1, "train_seconds": 1}
+    lines = shown(outcome(RunResult(summary, Path("runs/land"), {}, None))).splitlines()
+    table = [line.split() for line in lines if "0.2500" in line]
+    assert table == [
+        ["open", "[water]", "8", "0.2500", "0.5000", "0.7500", "0.4000"],
+        ["ice", "8", "0.2500", "0.5000", "0.7500", "–"],
+    ]
+
+
+def test_of_many_classes_the_poorest_are_shown() -> None:
+    rows = [row(f"class {index}", 1 - index / 100) for index in range(40)]
+    text = shown(class_table(rows, "test"))
+    assert "the 30 of 40 classes with the lowest F1" in text
+    names = re.findall(r"class (\d+) ", text)
+    assert names == [str(index) for index in range(39, 9, -1)]
 
 
 def test_a_quantity_has_no_classes(tmp_path: Path) -> None:

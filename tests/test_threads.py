@@ -76,6 +76,10 @@ def test_a_fit_goes_on_with_the_threads_it_began_with(tmp_path: Path) -> None:
     assert iterate(tmp_path, 1, *asked)["threads"] == 2
     written = yaml.safe_load((tmp_path / "run/recipe.yaml").read_text())
     assert written["trainer"]["threads"] == 2
+    tested = iterate(tmp_path, 1, "test", *asked[1:])
+    assert next(iter(tested)) == "test/accuracy"
+    assert sum(row["support"] for row in tested["classes"]) == 12
+    assert sum(map(sum, tested["confusion"])) == 12
 
 
 @pytest.mark.parametrize("threads", [1, 3])

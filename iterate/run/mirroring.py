@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from iterate.core.identity import canonical
+from iterate.core.tasks.per_class import SCORES
 from iterate.run.outcome import STATES
+from iterate.run.source import source_tags
+from iterate.search.classwise import tested_classes
 from iterate.search.jobs import KINDS, Job, Kind
 from iterate.search.ledger import Ledger
-from iterate.search.results import best_value, epochs_of, failure_of, test_intervals
+from iterate.search.results import epochs_of, failure_of, test_intervals
+from iterate.search.study import Study
+from iterate.search.training import TEST_FILE
 from iterate.tracking.mirror import Backlog, Mirror
-from iterate.tracking.records import EpochRecord, RunRecord, State, StudyRecord
+from iterate.tracking.points import legal_name
+from iterate.tracking.records import DatasetRecord, EpochRecord, RunRecord, State, StudyRecord
 from iterate.tracking.settings import TrackingSettings
 
 # How long the end of a command waits for MLflow; what is unwritten then, the next one writes.
@@ -88,13 +95,15 @@ def study_record(
         metrics |= {f"test/{name}/{end}": x for end, x in ends.items() if x is not None}
     starts = [t.datetime_start for t in trials if t.datetime_start is not None]
     ends_at = [t.datetime_complete for t in trials if t.datetime_complete is not None]
+    key, metric = study.objective.key, study.objective.metric
     return StudyRecord(
         name=study.name,
         experiment=experiment,
-        tags={
+        tags=_source()
+        | {
             "iterate.dataset": study.dataset,
             "iterate.backbone": study.backbone,
-            "iterate.objective": f"{study.objective.key} ({study.objective.mode})",
+            "iterate.objective": f"{key} ({study.objective.mode})",
         },
         params=_study_params(ledger),
         artifacts=tuple(artifacts),
@@ -102,19 +111,22 @@ def study_record(
         start_ms=_ms(min(starts, default=datetime.now())),
         end_ms=_ms(max(ends_at, default=datetime.now())) if ended else None,
         metrics=metrics,
+        dataset=_dataset(ledger),
+        columns=(f"best/{key}", f"test/{metric}/mean", f"test/{metric}/low", f"test/{metric}/high"),
     )
 
 
 def run_record(ledger: Ledger, kind: Kind, trial: FrozenTrial) -> RunRecord:
     """A trial or a repeat as MLflow shows it: its active parameters, seed, curves and end."""
     point = ledger.point(trial if kind == "trial" else _repeated(ledger, trial))
-    epochs = epochs_of(trial)
+    epochs, attrs = epochs_of(trial), trial.user_attrs
     metrics = dict(trial.user_attrs.get("test", {}))
+    if kind == "repeat" and metrics:
+        metrics |= class_metrics(tested_classes(ledger, trial).get("classes", []))
     if epochs:
         metrics["train_seconds"] = sum(epoch["seconds"] for epoch in epochs.values())
-    best = best_value(trial)
-    if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and best is not None:
-        metrics[f"best/{ledger.study.objective.key}"] = best
+        # From the first epoch on: what MLflow is told first, its comparison of runs opens on.
+        metrics[f"best/{ledger.study.objective.key}"] = epochs[max(epochs)]["best"]
     if trial.duration is not None:
         metrics["duration_seconds"] = trial.duration.total_seconds()
     return RunRecord(
@@ -129,12 +141,48 @@ def run_record(ledger: Ledger, kind: Kind, trial: FrozenTrial) -> RunRecord:
             for number, epoch in epochs.items()
         ),
         metrics=metrics,
-        tags={},
+        tags=_run_tags(ledger.study, attrs),
         start_ms=_ms(trial.datetime_start or datetime.now()),
         end_ms=None if trial.datetime_complete is None else _ms(trial.datetime_complete),
         failure=trial.user_attrs.get("failure"),
         artifacts=_artifacts(ledger, kind, trial),
+        dataset=_dataset(ledger),
     )
+
+
+def _run_tags(study: Study, attrs: Mapping[str, Any]) -> dict[str, str]:
+    """The backbone is the trial's own: a space may vary it."""
+    backbone = attrs.get("backbone", study.backbone)
+    tags = _source() | {"iterate.dataset": study.dataset, "iterate.backbone": backbone}
+    return tags | ({"iterate.threads": str(attrs["threads"])} if "threads" in attrs else {})
+
+
+def class_metrics(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """``test/class/NAME/f1`` and the like of each class that has scores.
+
+    Names that MLflow would write alike are told apart by the class's place.
+    """
+    names = [legal_name(str(row["name"]).replace("/", "_")) for row in rows]
+    shown = [
+        name if names.count(name) == 1 else f"{name} {index}" for index, name in enumerate(names)
+    ]
+    return {
+        f"test/class/{name}/{score}": row[score]
+        for name, row in zip(shown, rows, strict=True)
+        for score in SCORES
+        if row[score] is not None
+    }
+
+
+def _dataset(ledger: Ledger) -> DatasetRecord:
+    study = ledger.study
+    return DatasetRecord(study.dataset, study.data, study.recipe.data.name, study.task)
+
+
+@cache
+def _source() -> dict[str, str]:
+    """The same for all runs of a command."""
+    return source_tags()
 
 
 def _repeated(ledger: Ledger, repeat: FrozenTrial) -> FrozenTrial:
@@ -147,7 +195,7 @@ def _artifacts(ledger: Ledger, kind: Kind, trial: FrozenTrial) -> tuple[Path, ..
     folder = ledger.job_folder(kind, trial)
     files = [folder / "recipe.yaml"]
     if kind == "repeat" and trial.state == TrialState.COMPLETE:
-        files.append(folder / "best.safetensors")
+        files += [folder / "best.safetensors", folder / TEST_FILE]
     return tuple(file for file in files if file.exists())
 
 

@@ -235,6 +235,7 @@ class Ledger:
         try:
             recipe = self.study.trial_recipe(point, seed, begun.get("threads")).to_mapping()
             trial.set_user_attr("threads", recipe["trainer"]["threads"])
+            trial.set_user_attr("backbone", recipe["model"]["backbone"]["name"])
         except RequestError as error:
             self._end(kind, trial, TrialState.FAIL, failure=str(error))
             return None
