@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,15 @@ from hypothesis import strategies as st
 from pool_support import make_study
 
 from iterate.core.errors import RequestError
+from iterate.core.files import write_json
 from iterate.core.models.backbones.options import TimmOptions
 from iterate.core.reports import EpochReport
 from iterate.run.storage import open_storage
 from iterate.search.jobs import Progress
 from iterate.search.ledger import Ledger
 from iterate.search.results import importances, interval, summarise
+
+EARLY = {"name": "median", "startup_trials": 1, "warmup_epochs": 2}
 
 
 def test_interval_is_students() -> None:
@@ -87,6 +91,74 @@ def test_summary_of_a_finished_study(ledger: Ledger) -> None:
     assert [row["metrics"]["test/accuracy"] for row in study["repeats"]] == [0.7, 0.9]
     assert summary["train_seconds"] == pytest.approx(0.5 * 7)
     assert summary["worker_seconds"] == pytest.approx(3 + 2 + 9 + 9)
+
+
+def test_summary_tells_every_trial(tmp_path: Path) -> None:
+    """The pruned, the failed and the unfinished ones too, each at its best epoch."""
+    study = make_study(trials=4, repeats=0, sampler={"name": "random"}, scheduler=EARLY)
+    ledger = Ledger(study, open_storage(None, tmp_path), tmp_path)
+    work(ledger, [0.5, 0.9, 0.6])
+    pruned, failed = ledger.next_job(), ledger.next_job()
+    assert pruned is not None
+    assert failed is not None
+    for epoch, value in ((1, 0.4), (2, 0.3)):
+        report = EpochReport(epoch, {"val/score": value}, value, 0.4, 0.5, done=False)
+        stopped = ledger.record(pruned.key, Progress((report,)))
+    assert stopped
+    report = EpochReport(1, {"val/score": 0.7}, 0.7, 0.7, 0.5, done=False)
+    ledger.record(failed.key, Progress((report,)))
+    ledger.record(failed.key, Progress(failure="memory ran out"))
+    ledger.next_job()
+    trials = summarise([ledger])["studies"][0]["all_trials"]
+    assert [trial["number"] for trial in trials] == [0, 1, 2, 3]
+    assert [trial["state"] for trial in trials] == ["complete", "pruned", "fail", "running"]
+    assert [trial["value"] for trial in trials] == [0.9, 0.4, None, None]
+    assert [trial["epochs"] for trial in trials] == [3, 2, 1, 0]
+    assert [trial["failure"] for trial in trials] == [None, None, "memory ran out", None]
+    for trial, job in ((trials[1], pruned), (trials[2], failed)):
+        assert trial["seed"] == job.recipe["seed"]
+        assert trial["threads"] == 1
+        assert trial["params"] == {"optimiser.lr": job.recipe["optimiser"]["lr"]}
+
+
+def test_the_objective_stands_first_and_the_rest_as_declared(tmp_path: Path) -> None:
+    study = make_study(trials=1, repeats=1, sampler={"name": "random"})
+    objective = study.recipe.objective.model_copy(update={"metric": "f1_macro"})
+    asked = replace(study, recipe=study.recipe.model_copy(update={"objective": objective}))
+    ledger = Ledger(asked, open_storage(None, tmp_path), tmp_path)
+    work(ledger, [0.5])
+    names = ("accuracy", "accuracy_macro", "another", "f1_macro", "loss")
+    work(ledger, [0.5], {f"test/{name}": 0.5 for name in names})
+    order = ["f1_macro", "accuracy", "accuracy_macro", "loss", "another"]
+    assert list(summarise([ledger])["studies"][0]["test"]) == order
+
+
+def test_classes_are_averaged_over_repeats(ledger: Ledger) -> None:
+    """They come from what each repeat left; a class without a score in one has no say there."""
+    work(ledger, [0.9])
+    work(ledger, [0.2])
+    rows: list[dict[str, Any]] = [
+        {"name": "water", "support": 4, "iou": 0.5, "precision": 1.0, "recall": 0.25, "f1": 0.4},
+        {"name": "ice", "support": 0, "iou": None, "precision": None, "recall": None, "f1": None},
+    ]
+    other = [rows[0] | {"iou": 0.7}, rows[1] | {"iou": 0, "precision": 0, "recall": 0, "f1": 0}]
+    confusion = [[1, 3], [0, 0]]
+    for classes in (rows, other):
+        work(ledger, [0.8], {"test/accuracy": 0.7})
+        folder = ledger.job_folder("repeat", ledger.history("repeat")[-1])
+        write_json(folder / "test.json", {"classes": classes, "confusion": confusion})
+    study = summarise([ledger])["studies"][0]
+    assert [row["classes"] for row in study["repeats"]] == [rows, other]
+    assert [row["confusion"] for row in study["repeats"]] == [confusion, confusion]
+    assert study["test_classes"] == [rows[0] | {"iou": pytest.approx(0.6)}, other[1]]
+
+
+def test_a_row_of_numbers_takes_one_line(tmp_path: Path) -> None:
+    value = {"text": "[\n1,\n2\n]", "matrix": [[1, -2.5], [3e-9, 4]], "names": ["a", "1"], "no": []}
+    write_json(tmp_path / "a.json", value)
+    text = (tmp_path / "a.json").read_text()
+    assert json.loads(text) == value
+    assert "\n    [1, -2.5],\n" in text
 
 
 def test_a_better_best_found_later_gets_repeats_of_its_own(ledger: Ledger, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 
@@ -100,3 +101,21 @@ def test_a_search_finds_repeats_and_tests(
         found = summary["test"][metric.name]
         assert found["n"] == 2
         assert metric.lowest <= found["low"] <= found["mean"] <= found["high"] <= metric.highest
+
+
+def test_every_repeat_tells_its_classes(summaries: dict[str, Any]) -> None:
+    """The means over classes are the macro scores; a quantity has no classes."""
+    for repeat in summaries["canopy"]["repeats"]:
+        assert repeat.keys() == {"seed", "metrics"}
+    assert summaries["canopy"]["test_classes"] == []
+    for name, shape in (("labels", (2, 2)), ("seasons", ())):
+        study = summaries[name]
+        for repeat in study["repeats"]:
+            rows, count = repeat["classes"], len(repeat["classes"])
+            known = [row["f1"] for row in rows if row["f1"] is not None]
+            assert np.mean(known) == pytest.approx(repeat["metrics"]["test/f1_macro"])
+            assert np.shape(repeat["confusion"]) == ((count, *shape) if shape else (count, count))
+        names = [row["name"] for row in study["repeats"][0]["classes"]]
+        assert [row["name"] for row in study["test_classes"]] == names
+        assert next(iter(study["test"])) == study["objective"]["metric"]
+        assert [trial["number"] for trial in study["all_trials"]] == [0, 1, 2]

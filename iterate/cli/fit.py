@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,6 +49,7 @@ def fit(
                 "best": result.value,
                 "best_epoch": result.epoch,
                 "seconds": result.seconds,
+                "threads": recipe.trainer.threads,
                 "epochs": [report.metrics for report in result.reports],
             }
         )
@@ -69,8 +71,27 @@ def recipe_and_folder(file: Path, overrides: list[str], out: Path | None) -> tup
     name = file.stem if file.stem != "recipe" else file.resolve().parent.name
     folder = out if out is not None else Path("runs/fit") / f"{name}-{identity[:8]}"
     claim_folder(folder)
+    recipe = _with_its_threads(recipe, folder / "recipe.yaml")
     recipe.write(folder / "recipe.yaml")
     return recipe, folder
+
+
+def _with_its_threads(recipe: Recipe, before: Path) -> Recipe:
+    """The recipe with as many threads as it began with in its folder, or else as PyTorch takes.
+
+    They are written down, because a CPU's last digits depend on them.
+    """
+    from iterate.config.load import load_recipe
+    from iterate.core.errors import IterateError
+    from iterate.core.isolation import threads
+
+    with suppress(IterateError):  # absent or damaged: it is about to be written anew
+        earlier = load_recipe(before, [])
+        if earlier.trainer.threads is not None:
+            same = recipe.with_threads(earlier.trainer.threads)
+            if same.fingerprint("") == earlier.fingerprint(""):
+                return same
+    return recipe.with_threads(threads())
 
 
 def _line(recipe: Recipe, report: EpochReport) -> str:

@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from iterate.cli.class_table import class_table
 from iterate.cli.progress import duration
 from iterate.run.session import RunResult
 
@@ -17,7 +18,19 @@ from iterate.run.session import RunResult
 def outcome(result: RunResult) -> Group:
     """What each study found, how long it took, and where to look next."""
     panels = [Panel(_study(study), title=study["name"]) for study in result.summary["studies"]]
-    return Group(*panels, _times(result.summary), *_next(result))
+    return Group(*panels, *_classes(result.summary), _times(result.summary), *_next(result))
+
+
+def _classes(summary: dict[str, Any]) -> list[Table]:
+    """Each study's scores by class, where its task has classes."""
+    studies = summary["studies"]
+    return [
+        class_table(
+            study["test_classes"], "test" if len(studies) == 1 else f"test of {study['name']}"
+        )
+        for study in studies
+        if study["test_classes"]
+    ]
 
 
 def _study(study: dict[str, Any]) -> Table:

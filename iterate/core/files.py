@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from typing import Any, TextIO
 from iterate.core.errors import MachineError
 from iterate.core.machine import disk_error
 from iterate.core.pulse import beat
+# No string holds a line break, so what spans lines is a list.
+_ROW = re.compile(r"\[\n\s*(-?\d[-+.\d\seE,]*?)\n\s*\]")
 
 
 @contextmanager
@@ -58,9 +61,11 @@ def _replacing(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON, whole or not at all."""
+    """Write JSON, whole or not at all; a row of numbers, as of a matrix, takes one line."""
+    text = json.dumps(value, indent=2, allow_nan=False)
+    text = _ROW.sub(lambda row: "[" + " ".join(row[1].split()) + "]", text)
     with replacing(path) as part:
-        part.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        part.write_text(text + "\n", encoding="utf-8")
 
 
 class Locked(Exception):  # noqa: N818 - a state, not an error: the caller decides

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -26,6 +27,7 @@ from iterate.core.outcomes import Outcomes
 from iterate.core.prepared import prepare
 from iterate.core.recipe import Recipe
 from iterate.core.reports import EpochReport
+from iterate.core.tasks.per_class import ByClass
 from iterate.core.training import Stopwatch, Training
 
 CHANNELS_FILE = "channels.json"
@@ -137,13 +139,27 @@ def fit(
     return FitResult(best, reached, tuple(reports), seconds)
 
 
-def test(  # a command's name, not a test of ours
-    recipe: Recipe,
-    folder: Path,
-    split: Split = "test",  # noqa: PT028
-    keep: Path | None = None,  # noqa: PT028
-) -> dict[str, float]:
-    """Score the best checkpoint of a fit.
+@dataclass(frozen=True)
+class Evaluation:
+    """How a checkpoint did on a split.
+
+    Attributes:
+        metrics: ``"test/accuracy"`` and the task's other metrics.
+        by_class: The same, class by class; None of a task without classes.
+    """
+
+    metrics: dict[str, float]
+    by_class: ByClass | None
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The metrics, and where there are classes ``classes`` and ``confusion``, as JSON types."""
+        return self.metrics | ({} if self.by_class is None else self.by_class.to_mapping())
+
+
+def evaluate(
+    recipe: Recipe, folder: Path, split: Split = "test", keep: Path | None = None
+) -> Evaluation:
+    """Score the best checkpoint of a fit, as a whole and class by class.
 
     Args:
         recipe: The recipe that was fitted.
@@ -152,35 +168,10 @@ def test(  # a command's name, not a test of ours
         keep: A file for what each sample adds to the scores (`iterate.core.outcomes.Outcomes`);
             a task that has no such sums writes none.
 
-    Returns:
-        ``"test/accuracy"`` and the task's other metrics.
-
     Raises:
         RequestError: The folder holds no checkpoint of this recipe.
         WorkError: Memory ran out.
     """
-    scores, _ = _evaluated(recipe, folder, split, keep)
-    return {f"{split}/{name}": value for name, value in scores.items()}
-
-
-def confusion(recipe: Recipe, folder: Path, split: Split = "test") -> list[list[int]]:
-    """The best checkpoint's confusion matrix: rows are true classes, columns predicted ones.
-
-    Raises:
-        RequestError: The folder holds no checkpoint of this recipe, or its task is not one of
-            classes that exclude each other.
-        WorkError: Memory ran out.
-    """
-    counts = _evaluated(recipe, folder, split)[1]
-    if counts is None:
-        what = "its task has no confusion matrix: no classes that exclude each other."
-        raise RequestError(Problem(recipe.data.name, what))
-    return counts
-
-
-def _evaluated(
-    recipe: Recipe, folder: Path, split: Split, keep: Path | None = None
-) -> tuple[dict[str, float], list[list[int]] | None]:
     prepared = prepare(recipe)
     tensors, _ = load_best(folder, prepared.identity)
     training = Training(prepared, optimise=False)
@@ -191,5 +182,36 @@ def _evaluated(
     scores = training.evaluate(split)
     if keep is not None and task.kept:
         Outcomes(task.outcomes, torch.cat(task.kept).numpy(), task.ignored).write(keep)
-    counts = training.confusion
-    return scores, None if counts is None else counts.tolist()
+    metrics = {f"{split}/{name}": value for name, value in scores.items()}
+    return Evaluation(metrics, training.by_class)
+
+
+def test(  # a command's name, not a test of ours
+    recipe: Recipe,
+    folder: Path,
+    split: Split = "test",  # noqa: PT028
+    keep: Path | None = None,  # noqa: PT028
+) -> dict[str, float]:
+    """The metrics of `evaluate`: ``"test/accuracy"`` and the task's others.
+
+    Raises:
+        RequestError: See `evaluate`.
+        WorkError: See `evaluate`.
+    """
+    return evaluate(recipe, folder, split, keep).metrics
+
+
+def confusion(recipe: Recipe, folder: Path, split: Split = "test") -> list[list[int]]:
+    """The best checkpoint's confusion matrix: rows are true classes, columns predicted ones.
+
+    Raises:
+        RequestError: The folder holds no checkpoint of this recipe, or its task is not one of
+            classes that exclude each other.
+        WorkError: Memory ran out.
+    """
+    found = evaluate(recipe, folder, split).by_class
+    if found is None or found.confusion.ndim != 2:
+        what = "its task has no confusion matrix: no classes that exclude each other."
+        raise RequestError(Problem(recipe.data.name, what))
+    counts: list[list[int]] = found.confusion.tolist()
+    return counts

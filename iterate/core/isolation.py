@@ -19,8 +19,10 @@ _NVML = "PYTORCH_NVML_BASED_CUDA_CHECK"
 
 
 @contextmanager
-def isolated(seed: int, *, deterministic: bool, cuda: bool) -> Iterator[None]:
+def isolated(seed: int, *, deterministic: bool, cuda: bool, threads: int | None) -> Iterator[None]:
     """Run with random state fixed by `seed`; whoever called finds everything as it was.
+
+    With `threads`, PyTorch's operations on the CPU use so many.
 
     Random state of Python, NumPy and PyTorch (CPU and CUDA) and PyTorch's switches for
     deterministic algorithms are saved, set, and restored. Operations that have no deterministic
@@ -39,9 +41,16 @@ def isolated(seed: int, *, deterministic: bool, cuda: bool) -> Iterator[None]:
         if deterministic and cuda:
             os.environ.setdefault(_CUBLAS, ":4096:8")
         os.environ.pop(_NVML, None)
+        if threads is not None:
+            torch.set_num_threads(threads)
         yield
     finally:
         _restore(saved, cuda)
+
+
+def threads() -> int:
+    """With how many threads PyTorch's operations on the CPU run, unless told otherwise."""
+    return torch.get_num_threads()
 
 
 def _save(cuda: bool) -> dict[str, Any]:
@@ -54,6 +63,7 @@ def _save(cuda: bool) -> dict[str, Any]:
         "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
         "fill": _debugging.fill_uninitialized_memory,  # type: ignore[attr-defined]
         "cudnn": (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark),
+        "threads": torch.get_num_threads(),
         "environment": {name: os.environ.get(name) for name in (_CUBLAS, _NVML)},
     }
 
@@ -67,6 +77,7 @@ def _restore(saved: dict[str, Any], cuda: bool) -> None:
     torch.use_deterministic_algorithms(saved["deterministic"], warn_only=saved["warn_only"])
     _debugging.fill_uninitialized_memory = saved["fill"]  # type: ignore[attr-defined]
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = saved["cudnn"]
+    torch.set_num_threads(saved["threads"])
     for name, value in saved["environment"].items():
         if value is None:
             os.environ.pop(name, None)

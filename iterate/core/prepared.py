@@ -110,13 +110,17 @@ class Prepared:
 
     @cached_property
     def identity(self) -> str:
-        """Fixed by what decides the results: the recipe, and its data and weights by content."""
+        """Fixed by what decides the results: the recipe, and its data and weights by content.
+
+        Threads decide no more than last digits, so a run may go on with another number of them.
+        """
         backbone = self.recipe.model.backbone
         if isinstance(backbone, BackboneOptions):
             backbone = backbone.model_copy(update={"weights": self.weights})
         model = self.recipe.model.model_copy(update={"backbone": backbone})
         data = self.recipe.data.model_copy(update={"workers": 0})
-        decisive = self.recipe.model_copy(update={"model": model, "data": data})
+        trainer = self.recipe.trainer.model_copy(update={"threads": None})
+        decisive = self.recipe.model_copy(update={"model": model, "data": data, "trainer": trainer})
         return decisive.fingerprint(self.data + own_code(self.recipe))
 
 

@@ -73,6 +73,11 @@ def environment(folder: Path | None = None) -> dict[str, Any]:
     }
 
 
+def commit(folder: Path) -> str | None:
+    """The commit of the repository that a folder is in; None outside one. Never fails."""
+    return _attempt(lambda: _commit(folder))
+
+
 def _attempt(question: Callable[[], T]) -> T | None:
     """The answer, or None: not knowing one thing about a machine must not end a run on it."""
     try:
@@ -129,6 +134,14 @@ def _gpus() -> list[dict[str, Any]]:
         return []
     found = [cuda.get_device_properties(index) for index in range(cuda.device_count())]
     return [{"name": gpu.name, "memory_bytes": gpu.total_memory, "driver": None} for gpu in found]
+
+
+def _commit(folder: Path) -> str | None:
+    program = shutil.which("git")
+    if program is None:
+        return None
+    found = _output([program, "-C", str(folder), "--no-optional-locks", "rev-parse", "HEAD"])
+    return None if found is None else found.decode().strip()
 
 
 def _git(folder: Path) -> dict[str, Any] | None:

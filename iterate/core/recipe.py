@@ -86,6 +86,8 @@ class TrainerSection(Section):
         gradient_clip: Largest norm of the gradient; None does not clip.
         accelerator: ``auto`` takes a GPU where there is one.
         deterministic: Refuse algorithms that give other results under the same seed.
+        threads: CPU threads of one operation, which decide the last digits of a result on a CPU;
+            None takes as many as a trial holds CPUs, and outside a search as PyTorch chooses.
     """
 
     epochs: Positive = 20
@@ -95,6 +97,7 @@ class TrainerSection(Section):
     gradient_clip: Annotated[float, Field(gt=0)] | None = None
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     deterministic: bool = True
+    threads: Positive | None = None
 
 
 class Recipe(Section):
@@ -125,6 +128,13 @@ class Recipe(Section):
     def to_mapping(self) -> dict[str, Any]:
         """The recipe as plain JSON types; `parse` gives the same recipe back."""
         return self.model_dump(mode="json")
+
+    def with_threads(self, threads: int) -> Self:
+        """The same, trained with so many threads unless it says its own number."""
+        if self.trainer.threads is not None:
+            return self
+        trainer = self.trainer.model_copy(update={"threads": threads})
+        return self.model_copy(update={"trainer": trainer})
 
     def write(self, path: Path) -> None:
         """Write the recipe as YAML that ``iterate fit`` runs."""

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
@@ -35,6 +33,7 @@ from iterate.core.supplies import (
     pixel_supply,
     training_course,
 )
+from iterate.core.tasks.per_class import ByClass
 from iterate.core.tasks.supervised import SupervisedTask
 
 T = TypeVar("T")
@@ -199,15 +198,15 @@ class Training:
         )
 
     def evaluate(self, split: Split) -> dict[str, float]:
-        """A split's scores, without the split's name before them.
+        """A split's scores, without the split's name before them; `by_class` then has the rest.
 
         Raises:
             WorkError: Memory runs out.
         """
         with self._isolated("evaluation"), explained(self.prepared):
-            return self._evaluate(split)
+            return self._evaluate(split, classwise=True)
 
-    def _evaluate(self, split: Split) -> dict[str, float]:
+    def _evaluate(self, split: Split, *, classwise: bool = False) -> dict[str, float]:
         supply = self.supply(split)
         course = evaluation_course(self.prepared, supply)
         self.task.eval()
@@ -217,7 +216,7 @@ class Training:
         with torch.no_grad():
             for batch in supply.batches(course.chunks, None):
                 self._step(self.task.validation_step, batch)
-        self.confusion: npt.NDArray[np.int64] | None = self.module.confusion()
+        self.by_class: ByClass | None = self.module.by_class() if classwise else None
         scores: dict[str, float] = self.module.reported(self.module.scores)
         return scores
 
@@ -264,7 +263,10 @@ class Training:
         # Each epoch starts from random state of its own, so continuing needs none saved.
         seed = seed_for(self.recipe.seed, "random state", what)
         cuda = self.fabric.device.type == "cuda"
-        with isolated(seed, deterministic=self.recipe.trainer.deterministic, cuda=cuda):
+        trainer = self.recipe.trainer
+        with isolated(
+            seed, deterministic=trainer.deterministic, cuda=cuda, threads=trainer.threads
+        ):
             yield
 
 

@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from iterate.core.identity import canonical
+from iterate.core.tasks.per_class import SCORES
 from iterate.run.outcome import STATES
+from iterate.run.source import source_tags
+from iterate.search.classwise import tested_classes
 from iterate.search.jobs import KINDS, Job, Kind
 from iterate.search.ledger import Ledger
 from iterate.search.results import epochs_of, failure_of, test_intervals
+from iterate.search.study import Study
+from iterate.search.training import TEST_FILE
 from iterate.tracking.mirror import Backlog, Mirror
-from iterate.tracking.records import EpochRecord, RunRecord, State, StudyRecord
+from iterate.tracking.points import legal_name
+from iterate.tracking.records import DatasetRecord, EpochRecord, RunRecord, State, StudyRecord
 from iterate.tracking.settings import TrackingSettings
 
 # How long the end of a command waits for MLflow; what is unwritten then, the next one writes.
@@ -29,6 +36,7 @@ class Curve:
 
     epochs: list[EpochRecord] = field(default_factory=list)
     seconds: float = 0.0
+    best: float | None = None
 
     def grow(self, trial: FrozenTrial) -> None:
         """Add the epochs that are new."""
@@ -36,6 +44,7 @@ class Curve:
         for number, epoch in epochs_of(trial, after).items():
             self.epochs.append(EpochRecord(number, epoch["metrics"], epoch["time_ms"]))
             self.seconds += epoch["seconds"]
+            self.best = epoch["best"]
 
 
 class Tracker:
@@ -107,13 +116,15 @@ def study_record(
         metrics |= {f"test/{name}/{end}": x for end, x in ends.items() if x is not None}
     starts = [t.datetime_start for t in trials if t.datetime_start is not None]
     ends_at = [t.datetime_complete for t in trials if t.datetime_complete is not None]
+    key, metric = study.objective.key, study.objective.metric
     return StudyRecord(
         name=study.name,
         experiment=experiment,
-        tags={
+        tags=_source()
+        | {
             "iterate.dataset": study.dataset,
             "iterate.backbone": study.backbone,
-            "iterate.objective": f"{study.objective.key} ({study.objective.mode})",
+            "iterate.objective": f"{key} ({study.objective.mode})",
         },
         params=_study_params(ledger),
         artifacts=tuple(artifacts),
@@ -121,6 +132,8 @@ def study_record(
         start_ms=_ms(min(starts, default=datetime.now())),
         end_ms=_ms(max(ends_at, default=datetime.now())) if ended else None,
         metrics=metrics,
+        dataset=_dataset(ledger),
+        columns=(f"best/{key}", f"test/{metric}/mean", f"test/{metric}/low", f"test/{metric}/high"),
     )
 
 
@@ -136,13 +149,15 @@ def run_record(
         curve: Of its epochs, as they were sent last; it grows by those that are new.
     """
     point = ledger.point(trial if kind == "trial" else _repeated(ledger, trial))
-    curve = curve or Curve()
+    curve, attrs = curve or Curve(), trial.user_attrs
     curve.grow(trial)
-    metrics = dict(trial.user_attrs.get("test", {}))
-    if curve.epochs:
+    metrics = dict(attrs.get("test", {}))
+    if kind == "repeat" and metrics:
+        metrics |= class_metrics(tested_classes(ledger, trial).get("classes", []))
+    if curve.best is not None:
         metrics["train_seconds"] = curve.seconds
-    if trial.state == TrialState.COMPLETE and trial.value is not None:
-        metrics[f"best/{ledger.study.objective.key}"] = trial.value
+        # From the first epoch on: what MLflow is told first, its comparison of runs opens on.
+        metrics[f"best/{ledger.study.objective.key}"] = curve.best
     if trial.duration is not None:
         metrics["duration_seconds"] = trial.duration.total_seconds()
     return RunRecord(
@@ -154,12 +169,48 @@ def run_record(
         state=STATES[trial.state],
         epochs=tuple(curve.epochs),
         metrics=metrics,
-        tags={},
+        tags=_run_tags(ledger.study, attrs),
         start_ms=_ms(trial.datetime_start or datetime.now()),
         end_ms=None if trial.datetime_complete is None else _ms(trial.datetime_complete),
         failure=trial.user_attrs.get("failure"),
         artifacts=_artifacts(ledger, kind, trial),
+        dataset=_dataset(ledger),
     )
+
+
+def _run_tags(study: Study, attrs: Mapping[str, Any]) -> dict[str, str]:
+    """The backbone is the trial's own: a space may vary it."""
+    backbone = attrs.get("backbone", study.backbone)
+    tags = _source() | {"iterate.dataset": study.dataset, "iterate.backbone": backbone}
+    return tags | ({"iterate.threads": str(attrs["threads"])} if "threads" in attrs else {})
+
+
+def class_metrics(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """``test/class/NAME/f1`` and the like of each class that has scores.
+
+    Names that MLflow would write alike are told apart by the class's place.
+    """
+    names = [legal_name(str(row["name"]).replace("/", "_")) for row in rows]
+    shown = [
+        name if names.count(name) == 1 else f"{name} {index}" for index, name in enumerate(names)
+    ]
+    return {
+        f"test/class/{name}/{score}": row[score]
+        for name, row in zip(shown, rows, strict=True)
+        for score in SCORES
+        if row[score] is not None
+    }
+
+
+def _dataset(ledger: Ledger) -> DatasetRecord:
+    study = ledger.study
+    return DatasetRecord(study.dataset, study.data, study.recipe.data.name, study.task)
+
+
+@cache
+def _source() -> dict[str, str]:
+    """The same for all runs of a command."""
+    return source_tags()
 
 
 def _repeated(ledger: Ledger, repeat: FrozenTrial) -> FrozenTrial:
@@ -172,7 +223,7 @@ def _artifacts(ledger: Ledger, kind: Kind, trial: FrozenTrial) -> tuple[Path, ..
     folder = ledger.job_folder(kind, trial)
     files = [folder / "recipe.yaml"]
     if kind == "repeat" and trial.state == TrialState.COMPLETE:
-        files.append(folder / "best.safetensors")
+        files += [folder / "best.safetensors", folder / TEST_FILE]
     return tuple(file for file in files if file.exists())
 
 

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 from iterate.core.files import write_json
 from iterate.core.provenance import environment
 from iterate.search.ledger import Ledger
-from iterate.search.results import best_recipe, importances, summarise
+from iterate.search.results import best_recipe, importances, summarise, threads_of
 from iterate.search.space import Categorical
 from iterate.tracking.plots import PlottedStudy, PlottedTrial, draw_plots
 from iterate.tracking.records import State
@@ -33,7 +33,8 @@ def write_results(
     Returns:
         The summary, and each study's files by its name.
     """
-    write_json(folder / "environment.json", environment())
+    threads = {ledger.study.name: threads_of(ledger) for ledger in ledgers}
+    write_json(folder / "environment.json", environment() | {"threads": threads})
     files = {ledger.study.name: _write_study(ledger) for ledger in ledgers}
     for written in files.values():
         written.append(folder / "environment.json")

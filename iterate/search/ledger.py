@@ -321,10 +321,13 @@ class Ledger:
         else:
             point = self.point(self.history("trial")[trial.user_attrs["of"]])
             index = trial.user_attrs["index"]
-        seed = self._seed(kind, index)
+        begun = trial.user_attrs
+        seed = begun.get("seed", self._seed(kind, index))
         trial.set_user_attr("seed", seed)
         try:
-            recipe = self.study.recipe_at(point, seed).to_mapping()
+            recipe = self.study.trial_recipe(point, seed, begun.get("threads")).to_mapping()
+            trial.set_user_attr("threads", recipe["trainer"]["threads"])
+            trial.set_user_attr("backbone", recipe["model"]["backbone"]["name"])
         except RequestError as error:
             failed = Progress(failure=str(error), failure_kind=kind_of(error))
             self._end(kind, trial, TrialState.FAIL, failed=failed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,10 @@ from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
 
 from iterate.core.check import declaration_of
-from iterate.core.identity import seed_for
 from iterate.core.recipe import Recipe
+from iterate.core.tasks.declarations import TaskDeclaration
 from iterate.core.ties import tied
+from iterate.search.classwise import mean_over_repeats, tested_classes
 from iterate.search.ledger import Ledger
 
 
@@ -54,27 +55,34 @@ def interval(values: Sequence[float], lowest: float, highest: float) -> Interval
 
 
 def best_recipe(ledger: Ledger) -> Recipe | None:
-    """The recipe of the best trial, under that trial's seed; None while there is none."""
+    """What the best trial trained, with its own seed and threads; None while there is none."""
     best = ledger.best()
     if best is None:
         return None
-    seed = seed_for(ledger.study.name, ledger.study.settings.seed, "trial", best.number)
-    return ledger.study.recipe_at(ledger.point(best), seed)
+    begun = best.user_attrs
+    return ledger.study.trial_recipe(ledger.point(best), begun["seed"], begun.get("threads"))
 
 
 def test_intervals(ledger: Ledger) -> dict[str, Interval]:
     """Each test metric over the repeats of the best point."""
     best = ledger.best()
     done = [] if best is None else [t for t in ledger.repeats_of(best) if _tested(t)]
-    names = sorted({name for trial in done for name in trial.user_attrs["test"]})
+    names = {name.removeprefix("test/") for trial in done for name in trial.user_attrs["test"]}
     task = declaration_of(ledger.study.task)
     intervals: dict[str, Interval] = {}
-    for name in names:
-        metric = task.metric(name.removeprefix("test/"))
+    for name in in_order(names, ledger.study.objective.metric, task):
+        metric = task.metric(name)
         bounds = (-math.inf, math.inf) if metric is None else (metric.lowest, metric.highest)
-        values = [trial.user_attrs["test"][name] for trial in done]
-        intervals[name.removeprefix("test/")] = interval(values, *bounds)
+        values = [trial.user_attrs["test"][f"test/{name}"] for trial in done]
+        intervals[name] = interval(values, *bounds)
     return intervals
+
+
+def in_order(names: Collection[str], objective: str | None, task: TaskDeclaration) -> list[str]:
+    """Names of metrics as tables show them: the objective's, then as the task declares them."""
+    declared = [objective, *(metric.name for metric in task.metrics)]
+    first = [name for name in dict.fromkeys(declared) if name is not None and name in names]
+    return [*first, *sorted(set(names) - set(first))]
 
 
 def failure_of(ledger: Ledger) -> str | None:
@@ -126,6 +134,12 @@ def train_seconds(ledger: Ledger) -> float:
     return float(sum(epoch["seconds"] for trial in trials for epoch in epochs_of(trial).values()))
 
 
+def threads_of(ledger: Ledger) -> list[int]:
+    """With how many CPU threads the study's trials and repeats trained; one number, as a rule."""
+    trials = [*ledger.history("trial"), *ledger.history("repeat")]
+    return sorted({t.user_attrs["threads"] for t in trials if "threads" in t.user_attrs})
+
+
 def epochs_of(trial: FrozenTrial, after: int = 0) -> dict[int, dict[str, Any]]:
     """What was noted of each epoch, by its number; only of those that follow `after`, if given."""
     if after:
@@ -143,7 +157,7 @@ def epochs_of(trial: FrozenTrial, after: int = 0) -> dict[int, dict[str, Any]]:
 def _summary(ledger: Ledger) -> dict[str, Any]:
     study, best = ledger.study, ledger.best()
     trials = ledger.history("trial")
-    repeats = [] if best is None else ledger.repeats_of(best)
+    rows = [] if best is None else [_repeat(ledger, one) for one in ledger.repeats_of(best)]
     return {
         "name": study.name,
         "dataset": study.dataset,
@@ -157,8 +171,10 @@ def _summary(ledger: Ledger) -> dict[str, Any]:
         "best": None
         if best is None
         else {"number": best.number, "value": best.value, "params": dict(ledger.point(best))},
-        "repeats": [_repeat(trial) for trial in repeats],
+        "repeats": rows,
         "test": {name: vars(value) for name, value in test_intervals(ledger).items()},
+        "test_classes": mean_over_repeats([row["classes"] for row in rows if "classes" in row]),
+        "all_trials": [_trial(ledger, trial) for trial in trials],
         "stopped": ledger.stop_reason,
         "failure": failure_of(ledger),
     }
@@ -170,12 +186,38 @@ def _backbone(ledger: Ledger) -> str:
     return ledger.study.backbone if recipe is None else recipe.model.backbone.name
 
 
-def _repeat(trial: FrozenTrial) -> dict[str, Any]:
+def _repeat(ledger: Ledger, trial: FrozenTrial) -> dict[str, Any]:
     metrics = {"val": trial.value} if trial.value is not None else {}
     metrics |= trial.user_attrs.get("test", {})
     failure = trial.user_attrs.get("failure")
     row = {"seed": trial.user_attrs.get("seed"), "metrics": metrics}
-    return row if failure is None else row | {"failure": failure}
+    if failure is not None:
+        return row | {"failure": failure}
+    return row | tested_classes(ledger, trial) if _tested(trial) else row
+
+
+def _trial(ledger: Ledger, trial: FrozenTrial) -> dict[str, Any]:
+    """One trial, finished or not."""
+    return {
+        "number": trial.number,
+        "state": trial.state.name.lower(),
+        "value": best_value(trial),
+        "params": dict(ledger.point(trial)),
+        "seed": trial.user_attrs.get("seed"),
+        "threads": trial.user_attrs.get("threads"),
+        "epochs": len(epochs_of(trial)),
+        "failure": trial.user_attrs.get("failure"),
+    }
+
+
+def best_value(trial: FrozenTrial) -> float | None:
+    """The objective at its best epoch so far; None of a failed trial, or before any epoch."""
+    if trial.state == TrialState.COMPLETE:
+        return trial.value
+    epochs = epochs_of(trial)
+    if trial.state == TrialState.FAIL or not epochs:
+        return None
+    return float(epochs[max(epochs)]["best"])
 
 
 def _tested(trial: FrozenTrial) -> bool:

@@ -82,15 +82,29 @@ class Study:
         """Name of the backbone of the base recipe."""
         return self.recipe.model.backbone.name
 
+    def trial_recipe(self, point: Point, seed: int, threads: int | None = None) -> Recipe:
+        """What a trial or repeat trains, all of it said: `fit` of it gives the same result.
+
+        Args:
+            point: Where in the space.
+            seed: Fixes weights, order and augmentation.
+            threads: With how many it began, if it did; else as many as it holds CPUs.
+
+        Raises:
+            RequestError: There is no legal recipe at this point.
+        """
+        return self.recipe_at(point, seed).with_threads(threads or max(1, int(self.resources.cpu)))
+
     def question(self) -> dict[str, Any]:
         """What makes this study itself: two runs continue each other only if it is the same.
 
         The budget is no part of it, and neither is where data and weights lie or how many
-        processes read them: the content is.
+        processes and threads read and train: the content is.
         """
         recipe = self.recipe.to_mapping()
         for how in ("root", "workers"):
             recipe["data"].pop(how, None)
+        recipe["trainer"].pop("threads", None)
         recipe.pop("seed")
         if weights := weights_of(self.recipe):
             recipe["model"]["backbone"]["weights"] = weights

@@ -17,6 +17,8 @@ from iterate.core.recipe import Recipe
 from iterate.core.reports import EpochReport
 from iterate.search.jobs import Job, Progress
 
+TEST_FILE = "test.json"
+"""Beside a repeat's checkpoint: its metrics on the test split, also class by class."""
 OUTCOMES_FILE = "test_samples.npz"
 """Beside a repeat's checkpoint: what each test sample adds to its scores."""
 
@@ -52,9 +54,9 @@ def train(job: Job) -> Iterator[Progress]:
             yield from _grouped(epochs, job.kind == "trial", device_name(recipe.trainer))
             if job.kind == "repeat":
                 yield from _packed(recipe, ("test",))
-                metrics = fit.test(recipe, job.folder, keep=job.folder / OUTCOMES_FILE)
-                write_json(job.folder / "test.json", metrics)
-                yield Progress(test=metrics, done=True)
+                found = fit.evaluate(recipe, job.folder, keep=job.folder / OUTCOMES_FILE)
+                write_json(job.folder / TEST_FILE, found.to_mapping())
+                yield Progress(test=found.metrics, done=True)
     except Locked as holder:
         raise WorkError(f"{job.key} is still being trained by another {holder}") from holder
 

@@ -42,6 +42,7 @@ class Cursor:
         figures: Name → the latest value, as text.
         listings: Artifact folder → the sizes of the files in it; a folder that is absent here
             was not asked for yet.
+        dataset: Whether the run says what it was trained on.
     """
 
     run_id: str
@@ -53,6 +54,7 @@ class Cursor:
     figures: dict[str, str] = field(default_factory=dict)
     artifacts: dict[str, tuple[int, int]] = field(default_factory=dict)
     listings: dict[str, dict[str, int]] = field(default_factory=dict)
+    dataset: bool = False
 
     @classmethod
     def of(cls, client: MlflowClient, run: Run, record: RunRecord | StudyRecord) -> Cursor:
@@ -63,6 +65,7 @@ class Cursor:
         """
         info, latest = run.info, run.data.metrics
         cursor = cls(info.run_id, info.status, info.end_time, run.data.params, run.data.tags)
+        cursor.dataset = bool(run.inputs is not None and run.inputs.dataset_inputs)
         cursor.figures = {key: repr(stored(value)) for key, value in latest.items()}
         ended = record.state in ENDED and (info.status, info.end_time) == (
             STATUS[record.state],

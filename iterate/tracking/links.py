@@ -11,6 +11,8 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
+from iterate.tracking.views import VIEW, VIEW_TAG
+
 _TIMEOUT_SECONDS = 10
 _TRIALS = 'tags.`iterate.kind` = "trial"'
 
@@ -39,8 +41,11 @@ def front(address: str, name: str | None) -> dict[str, str]:
     curves = view | {"compareRunsMode": "CHART", "searchFilter": _TRIALS}
     curves |= best_first(_objective(address, chosen["experiment_id"]))
     quote = urllib.parse.quote
+    studies = view
+    if any(tag["key"] == VIEW_TAG for tag in chosen.get("tags", [])):
+        studies = view | {"viewStateShareKey": VIEW}
     return {
-        "studies": page + urllib.parse.urlencode(view, quote_via=quote),
+        "studies": page + urllib.parse.urlencode(studies, quote_via=quote),
         "trials": page + urllib.parse.urlencode(curves, quote_via=quote),
     }
 

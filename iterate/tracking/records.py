@@ -31,6 +31,22 @@ class EpochRecord:
 
 
 @dataclass(frozen=True)
+class DatasetRecord:
+    """What a run was trained on, as MLflow lists it.
+
+    Attributes:
+        digest: Fixed by the content; at most 36 characters.
+        reader: What reads it.
+        task: What it asks for.
+    """
+
+    name: str
+    digest: str
+    reader: str
+    task: str
+
+
+@dataclass(frozen=True)
 class StudyRecord:
     """A study: the parent of its trials and repeats.
 
@@ -47,6 +63,8 @@ class StudyRecord:
         metrics: Figures of the study as of now, such as counts of trials or the test mean.
         history: Curves of the study itself, such as the best value after each finished trial
             (`EpochRecord.epoch` then counts trials). No name may be in `metrics` too.
+        dataset: What its runs were trained on.
+        columns: Names of the metrics that stand for the study in a list of studies.
     """
 
     name: str
@@ -59,6 +77,8 @@ class StudyRecord:
     end_ms: int | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     history: tuple[EpochRecord, ...] = ()
+    dataset: DatasetRecord | None = None
+    columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _refuse_shared_names(self.history, self.metrics)
@@ -86,6 +106,7 @@ class RunRecord:
         end_ms: None while it waits or runs.
         failure: Why it failed; shown as the tag ``iterate.failure``.
         artifacts: Files, and folders (kept under their own name).
+        dataset: What it was trained on.
     """
 
     study: str
@@ -101,6 +122,7 @@ class RunRecord:
     end_ms: int | None = None
     failure: str | None = None
     artifacts: tuple[Path, ...] = ()
+    dataset: DatasetRecord | None = None
 
     def __post_init__(self) -> None:
         _refuse_shared_names(self.epochs, self.metrics)

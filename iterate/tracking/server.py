@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import IO, Any
 
@@ -141,8 +142,15 @@ def _command(store: Place, host: str, port: int) -> list[str]:
         *("--backend-store-uri", store.uri),
         *("--artifacts-destination", str(store.folder / ARTIFACTS)),
         *("--host", host, "--port", str(port), "--workers", "1"),
+        *_app_words(),
         *("--uvicorn-opts", "--log-level warning"),
     ]
+
+
+def _app_words() -> list[str]:
+    """Which app serves the pages: ours, unless this package was installed before it had one."""
+    ours = entry_points(group="mlflow.app", name="iterate")
+    return ["--app-name", "iterate"] if ours else []
 
 
 @contextmanager

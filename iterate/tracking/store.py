@@ -101,6 +101,8 @@ def _fresh_database(artifacts: str) -> bytes:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     store = SqlAlchemyStore("sqlite:///:memory:", artifacts)  # type: ignore[no-untyped-call]
+    # MLflow's own "Default" would stand empty beside our experiments.
+    store.delete_experiment(SqlAlchemyStore.DEFAULT_EXPERIMENT_ID)
     connection = store.engine.raw_connection()
     try:
         content: bytes = connection.driver_connection.serialize()  # type: ignore[union-attr]

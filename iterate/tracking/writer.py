@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from iterate.tracking.artifacts import send_artifacts
 from iterate.tracking.cursor import ENDED, STATUS, Cursor, News
-from iterate.tracking.points import tag_values
+from iterate.tracking.points import legal_name, tag_values
 from iterate.tracking.records import RunRecord, StudyRecord
+from iterate.tracking.views import VIEW_TAG, studies_view
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -88,6 +90,7 @@ class Writer:
             if cursor is None:
                 return
             self._log(cursor, cursor.news(record, self._tags(record), int(time.time() * 1000)))
+            self._log_dataset(cursor, record)
             missing = send_artifacts(self._client, cursor, record.artifacts)
             self._set_status(cursor, record)
         except Exception:
@@ -140,6 +143,7 @@ class Writer:
                 break
         self._identities[study.name] = identity
         self._home[study.name] = experiment
+        self._show_columns(study)
 
     def _experiment_id(self, name: str) -> str:
         if name not in self._experiments:
@@ -208,6 +212,30 @@ class Writer:
                 [RunTag(key, value) for key, value in tags],
             )
         cursor.advance(news)
+
+    def _log_dataset(self, cursor: Cursor, record: Record) -> None:
+        """Say what the run was trained on; where the data lie is nobody's business."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        data = record.dataset
+        if data is None or cursor.dataset:
+            return
+        source, profile = json.dumps({"reader": data.reader}), json.dumps({"task": data.task})
+        dataset = Dataset(data.name, data.digest, data.reader, source, profile=profile)
+        context = [InputTag("mlflow.data.context", "training")]
+        self._client.log_inputs(cursor.run_id, [DatasetInput(dataset, context)])
+        cursor.dataset = True
+
+    def _show_columns(self, study: StudyRecord) -> None:
+        """Keep the view of the experiment's studies that has a column for each of theirs."""
+        if not study.columns:
+            return
+        home = self._home[study.name]
+        before = self._client.get_experiment(home).tags.get(VIEW_TAG)
+        columns = [legal_name(name) for name in study.columns]
+        view = studies_view(columns, before, int(time.time() * 1000))
+        if view != before:
+            self._client.set_experiment_tag(home, VIEW_TAG, view)
 
     def _set_status(self, cursor: Cursor, record: Record) -> None:
         status = STATUS[record.state]

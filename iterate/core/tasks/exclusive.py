@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -12,6 +10,7 @@ from iterate.core.data.dataset import DatasetInfo
 from iterate.core.models.assembly import Model
 from iterate.core.tasks.confusion import ConfusionScores
 from iterate.core.tasks.declarations import TaskDeclaration
+from iterate.core.tasks.per_class import ByClass, by_class
 from iterate.core.tasks.supervised import SupervisedTask
 
 
@@ -27,6 +26,7 @@ class ExclusiveTask(SupervisedTask):
     def __init__(self, model: Model, info: DatasetInfo, declaration: TaskDeclaration) -> None:
         count, ignored = len(info.classes), info.ignore_index
         super().__init__(model, declaration, lambda: ConfusionScores(count, ignored))
+        self.classes = info.classes
         self.ignore_index = ignored
         self.ignored = ignored if ignored < count else None
 
@@ -56,7 +56,6 @@ class ExclusiveTask(SupervisedTask):
         ones = torch.ones((), dtype=torch.int32, device=cells.device).expand_as(cells)
         return counts.scatter_add_(1, cells, ones)[:, :-1]
 
-    def confusion(self) -> npt.NDArray[np.int64] | None:
-        """See `SupervisedTask.confusion`."""
-        matrix: npt.NDArray[np.int64] = self.scores.matrix()
-        return matrix
+    def by_class(self) -> ByClass | None:
+        """See `SupervisedTask.by_class`."""
+        return by_class(self.scores.matrix(), self.classes, self.ignored)

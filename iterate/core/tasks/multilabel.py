@@ -11,14 +11,16 @@ from torch.nn import functional
 from iterate.core.data.store import Pack
 from iterate.core.models.assembly import Model
 from iterate.core.tasks.declarations import MULTILABEL
+from iterate.core.tasks.per_class import ByClass, by_label
 from iterate.core.tasks.supervised import Scores, SupervisedTask
 
 
 class MultilabelTask(SupervisedTask):
     """Binary cross-entropy of each class; see `MULTILABEL` for the scores."""
 
-    def __init__(self, model: Model, pack: Pack) -> None:  # noqa: ARG002 - as every task
+    def __init__(self, model: Model, pack: Pack) -> None:
         super().__init__(model, MULTILABEL, MultilabelScores)
+        self.classes = pack.info.classes
 
     outcomes = "labels"
 
@@ -34,6 +36,10 @@ class MultilabelTask(SupervisedTask):
         predicted, positive = outputs > 0, targets.bool()
         parts = (predicted & positive, predicted & ~positive, ~predicted & positive)
         return torch.stack(parts, dim=-1).flatten(1).to(torch.uint8)
+
+    def by_class(self) -> ByClass | None:
+        """See `SupervisedTask.by_class`."""
+        return by_label(self.scores.confusion(), self.classes)
 
 
 class MultilabelScores(Scores):
@@ -65,9 +71,21 @@ class MultilabelScores(Scores):
         """`scores` of all that was taken, and ``loss``, averaged over all pairs."""
         if not self.logits:
             return dict.fromkeys(_NAMES, float("nan"))
-        logits = torch.cat(self.logits).cpu().numpy()
-        found = scores(logits, torch.cat(self.targets).cpu().numpy())
-        return found | {"loss": float(self.loss) / logits.size}
+        logits, positive = self._taken()
+        return scores(logits, positive) | {"loss": float(self.loss) / logits.size}
+
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """(classes, 2, 2) counts of (sample, class) pairs, each class's [[tn, fp], [fn, tp]]."""
+        logits, positive = self._taken()
+        predicted = logits > 0
+        both = (predicted & positive).sum(axis=0)
+        wrong, missed = (predicted & ~positive).sum(axis=0), (~predicted & positive).sum(axis=0)
+        neither = len(logits) - both - wrong - missed
+        return np.stack([neither, wrong, missed, both], axis=1).reshape(-1, 2, 2)
+
+    def _taken(self) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.bool_]]:
+        """(n, classes) logits and truth."""
+        return torch.cat(self.logits).cpu().numpy(), torch.cat(self.targets).cpu().numpy()
 
 
 def scores(logits: npt.NDArray[np.floating], positive: npt.NDArray[np.bool_]) -> dict[str, float]:

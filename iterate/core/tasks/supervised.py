@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import numpy as np
-import numpy.typing as npt
 from lightning.pytorch import LightningModule
 from torch import Tensor
 from torchmetrics import Metric
@@ -15,6 +13,7 @@ from torchmetrics import Metric
 from iterate.core.batch import Batch
 from iterate.core.models.assembly import Model
 from iterate.core.tasks.declarations import TaskDeclaration
+from iterate.core.tasks.per_class import ByClass
 
 
 class Scores(Metric, ABC):
@@ -98,8 +97,8 @@ class SupervisedTask(LightningModule, ABC):
         """(n, terms), what each sample adds to the sums that scores are functions of."""
         raise TypeError(f"{type(self).__name__} scores no sample alone")
 
-    def confusion(self) -> npt.NDArray[np.int64] | None:
-        """(true class, predicted class) counts of what `scores` took; None without classes."""
+    def by_class(self) -> ByClass | None:
+        """What `scores` took, class by class; None of a task without classes."""
         return None
 
     def reported(self, taken: Scores) -> dict[str, float]:
