@@ -28,10 +28,11 @@ def plan(
     from iterate.config.load import load_study
     from iterate.config.studies import for_each_branch
     from iterate.core.check import complete
+    from iterate.core.secrets import without_passwords
 
     loaded = load_study(file, overrides or [])
     recipe = for_each_branch(loaded, complete)[0]
-    described = describe(loaded, recipe)
+    described = without_passwords(describe(loaded, recipe))
     if json:
         print_json(described)
         return
@@ -60,6 +61,7 @@ def describe(loaded: LoadedStudy, recipe: Recipe) -> dict[str, Any]:
         "resources": config["resources"],
         "ray": config["ray"],
         "tracking": config["tracking"],
+        "environment": {key: list(names) for key, names in loaded.environment().items()},
     }
 
 

@@ -31,6 +31,7 @@ def view(plan: dict[str, Any], space: Space) -> RenderableType:
         Text(),
         Text.from_markup(f"[bold]search[/]  {escape(_search(plan['search']))}"),
         Text.from_markup(f"[bold]trial[/]   {escape(_resources(plan['resources'], plan['ray']))}"),
+        *_environment(plan["environment"]),
         Text.from_markup(f"[bold]source[/]  {escape(plan['source'])}"),
     ]
     return Group(*parts)
@@ -72,6 +73,17 @@ def _search(search: dict[str, Any]) -> str:
         words.append(f"ends after {search['patience']} trials without progress")
     words.append(f"then {search['repeats']} repeats of the best")
     return "; ".join(words)
+
+
+def _environment(read: dict[str, list[str]]) -> list[Text]:
+    """Which keys the environment set, and through which variables; their values stay unsaid."""
+    if not read:
+        return []
+    told = [
+        f"{key} ← {', '.join(f'${name}' for name in names) or 'a key that reads it'}"
+        for key, names in read.items()
+    ]
+    return [Text.from_markup(f"[bold]environment[/]  {escape('; '.join(told))}")]
 
 
 def _options(component: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from iterate.config.environment import reading
+from iterate.config.interpolate import resolve, settle
 from iterate.config.mistakes import first_line, shown, uncomposed
 from iterate.config.repository import Repository
 from iterate.config.schema import component_exists
@@ -128,6 +131,9 @@ class Composer:
         config = OmegaConf.create()
         for layer in layers:
             content = OmegaConf.create(_without_spaces(layer.content))
+            where = partial("{}: {}".format, shown(layer.file))
+            for path in _sections(layer.content, layer.section):
+                settle(config, path, where)
             try:
                 if layer.section:
                     placed = OmegaConf.create()
@@ -136,8 +142,8 @@ class Composer:
                 else:
                     config.merge_with(content)
             except OmegaConfBaseException as error:
-                where = f"{shown(layer.file)}: {error.full_key or layer.section}"
-                raise RequestError(Problem(where, f"{first_line(error)}.")) from None
+                place = where(error.full_key or layer.section)
+                raise RequestError(Problem(place, f"{first_line(error)}.")) from None
         chosen = defaults.overrides.known_choices
         return Composition(
             config, layers, {group: option for group, option in chosen.items() if option}
@@ -167,7 +173,7 @@ class Composer:
 
     def _follow_anew(self, words: list[str]) -> DefaultsList:
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), reading(allowed=False):
                 # A defaults list without _self_ is legal: the file itself then comes last.
                 warnings.filterwarnings("ignore", ".*missing `_self_`.*")
                 return create_defaults_list(
@@ -225,9 +231,16 @@ class Composer:
 
     def _search_path(self) -> list[Path]:
         loaded = self.repository.load_config(self._name)
-        entries = OmegaConf.select(loaded.config, "hydra.searchpath") if loaded else None
+        if loaded is None or not isinstance(loaded.config, DictConfig):
+            return []
+        if OmegaConf.is_interpolation(loaded.config, "hydra"):
+            return []
+        if not isinstance(loaded.config.get("hydra"), DictConfig):
+            return []
+        own = resolve(loaded.config, partial("{}: {}".format, shown(self.file)))
+        entries = own.mapping.get("hydra", {}).get("searchpath")
         found = []
-        for entry in entries or []:
+        for entry in entries if isinstance(entries, list) else []:
             folder = (self.file.parent / str(entry).removeprefix("file://")).resolve()
             if not folder.is_dir():
                 where = f"{shown(self.file)}: hydra.searchpath"
@@ -272,6 +285,15 @@ def _without_spaces(content: Any) -> Any:
     if not isinstance(content, dict):
         return content
     return {key: _without_spaces(value) for key, value in content.items() if key != "space"}
+
+
+def _sections(content: Any, section: str) -> Iterator[tuple[Any, ...]]:
+    """The path of every section that a file fills."""
+    outer = tuple(section.split(".")) if section else ()
+    yield outer
+    for key, value in content.items():
+        if isinstance(value, dict) and key != "space":
+            yield from _sections(value, ".".join((*outer, str(key))))
 
 
 def _holds(content: Any, path: str) -> bool:

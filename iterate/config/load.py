@@ -17,6 +17,8 @@ from iterate.core.recipe import Recipe
 from iterate.search.space import Condition, Point, Space
 from iterate.search.space.text import at, dimension_text
 
+_MOST_POINTS = 100_000  # of a grid
+
 
 @dataclass(frozen=True)
 class LoadedStudy:
@@ -60,6 +62,15 @@ class LoadedStudy:
         for condition in variants(self.space):
             point = self._resolver.base(self.space, dict(condition))
             found.append((condition, self.recipe_at(point, self.recipe.seed)))
+        return found
+
+    def environment(self) -> dict[str, tuple[str, ...]]:
+        """Key → the variables of the environment that it was read from, in any branch."""
+        found: dict[str, tuple[str, ...]] = {}
+        for condition in variants(self.space):
+            found |= self._resolver.resolved(
+                self._resolver.base(self.space, dict(condition))
+            ).environment
         return found
 
 
@@ -108,6 +119,11 @@ def _check_grid(config: SearchConfig, expansion: Expansion) -> None:
     ]
     if endless:
         raise RequestError(endless)
+    size = expansion.space.size()
+    if size is not None and size > _MOST_POINTS:
+        what = f"a grid of {size:,} points; at most {_MOST_POINTS:,} are kept."
+        hint = "Widen the steps, or take another sampler."
+        raise RequestError(Problem("search.sampler", what, hint))
 
 
 def load_recipe(file: Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -18,8 +18,12 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from iterate.config.limits import check_size
 from iterate.config.mistakes import unreadable
 from iterate.core.errors import RequestError
+
+# What PyYAML itself stumbles over, such as `!!int ""`.
+_UNREADABLE = (ValueError, OSError, IndexError, KeyError, AttributeError, TypeError, RecursionError)
 
 
 class Repository(CachingConfigRepository):
@@ -50,12 +54,13 @@ class Repository(CachingConfigRepository):
         """Read a config.
 
         Raises:
-            RequestError: Its file is unreadable or no mapping.
+            RequestError: Its file is unreadable, no mapping, or larger than `limits` lets it be.
         """
         file = self.file(config_path)
+        check_size(file)
         try:
             result = super().load_config(config_path)
-        except (HydraException, OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
+        except (HydraException, OmegaConfBaseException, YAMLError, *_UNREADABLE) as error:
             raise RequestError(unreadable(file, error)) from None
         if result is not None and not isinstance(result.config, DictConfig):
             raise RequestError(unreadable(file, ValueError("must hold key: value pairs")))
