@@ -12,8 +12,10 @@ from typing import Any
 from iterate.bench.rows import POINTS, DatasetRow, GroupFindings, GroupRow, Leaderboard
 from iterate.bench.statistics.published import shown_error, shown_value
 from iterate.core.files import replacing, write_json
+from iterate.core.foreign import in_csv, in_markdown
 
 DASH = "–"
+_RULES = ("---", "---:")
 
 
 def json_rows(board: Leaderboard) -> list[dict[str, Any]]:
@@ -66,18 +68,18 @@ def csv_text(rows: Sequence[GroupRow] | Sequence[DatasetRow]) -> str:
         cells = asdict(row)
         if "missing" in cells:
             cells["missing"] = " ".join(cells["missing"])
-        writer.writerow(cells)
+        writer.writerow({key: in_csv(cell) for key, cell in cells.items()})
     return text.getvalue()
 
 
 def markdown(board: Leaderboard) -> str:
     """For people: a table of groups for each track, with intervals, and what they show."""
-    lines = [f"# {board.suite.title}", ""]
-    lines += [f"> {note}" for note in board.notes]
+    lines = [f"# {in_markdown(board.suite.title)}", ""]
+    lines += [f"> {in_markdown(note)}" for note in board.notes]
     for track, title in board.suite.tracks.items():
         rows = [row for row in board.groups if row.track == track]
         if rows:
-            lines += ["", f"## {title}", "", *_groups(board, rows)]
+            lines += ["", f"## {in_markdown(title)}", "", *_groups(board, rows)]
             lines += ["", "### Raw scores", "", *_raw(board, track)]
             lines += _sampled(board, track)
             lines += _alike([one for one in board.findings if one.track == track])
@@ -156,13 +158,15 @@ def _sampled(board: Leaderboard, track: str) -> list[str]:
 def _alike(findings: Sequence[GroupFindings]) -> list[str]:
     lines = ["", "### Cannot be told apart (95 %, Holm-corrected)"] if findings else []
     for one in findings:
-        lines += ["", f"{one.group}:", ""]
-        lines += [f"- {', '.join(names)}" for names in one.alike] or ["- every pair differs"]
+        lines += ["", f"{in_markdown(one.group)}:", ""]
+        lines += [f"- {in_markdown(', '.join(names))}" for names in one.alike] or [
+            "- every pair differs"
+        ]
     return lines
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+    return f"| {' | '.join(cell if cell in _RULES else in_markdown(cell) for cell in cells)} |"
 
 
 def write_board(board: Leaderboard, folder: Path, page: str) -> list[Path]:

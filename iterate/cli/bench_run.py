@@ -172,10 +172,9 @@ def _check(
     Raises:
         RequestError: Something will be missing, and `strict` forbids it.
     """
-    from rich.markup import escape
-
     from iterate.bench.checking import checking
     from iterate.bench.plan import check_cells, differences
+    from iterate.core.foreign import in_terminal as escape
     from iterate.run.folders import claim_folder
 
     claim_folder(settings.folder)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from iterate.cli.console import print_json, say
 from iterate.cli.data_download import download
+from iterate.core.foreign import in_terminal as escape
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -192,7 +192,7 @@ def _tell(info: DatasetInfo, out: Path, json: bool) -> None:
 def _show_info(info: DatasetInfo) -> None:
     sizes = " / ".join(f"{count} {split}" for split, count in info.sizes.items())
     size = f"{len(info.bands)} bands of {info.height}×{info.width} pixels"
-    say(f"{escape(info.name)}: {info.task}, {len(info.classes)} classes, {sizes}, {size}")
+    say(f"{escape(info.name)}: {escape(info.task)}, {len(info.classes)} classes, {sizes}, {size}")
     for note in info.notes:
         say(f"note: {escape(note)}")
 
@@ -232,6 +232,10 @@ def _band_table(found: Survey) -> Table:
         wavelength = f"{row.band.wavelength:g}" if row.band.wavelength is not None else ""
         values = (f"{value:.5g}" for value in (row.mean, row.std, row.low, row.high))
         table.add_row(
-            escape(row.band.name), row.band.common or "", wavelength, row.band.unit, *values
+            escape(row.band.name),
+            escape(row.band.common or ""),
+            wavelength,
+            escape(row.band.unit),
+            *values,
         )
     return table

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iterate.cli.console import print_json, say
+from iterate.core.foreign import in_terminal
 
 if TYPE_CHECKING:
     from iterate.core.recipe import Recipe
@@ -38,7 +39,7 @@ def fit(
     result = train(recipe, folder, on_epoch=lambda report: say(_line(recipe, report)))
     say(
         f"[bold]best[/]  {recipe.objective.key} {result.value:.4f} at epoch {result.epoch}, "
-        f"trained in {result.seconds:.1f} s; checkpoint in {folder}"
+        f"trained in {result.seconds:.1f} s; checkpoint in {in_terminal(folder)}"
     )
     if json:
         print_json(

@@ -12,6 +12,7 @@ from iterate import __version__
 from iterate.cli import backbones, bench, data, fit, hpo, plan, test, ui
 from iterate.cli.console import problems_of, say
 from iterate.core.errors import IterateError, RequestError
+from iterate.core.foreign import in_terminal
 
 app = typer.Typer(
     name="iterate",
@@ -55,5 +56,5 @@ def main() -> None:
         say(problems_of(error))
         sys.exit(error.exit_code)
     except IterateError as error:
-        say(f"[bold red]failed[/]  {error}")
+        say(f"[bold red]failed[/]  {in_terminal(error)}")
         sys.exit(error.exit_code)

@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.text import Text
 from rich.tree import Tree
 
+from iterate.core.foreign import in_terminal as escape
 from iterate.search.space import Space
 from iterate.search.space.text import dimension_text, value_text
 

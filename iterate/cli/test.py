@@ -11,6 +11,7 @@ from iterate.cli.console import print_json, say
 from iterate.cli.fit import AsJson, Out, Overrides, RecipeFile, recipe_and_folder
 from iterate.core.data.dataset import Split
 from iterate.core.errors import Problem, RequestError
+from iterate.core.foreign import in_terminal
 
 
 def test(
@@ -33,7 +34,7 @@ def test(
     table.add_column("metric")
     table.add_column("value", justify="right")
     for name, value in metrics.items():
-        table.add_row(name, f"{value:.4f}")
+        table.add_row(in_terminal(name), f"{value:.4f}")
     say(table)
     if json:
         print_json(metrics)

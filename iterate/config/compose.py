@@ -183,6 +183,10 @@ class Composer:
                     prepend_hydra=False,
                     skip_missing=False,
                 )
+        except RecursionError:
+            what = f"{self._name} builds on itself, or on a file that builds on it."
+            hint = "A file is looked for in your own folder first: give yours another name."
+            raise RequestError(Problem(f"{shown(self.file)}: defaults", what, hint)) from None
         except (HydraException, OmegaConfBaseException, ValueError, AssertionError) as error:
             raise RequestError(
                 uncomposed(error, self._writer(error), self.repository.groups())

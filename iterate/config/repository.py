@@ -22,9 +22,6 @@ from iterate.config.limits import check_size
 from iterate.config.mistakes import unreadable
 from iterate.core.errors import RequestError
 
-# What PyYAML itself stumbles over, such as `!!int ""`.
-_UNREADABLE = (ValueError, OSError, IndexError, KeyError, AttributeError, TypeError, RecursionError)
-
 
 class Repository(CachingConfigRepository):
     """Reads each file once, so that a study sees one version of it, and says which is broken.
@@ -60,7 +57,7 @@ class Repository(CachingConfigRepository):
         check_size(file)
         try:
             result = super().load_config(config_path)
-        except (HydraException, OmegaConfBaseException, YAMLError, *_UNREADABLE) as error:
+        except (HydraException, OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
             raise RequestError(unreadable(file, error)) from None
         if result is not None and not isinstance(result.config, DictConfig):
             raise RequestError(unreadable(file, ValueError("must hold key: value pairs")))

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from iterate.core.data.cache import cache_folder
 from iterate.core.errors import Problem, RequestError
 from iterate.core.files import Locked, lock, write_json
+from iterate.core.foreign import visible
 
 if TYPE_CHECKING:
     from iterate.core.hub_servers import Published
@@ -305,9 +306,9 @@ def _shown(file: HubFile, progress: Progress | None) -> Iterator[Progress]:
     from rich.progress import Progress as Bars
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
     with Bars(
         *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
     ) as bars:
-        bar = bars.add_task(PurePosixPath(file.filename).name, total=None)
+        bar = bars.add_task(visible(PurePosixPath(file.filename).name), total=None)
         yield lambda done, total: bars.update(bar, completed=done, total=total)

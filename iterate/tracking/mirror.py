@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from iterate.core.foreign import visible
 from iterate.core.secrets import without_passwords
 from iterate.tracking.quiet import quiet_thread, set_defaults
 from iterate.tracking.records import RunRecord, StudyRecord
@@ -259,5 +260,5 @@ def _refusal(error: Exception) -> bool:
 def _sentence(error: Exception) -> str:
     """The first line of an error, short enough for one line of a log, without passwords."""
     lines = str(error).strip().splitlines() or [""]
-    text = without_passwords(lines[0])[:300].rstrip(".")
+    text = visible(without_passwords(lines[0]))[:300].rstrip(".")
     return text or type(error).__name__

@@ -14,6 +14,7 @@ from iterate.core.data.bands import match
 from iterate.core.data.dataset import SPLITS, Band, Boxes, DatasetInfo, Reader, Sample, Split
 from iterate.core.errors import Problem, RequestError
 from iterate.core.files import replacing
+from iterate.core.foreign import in_plot
 from iterate.core.identity import seed_for
 
 if TYPE_CHECKING:
@@ -127,14 +128,15 @@ def _figure(
     figure = Figure(figsize=(1.9 * columns, 2.1 * rows + 1.0), layout="constrained")
     FigureCanvasAgg(figure)
     shown = ", ".join(band.name for band in bands)
-    figure.suptitle(f"{info.name}: {split}, {info.height}×{info.width} px, {shown}", fontsize=10)
+    told = f"{info.name}: {split}, {info.height}×{info.width} px, {shown}"
+    figure.suptitle(in_plot(told), fontsize=10)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     images = stretched([_last_date(sample.image) for sample in samples])
     for axis in axes:
         axis.set_axis_off()
     for axis, sample, image in zip(axes, samples, images, strict=False):
         axis.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
-        axis.set_title(_title(sample, info), fontsize=7)
+        axis.set_title(in_plot(_title(sample, info)), fontsize=7)
         _draw_target(axis, sample.target, info)
     if info.task in ("segmentation", "detection", "instance"):
         _legend(figure, info, columns)
@@ -191,7 +193,7 @@ def _legend(figure: Figure, info: DatasetInfo, columns: int) -> None:
     from matplotlib.patches import Patch
 
     handles = [
-        Patch(color=tuple(colour), label=name)
+        Patch(color=tuple(colour), label=in_plot(name))
         for colour, name in zip(_palette(len(info.classes)), info.classes, strict=True)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=7)
