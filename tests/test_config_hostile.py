@@ -14,7 +14,7 @@ from iterate.config.load import load_study
 from iterate.core.errors import RequestError
 from iterate.core.provenance import environment as provenance
 
-BASE = "defaults: [recipe, _self_]\ndata: {samples: [12, 6, 6], size: 16}\n"
+BASE = "defaults: [recipe, _self_]\ndata: {samples: [12, 6, 6], size: 16}\ntrainer: {epochs: 1}\n"
 SECRET = "hunter2-token"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from iterate.cli.console import print_json, say
+from iterate.cli.groups import NearestGroup
 from iterate.core.foreign import in_terminal as escape
 
 if TYPE_CHECKING:
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
     from iterate.core.models.backbones.card import Card
 
-app = typer.Typer(help="Backbones: which there are, what they expect, whether one works here.")
+app = typer.Typer(
+    cls=NearestGroup, help="Backbones: which there are, what they expect, whether one works here."
+)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
 _Name = Annotated[str, typer.Argument(help="A name that `iterate backbones` lists, or timm's.")]

@@ -175,9 +175,9 @@ def _check(
     from iterate.bench.checking import checking
     from iterate.bench.plan import check_cells, differences
     from iterate.core.foreign import in_terminal as escape
-    from iterate.run.folders import claim_folder
+    from iterate.run.folders import check_folder
 
-    claim_folder(settings.folder)
+    check_folder(settings.folder)
 
     def tell(cell: Cell) -> None:
         say(f"[dim]check[/]  {escape(cell.name)}")

@@ -10,6 +10,7 @@ import typer
 
 from iterate.cli.console import print_json, say
 from iterate.cli.data_download import download
+from iterate.cli.groups import NearestGroup
 from iterate.core.foreign import in_terminal as escape
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from iterate.core.data.dataset import DatasetInfo, Reader, Split
     from iterate.core.data.show import Survey
 
-app = typer.Typer(help="Download, convert, generate and look at datasets.", no_args_is_help=True)
+app = typer.Typer(
+    cls=NearestGroup, help="Download, convert, generate and look at datasets.", no_args_is_help=True
+)
 app.command()(download)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON to standard output.")]

@@ -11,11 +11,13 @@ import typer
 from iterate import __version__
 from iterate.cli import backbones, bench, data, fit, hpo, plan, test, ui
 from iterate.cli.console import problems_of, say
+from iterate.cli.groups import NearestGroup
 from iterate.core.errors import IterateError, RequestError
 from iterate.core.foreign import in_terminal
 
 app = typer.Typer(
     name="iterate",
+    cls=NearestGroup,
     help="Find the best fine-tuning recipe of a geospatial foundation model.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

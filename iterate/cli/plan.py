@@ -28,10 +28,13 @@ def plan(
     from iterate.config.load import load_study
     from iterate.config.studies import for_each_branch
     from iterate.core.check import complete
+    from iterate.core.reach import check_weights
     from iterate.core.secrets import without_passwords
 
     loaded = load_study(file, overrides or [])
-    recipe = for_each_branch(loaded, complete)[0]
+    recipes = for_each_branch(loaded, complete)
+    check_weights(recipes)
+    recipe = recipes[0]
     described = without_passwords(describe(loaded, recipe))
     if json:
         print_json(described)

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from iterate.config.environment import reading
 from iterate.config.interpolate import resolve, settle
 from iterate.config.mistakes import first_line, shown, uncomposed
+from iterate.config.peers import refuse_peers
 from iterate.config.repository import Repository
 from iterate.config.schema import component_exists
 from iterate.config.words import PLACE, Words, read_words
@@ -65,6 +66,10 @@ class Composition:
     def locate(self, path: str) -> str:
         """Names the file that set a path last, and the path: ``search.yaml: optimiser.lr``."""
         primary = next((layer for layer in self.layers if layer.primary), self.layers[-1])
+        return f"{shown(self.file_of(path) or primary.file)}: {path}"
+
+    def file_of(self, path: str) -> Path | None:
+        """The file that set a path last; None if none did."""
         for layer in sorted(self.layers, key=lambda layer: -layer.rank):
             inner = path
             if layer.section:
@@ -72,8 +77,8 @@ class Composition:
                     continue
                 inner = path[len(layer.section) + 1 :]
             if _holds(layer.content, inner):
-                return f"{shown(layer.file)}: {path}"
-        return f"{shown(primary.file)}: {path}"
+                return layer.file
+        return None
 
 
 class Composer:
@@ -92,6 +97,7 @@ class Composer:
         self.file = file
         folders = [file.parent.resolve(), shipped("search_spaces")]
         _check_file(file)
+        refuse_peers(file)
         self._name = file.name.removesuffix(".yaml")
         self.repository = Repository(folders)
         folders[1:1] = self._search_path()

@@ -9,6 +9,7 @@ from pathlib import Path
 from iterate.config.check import check, variants
 from iterate.config.compose import Composer
 from iterate.config.expand import Expansion, expand
+from iterate.config.further import further
 from iterate.config.mistakes import shown
 from iterate.config.resolve import Resolver
 from iterate.config.schema import SearchConfig, collect_config
@@ -94,7 +95,7 @@ def load_study(file: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
     problems = [*composer.words.problems, *expansion.problems]
     problems += check(resolver, expansion.space)
     if problems:
-        raise RequestError(problems)
+        raise RequestError([*problems, *further(resolver, expansion.space, problems)])
     base = resolver.base(expansion.space, {})
     config, problems = collect_config(resolver.mapping(base))
     if config is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -13,6 +14,7 @@ from iterate.config.compose import Composer, Composition
 from iterate.config.expand import Expansion, touch
 from iterate.config.interpolate import Resolved, references, resolve, settle
 from iterate.config.mistakes import first_line
+from iterate.config.roots import ROOT, find_root
 from iterate.config.schema import default_at, takes
 from iterate.config.words import PLACE
 from iterate.core.errors import Problem, RequestError
@@ -69,7 +71,17 @@ class Resolver:
             if not self.composer.is_group(key):
                 _set(config, key, value)
         config.setdefault("name", self.composer.file.stem)
-        return resolve(config, lambda path: self.locate(path, point))
+        found = resolve(config, lambda path: self.locate(path, point))
+        wrong = find_root(found.mapping, self.locate(ROOT, point), self._bases(point))
+        found.problems += [wrong] if wrong else []
+        return found
+
+    def _bases(self, point: Mapping[str, Value]) -> list[Path]:
+        """What a relative root is relative to; on the command line, to the working directory."""
+        if any(touch(key, ROOT) for key in self.composer.words.constants):
+            return [Path.cwd()]
+        stating = self.composition(point).file_of(ROOT)
+        return [(stating or self.composer.file).resolve().parent, Path.cwd()]
 
     def locate(self, path: str, point: Mapping[str, Value]) -> str:
         """Names the file, or the command line, that set a path last, and the path."""

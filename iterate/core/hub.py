@@ -144,6 +144,16 @@ def fetch(file: HubFile, *, progress: Progress | None = None) -> Path:
     return found or path
 
 
+def check_reach(file: HubFile) -> None:
+    """Ask whether `fetch` would find a file, on this machine or on the hub; nothing is fetched.
+
+    Raises:
+        RequestError: It is not here and the hub cannot be reached, or there is no such file.
+    """
+    if at_hand(file) is None:
+        _ask(file, place(file))
+
+
 def obtain(
     file: HubFile,
     path: Path,

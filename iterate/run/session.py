@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from iterate.core.errors import Problem, RequestError
 from iterate.core.files import Locked, lock
-from iterate.run.folders import claim_folder
+from iterate.run.folders import claim_folder, undone_if_refused
 from iterate.run.mirroring import Tracker
 from iterate.run.outcome import write_results
 from iterate.run.storage import opened_storage
@@ -117,6 +117,7 @@ def run_studies(
     wanted = [study.resources for study in studies]
     check_local(settings.ray, wanted)
     with (
+        undone_if_refused(settings.folder),
         own_folder(settings.folder),
         opened_storage(settings.storage, settings.folder) as storage,
     ):

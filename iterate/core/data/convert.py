@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -86,8 +87,19 @@ def convert(
     with writing(out, dataset, seed) as writer:
         for index, (sample, chosen) in enumerate(zip(found.names, splits, strict=True)):
             image, target = found.read(index)
-            writer.add(chosen, sample, image, target)
+            with _of_file(found.origin(index)):
+                writer.add(chosen, sample, image, target)
     return GeoBenchV1(GeoBenchV1Data(root=out)).info
+
+
+@contextmanager
+def _of_file(file: str) -> Iterator[None]:
+    """Name the file that a sample comes from in whatever is wrong with the sample."""
+    try:
+        yield
+    except DataError as error:
+        problems = [Problem(f"{file}, {p.where}", p.what, p.hint) for p in error.problems]
+        raise DataError(problems) from None
 
 
 def _check_options(unit: str | None, sensor: str | None) -> None:
