@@ -54,7 +54,7 @@ def test_a_decoder_of_another_task_is_named_with_the_options_it_does_not_take(
 ) -> None:
     segmentation = "defaults: [recipe, override data: generated_segmentation, _self_]"
     text = SEARCH.replace("defaults: [recipe, _self_]", segmentation)
-    Path("search.yaml").write_text(text + "  decoder: {channels: 8}\n")
+    Path("search.yaml").write_text(text.replace("none}}", "none}, decoder: {channels: 8}}"))
     said = iterate("plan", "search.yaml", "model/decoder=mlp")
     assert said.code == 2
     assert "things to mend" in said.line

@@ -13,7 +13,7 @@ from iterate.core.data.bands import LANDSAT_8, SENTINEL_2, describe, guess_unit
 from iterate.core.data.convert_arrays import ArraySource
 from iterate.core.data.convert_folders import FolderSource
 from iterate.core.data.convert_source import Source, Wanted
-from iterate.core.data.convert_splits import assign
+from iterate.core.data.convert_splits import assign, check_filled
 from iterate.core.data.dataset import Band, DatasetInfo
 from iterate.core.data.geobench_v1 import GeoBenchV1, GeoBenchV1Data
 from iterate.core.data.geobench_v1_writer import NewDataset, writing
@@ -89,6 +89,7 @@ def convert(
             image, target = found.read(index)
             with _of_file(found.origin(index)):
                 writer.add(chosen, sample, image, target)
+        check_filled(found, splits)
     return GeoBenchV1(GeoBenchV1Data(root=out)).info
 
 

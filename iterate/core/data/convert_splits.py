@@ -43,13 +43,12 @@ def assign(source: Source, asked: str | None, seed: int) -> tuple[list[Split], t
     shares = shares or DEFAULT_SHARES
     shown = "/".join(f"{share:g}" for share in shares)
     splits = _drawn(source, shares, seed)
-    _check_filled(source, splits)
     notes = (f"split drawn in proportion {shown} with seed {seed}", *_sparse(source, splits))
     return splits, notes
 
 
-def _check_filled(source: Source, splits: list[Split]) -> None:
-    """Refuse a random split that leaves one empty, and say which classes are too small.
+def check_filled(source: Source, splits: list[Split]) -> None:
+    """Refuse to leave a split empty, and say which classes are too small.
 
     Raises:
         DataError: One is.
