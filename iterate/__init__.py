@@ -50,6 +50,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'iterate' has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
 class _Package(ModuleType):
     """Keeps the name `search` for the function: importing the subpackage would take it."""
 

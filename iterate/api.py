@@ -10,7 +10,7 @@ from iterate.config.load import load_recipe as _load_recipe
 from iterate.core import components
 from iterate.core.own import registering
 from iterate.core.recipe import Recipe
-from iterate.run.folders import claim_folder
+from iterate.run.folders import claim_folder, undone_if_refused
 from iterate.search.settings import RaySettings
 from iterate.search.study import Study
 from iterate.tracking.settings import TrackingSettings
@@ -71,8 +71,10 @@ def fit(
     from iterate.core.check import complete
     from iterate.core.fit import fit as train
 
-    claim_folder(Path(out))
-    return train(complete(recipe), Path(out), on_epoch=on_epoch)
+    folder = Path(out)
+    with undone_if_refused(folder):
+        claim_folder(folder)
+        return train(complete(recipe), folder, on_epoch=on_epoch)
 
 
 def search(

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
+from iterate.core.foreign import in_html
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -116,7 +118,7 @@ def share_bars(shares: Mapping[str, float]) -> str:
     """Bars of parts of a whole, largest first; parts below 0 in the other colour."""
     widest = max([abs(share) for share in shares.values()] or [1.0]) or 1.0
     lines = [
-        f'<span>{name}</span><div class="bar{"" if share >= 0 else " against"}" '
+        f'<span>{in_html(name)}</span><div class="bar{"" if share >= 0 else " against"}" '
         f'style="width:{100 * abs(share) / widest:.1f}%"></div>'
         f'<span class="share">{100 * share:.0f} %</span>'
         for name, share in sorted(shares.items(), key=lambda item: -item[1])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from html import escape
 from importlib.resources import files
 
 from iterate.bench.plot import Drawn, interval_plot, share_bars
 from iterate.bench.report_head import provenance, warnings
 from iterate.bench.rows import DatasetRow, GroupFindings, GroupRow, Leaderboard
 from iterate.bench.tables import DASH, NOT_KNOWN, order
+from iterate.core.foreign import in_html as escape
 
 _MEANINGS = (
     (

@@ -13,8 +13,10 @@ from iterate.bench.heading import facts, origins
 from iterate.bench.rows import POINTS, DatasetRow, GroupFindings, GroupRow, Leaderboard
 from iterate.bench.statistics.published import shown_error, shown_value
 from iterate.core.files import replacing, write_json
+from iterate.core.foreign import in_csv, in_markdown
 
 DASH = "–"
+_RULES = ("---", "---:")
 
 
 def json_rows(board: Leaderboard) -> list[dict[str, Any]]:
@@ -76,18 +78,18 @@ def csv_text(rows: Sequence[GroupRow] | Sequence[DatasetRow]) -> str:
         cells = asdict(row)
         if "missing" in cells:
             cells["missing"] = " ".join(cells["missing"])
-        writer.writerow(cells)
+        writer.writerow({key: in_csv(cell) for key, cell in cells.items()})
     return text.getvalue()
 
 
 def markdown(board: Leaderboard) -> str:
     """For people: a table of groups for each track, with intervals, and what they show."""
-    lines = [f"# {board.suite.title}", "", *_head(board)]
-    lines += [f"> {note}" for note in board.notes]
+    lines = [f"# {in_markdown(board.suite.title)}", "", *_head(board)]
+    lines += [f"> {in_markdown(note)}" for note in board.notes]
     for track, title in board.suite.tracks.items():
         rows = [row for row in board.groups if row.track == track]
         if rows:
-            lines += ["", f"## {title}", "", *_groups(board, rows, _interval)]
+            lines += ["", f"## {in_markdown(title)}", "", *_groups(board, rows, _interval)]
             lines += _as_published(board, rows)
             lines += ["", "### Raw scores", "", *_raw(board, track)]
             lines += _sampled(board, track)
@@ -111,8 +113,8 @@ NOT_KNOWN = "not known"
 def _head(board: Leaderboard) -> list[str]:
     """Warnings, where the numbers come from, and what the backbones began with."""
     warnings = () if board.about is None else board.about.warnings
-    lines = [line for text in warnings for line in (f"> **Warning.** {text}", "")]
-    lines += [f"- {what}: {text}" for what, text in facts(board)]
+    lines = [line for text in warnings for line in (f"> **Warning.** {in_markdown(text)}", "")]
+    lines += [f"- {what}: {in_markdown(text)}" for what, text in facts(board)]
     known = origins(board)
     if known:
         lines += ["", _line(["backbone", "weights", "parameters"]), _line(["---", "---", "---:"])]
@@ -199,13 +201,15 @@ def _sampled(board: Leaderboard, track: str) -> list[str]:
 def _alike(findings: Sequence[GroupFindings]) -> list[str]:
     lines = ["", "### Cannot be told apart (95 %, Holm-corrected)"] if findings else []
     for one in findings:
-        lines += ["", f"{one.group}:", ""]
-        lines += [f"- {', '.join(names)}" for names in one.alike] or ["- every pair differs"]
+        lines += ["", f"{in_markdown(one.group)}:", ""]
+        lines += [f"- {in_markdown(', '.join(names))}" for names in one.alike] or [
+            "- every pair differs"
+        ]
     return lines
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+    return f"| {' | '.join(cell if cell in _RULES else in_markdown(cell) for cell in cells)} |"
 
 
 def write_board(board: Leaderboard, folder: Path, page: str) -> list[Path]:

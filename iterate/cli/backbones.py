@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from iterate.cli.console import print_json, say
+from iterate.cli.groups import NearestGroup
+from iterate.core.foreign import in_terminal as escape
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from iterate.core.models.backbones.card import Card
 
-app = typer.Typer(help="Backbones: which there are, what they expect, whether one works here.")
+app = typer.Typer(
+    cls=NearestGroup, help="Backbones: which there are, what they expect, whether one works here."
+)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
 _Name = Annotated[str, typer.Argument(help="A name that `iterate backbones` lists, or timm's.")]
@@ -60,11 +63,11 @@ def _table(found: list[dict[str, Any]]) -> Table:
     table.add_column("weights", no_wrap=True)
     for entry in found:
         table.add_row(
-            entry["name"],
+            escape(entry["name"]),
             _million(entry["parameters"]),
             escape(_bands(entry)),
             str(entry["size"]),
-            entry["licence"] or "not stated",
+            escape(entry["licence"] or "not stated"),
             _weights(entry),
         )
     return table
@@ -141,17 +144,17 @@ def _channels(modality: dict[str, Any]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(title=modality["name"], title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=escape(modality["name"]), title_justify="left", box=box.SIMPLE_HEAD)
     table.show_edge = False
     for heading in ("band", "meaning", "µm", "unit", "mean", "std", "cut off"):
         table.add_column(heading)
     for band in modality["bands"]:
         limits = (band["low"], band["high"])
         table.add_row(
-            band["name"],
-            band["common"] or "–",
+            escape(band["name"]),
+            escape(band["common"] or "–"),
             _number(band["wavelength"]),
-            band["unit"],
+            escape(band["unit"]),
             _number(band["mean"]),
             _number(band["std"]),
             "–" if limits == (None, None) else " to ".join(_number(limit) for limit in limits),

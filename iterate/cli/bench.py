@@ -5,20 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from iterate.cli.bench_leaderboard import leaderboard
 from iterate.cli.bench_run import run
 from iterate.cli.bench_submit import submit
+from iterate.cli.groups import NearestGroup
 
 
-class _RunUnlessNamed(TyperGroup):
+class _RunUnlessNamed(NearestGroup):
     """``iterate bench --suite NAME`` is ``iterate bench run --suite NAME``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in {*self.commands, *ctx.help_option_names}:
+        if args and _begins_a_run(args[0]) and args[0] not in ctx.help_option_names:
             args = ["run", *args]
         return super().parse_args(ctx, args)
+
+
+def _begins_a_run(word: str) -> bool:
+    """Whether a word is an option or an override rather than the name of a command."""
+    return word.startswith(("-", "~")) or "=" in word
 
 
 app = typer.Typer(

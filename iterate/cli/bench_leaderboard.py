@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.markup import escape
 
 from iterate.cli.console import print_json, say
 from iterate.core.errors import DataError, Problem, RequestError, nearest
+from iterate.core.foreign import in_terminal as escape
 
 if TYPE_CHECKING:
     from iterate.bench.statistics.scores import Scale

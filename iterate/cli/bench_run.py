@@ -168,14 +168,13 @@ def _check(
     Raises:
         RequestError: Something will be missing, and `strict` forbids it.
     """
-    from rich.markup import escape
-
     from iterate.bench.checking import checking
     from iterate.bench.plan import check_cells
     from iterate.bench.published_data import unlike_published
-    from iterate.run.folders import claim_folder
+    from iterate.core.foreign import in_terminal as escape
+    from iterate.run.folders import check_folder
 
-    claim_folder(settings.folder)
+    check_folder(settings.folder)
 
     def tell(cell: Cell) -> None:
         say(f"[dim]check[/]  {escape(cell.name)}")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from iterate.cli.console import say
 from iterate.core.errors import DataError, Problem, RequestError
+from iterate.core.foreign import in_terminal as escape
 
 if TYPE_CHECKING:
     from iterate.bench.suite import Suite

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from iterate.bench.entries import Entry
@@ -15,6 +14,7 @@ from iterate.bench.rows import GroupRow, Leaderboard
 from iterate.bench.tables import NOT_KNOWN, order
 from iterate.cli.console import say
 from iterate.cli.progress import duration
+from iterate.core.foreign import in_terminal as escape
 
 # Raw means that a terminal shows; more are in the files.
 _MOST_MEANS = 40
@@ -56,7 +56,9 @@ def _name(board: Leaderboard, entry: Entry) -> str:
 
 
 def _plain(title: str) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(
+        title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     table.show_edge = False
     return table
 
@@ -67,7 +69,7 @@ def _overview(title: str, rows: Sequence[GroupRow], names: Mapping[str, str]) ->
     # A group that nobody has whole fills no column.
     groups = list(dict.fromkeys(row.group for row in rows if row.value is not None))
     for group in groups:
-        table.add_column(group, justify="right", overflow="fold", min_width=5)
+        table.add_column(escape(group), justify="right", overflow="fold", min_width=5)
     cells = {(row.backbone, row.group): row.value for row in rows}
     for label in order(rows):
         values = [cells.get((label, group)) for group in groups]
@@ -146,7 +148,7 @@ def _show_means(board: Leaderboard) -> None:
             ends = ((row.mean_low, row.mean_high), (row.sample_low, row.sample_high))
             told = [NOT_KNOWN if low is None else f"{low:.3f} to {high:.3f}" for low, high in ends]
             figures = (f"{row.mean:.4f}", str(row.n), *told)
-            table.add_row(name, escape(row.backbone), *figures)
+            table.add_row(escape(name), escape(row.backbone), *figures)
     say(table)
 
 

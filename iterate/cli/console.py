@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console, RenderableType
-from rich.markup import escape
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from iterate.core.errors import RequestError
+from iterate.core.foreign import in_terminal as escape
+from iterate.core.foreign import visible
+
+
+class _Console(Console):
+    """Sends no control character of a text to the terminal, whoever forgot `in_terminal`."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            text, style, control = segment
+            yield segment if control else Segment(visible(text, keep="\n\t"), style)
 
 
 def stderr() -> Console:
     """The console for people. Made anew each time, so that it follows redirections."""
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    return _Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
 def say(message: RenderableType) -> None:

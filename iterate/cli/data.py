@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from iterate.cli.console import print_json, say
 from iterate.cli.data_download import download
 from iterate.cli.data_tables import band_table, show_info, target_table
+from iterate.cli.groups import NearestGroup
+from iterate.core.foreign import in_terminal as escape
 
 if TYPE_CHECKING:
     from iterate.core.data.dataset import DatasetInfo, Reader
 
-app = typer.Typer(help="Download, convert, generate and look at datasets.", no_args_is_help=True)
+app = typer.Typer(
+    cls=NearestGroup, help="Download, convert, generate and look at datasets.", no_args_is_help=True
+)
 app.command()(download)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON to standard output.")]

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from iterate.cli.console import print_json, say, stderr
+from iterate.core.foreign import in_terminal as escape
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -108,10 +108,10 @@ def _table(found: list[Offer], root: Path) -> Table:
         source = dataset.source.repository if dataset.source else ""
         commit = f" @ {offer.revision[:8]}" if offer.revision else ""
         table.add_row(
-            offer.wanted.name,
+            escape(offer.wanted.name),
             "here" if offer.here else size,
-            dataset.licence or "not known",
-            f"{source}{commit}",
+            escape(dataset.licence or "not known"),
+            escape(f"{source}{commit}"),
         )
     return table
 
@@ -136,7 +136,7 @@ def _progress() -> Iterator[Show]:
         def show(name: str) -> Callable[[int, int | None], None]:
             if not console.is_terminal:
                 console.print(escape(name))
-            bar = bars.add_task(name, total=None)
+            bar = bars.add_task(escape(name), total=None)
             return lambda done, total: bars.update(bar, completed=done, total=total)
 
         yield show

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iterate.cli.console import print_json, say
+from iterate.core.foreign import in_terminal
 
 if TYPE_CHECKING:
     from iterate.core.recipe import Recipe
@@ -35,11 +36,15 @@ def fit(
     recipe, folder = recipe_and_folder(file, overrides or [], out)
 
     from iterate.core.fit import fit as train
+    from iterate.run.folders import claim_folder, undone_if_refused
 
-    result = train(recipe, folder, on_epoch=lambda report: say(_line(recipe, report)))
+    with undone_if_refused(folder):
+        claim_folder(folder)
+        recipe.write(folder / "recipe.yaml")
+        result = train(recipe, folder, on_epoch=lambda report: say(_line(recipe, report)))
     say(
         f"[bold]best[/]  {recipe.objective.key} {result.value:.4f} at epoch {result.epoch}, "
-        f"trained in {result.seconds:.1f} s; checkpoint in {folder}"
+        f"trained in {result.seconds:.1f} s; checkpoint in {in_terminal(folder)}"
     )
     if json:
         print_json(
@@ -56,23 +61,20 @@ def fit(
 
 
 def recipe_and_folder(file: Path, overrides: list[str], out: Path | None) -> tuple[Recipe, Path]:
-    """The complete recipe of a file, and the folder in which it is trained.
+    """The complete recipe of a file, and the folder in which it is trained. Makes neither.
 
     Raises:
-        RequestError: The recipe is wrong, or the folder cannot be written.
+        RequestError: The recipe is wrong.
     """
     from iterate.config.load import load_recipe
     from iterate.core.check import complete
     from iterate.core.data.open import open_dataset
-    from iterate.run.folders import claim_folder
 
     recipe = complete(load_recipe(file, overrides))
     identity = recipe.fingerprint(open_dataset(recipe.data).fingerprint())
     name = file.stem if file.stem != "recipe" else file.resolve().parent.name
     folder = out if out is not None else Path("runs/fit") / f"{name}-{identity[:8]}"
-    claim_folder(folder)
     recipe = _with_its_threads(recipe, folder / "recipe.yaml")
-    recipe.write(folder / "recipe.yaml")
     return recipe, folder
 
 

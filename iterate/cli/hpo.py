@@ -38,7 +38,7 @@ def hpo(
     began = time.monotonic()
 
     from iterate.config.load import load_study
-    from iterate.run.folders import claim_folder, run_folder
+    from iterate.run.folders import check_folder, run_folder
 
     loaded = load_study(file, overrides or [])
     name, folder = run_folder(loaded.config.name, out, fresh=fresh)
@@ -48,7 +48,7 @@ def hpo(
     from iterate.config.studies import study_from
     from iterate.run.session import run_studies
 
-    claim_folder(folder)
+    check_folder(folder)
     study = study_from(loaded, name)
     settings = _settings(loaded, name, folder, folder if out is not None else folder.parent, began)
     result = run_studies([study], settings, Progress())

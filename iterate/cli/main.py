@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from iterate import __version__
 from iterate.cli import backbones, bench, data, fit, hpo, plan, test, ui
 from iterate.cli.console import problems_of, say
+from iterate.cli.groups import NearestGroup
 from iterate.core.errors import IterateError, MachineError, RequestError
+from iterate.core.foreign import in_terminal
 from iterate.core.machine import blaming_machine
 from iterate.run.stopping import Stopped, leave, stoppable
 
 app = typer.Typer(
     name="iterate",
+    cls=NearestGroup,
     help="Find the best fine-tuning recipe of a geospatial foundation model.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -67,8 +69,8 @@ def main() -> None:
         say(problems_of(error))
         sys.exit(error.exit_code)
     except MachineError as error:
-        say(f"[bold yellow]paused[/]  {escape(str(error))}")
+        say(f"[bold yellow]paused[/]  {in_terminal(error)}")
         sys.exit(error.exit_code)
     except IterateError as error:
-        say(f"[bold red]failed[/]  {escape(str(error))}")
+        say(f"[bold red]failed[/]  {in_terminal(error)}")
         sys.exit(error.exit_code)

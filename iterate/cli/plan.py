@@ -29,13 +29,17 @@ def plan(
     from iterate.config.load import load_study
     from iterate.config.studies import for_each_branch
     from iterate.core.check import complete
+    from iterate.core.reach import check_weights
+    from iterate.core.secrets import without_passwords
     from iterate.search.shares import share_here
 
     loaded = load_study(file, overrides or [])
-    recipe = for_each_branch(loaded, complete)[0]
+    recipes = for_each_branch(loaded, complete)
+    check_weights(recipes)
+    recipe = recipes[0]
     config = loaded.config
     share = share_here(config.ray, config.resources, recipe.trainer.accelerator)
-    described = describe(loaded, recipe, share)
+    described = without_passwords(describe(loaded, recipe, share))
     if json:
         print_json(described)
         return
@@ -70,6 +74,7 @@ def describe(loaded: LoadedStudy, recipe: Recipe, share: Share | None) -> dict[s
         "resources": config["resources"] | ({} if share is None else {"gpu": share.gpu}),
         "ray": config["ray"],
         "tracking": config["tracking"],
+        "environment": {key: list(names) for key, names in loaded.environment().items()},
     }
 
 

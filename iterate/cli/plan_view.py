@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.text import Text
 from rich.tree import Tree
 
+from iterate.core.foreign import in_terminal as escape
 from iterate.search.space import Space
 from iterate.search.space.text import dimension_text, value_text
 
@@ -31,6 +31,7 @@ def view(plan: dict[str, Any], space: Space) -> RenderableType:
         Text(),
         Text.from_markup(f"[bold]search[/]  {escape(_search(plan['search']))}"),
         Text.from_markup(f"[bold]trial[/]   {escape(_resources(plan['resources'], plan['ray']))}"),
+        *_environment(plan["environment"]),
         Text.from_markup(f"[bold]source[/]  {escape(plan['source'])}"),
     ]
     return Group(*parts)
@@ -74,6 +75,17 @@ def _search(search: dict[str, Any]) -> str:
         words.append(f"ends after {search['patience']} trials without progress")
     words.append(f"then {search['repeats']} repeats of the best")
     return "; ".join(words)
+
+
+def _environment(read: dict[str, list[str]]) -> list[Text]:
+    """Which keys the environment set, and through which variables; their values stay unsaid."""
+    if not read:
+        return []
+    told = [
+        f"{key} ← {', '.join(f'${name}' for name in names) or 'a key that reads it'}"
+        for key, names in read.items()
+    ]
+    return [Text.from_markup(f"[bold]environment[/]  {escape('; '.join(told))}")]
 
 
 def _options(component: dict[str, Any]) -> str:

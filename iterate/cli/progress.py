@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from iterate.cli.console import stderr
+from iterate.core.foreign import in_terminal
 from iterate.search.jobs import Job
 from iterate.search.ledger import Ledger
 
@@ -195,7 +196,7 @@ def _best(ledger: Ledger) -> str:
 
 def _value(ledger: Ledger, trial: FrozenTrial) -> str:
     if trial.state == TrialState.FAIL:
-        return str(trial.user_attrs.get("failure", "")).replace("[", r"\[")
+        return in_terminal(trial.user_attrs.get("failure", ""))
     value = trial.value
     if value is None and trial.last_step is not None:
         value = trial.intermediate_values[trial.last_step]

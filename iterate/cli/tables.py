@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Group
-from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from iterate.cli.class_table import class_table
 from iterate.cli.progress import duration
+from iterate.core.foreign import in_terminal as escape
 from iterate.run.session import RunResult
 
 
 def outcome(result: RunResult) -> Group:
     """What each study found, how long it took, and where to look next."""
-    panels = [Panel(_study(study), title=study["name"]) for study in result.summary["studies"]]
+    panels = [
+        Panel(_study(study), title=escape(study["name"])) for study in result.summary["studies"]
+    ]
     return Group(*panels, *_classes(result.summary), _times(result.summary), *_next(result))
 
 
@@ -38,7 +40,8 @@ def _study(study: dict[str, Any]) -> Table:
     table.add_column(style="dim")
     table.add_column()
     objective = study["objective"]
-    table.add_row("asked", f"{study['backbone']} on {study['dataset']}, {_aim(objective)}")
+    asked = f"{study['backbone']} on {study['dataset']}, {_aim(objective)}"
+    table.add_row("asked", escape(asked))
     table.add_row("trials", _counts(study["trials"]))
     best = study["best"]
     if study["failure"] is not None:
@@ -47,10 +50,10 @@ def _study(study: dict[str, Any]) -> Table:
         return table
     table.add_row("best trial", f"number {best['number']}, validation {best['value']:.4f}")
     for key, value in best["params"].items():
-        table.add_row("", f"{key} = {_figure(value)}")
+        table.add_row("", f"{escape(key)} = {_figure(value)}")
     for metric, figures in study["test"].items():
         style = "bold" if metric == objective["metric"] else ""
-        table.add_row(f"test {metric}", Text(_interval(figures), style=style))
+        table.add_row(escape(f"test {metric}"), Text(_interval(figures), style=style))
     for repeat in study["repeats"]:
         if "failure" in repeat:
             table.add_row("[red]repeat failed[/]", escape(f"{repeat['seed']}: {repeat['failure']}"))

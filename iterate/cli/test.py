@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -12,6 +13,12 @@ from iterate.cli.console import print_json, say
 from iterate.cli.fit import AsJson, Out, Overrides, RecipeFile, recipe_and_folder
 from iterate.core.data.dataset import Split
 from iterate.core.errors import Problem, RequestError
+from iterate.core.foreign import in_terminal
+
+if TYPE_CHECKING:
+    from iterate.core.recipe import Recipe
+
+_MOST_NAMES = 8
 
 
 def test(
@@ -23,6 +30,8 @@ def test(
 ) -> None:
     """Evaluate the checkpoint that was best on validation."""
     recipe, folder = recipe_and_folder(file, overrides or [], out)
+    if out is None and not (folder / "best.safetensors").exists():
+        folder = _trained(recipe, file.resolve().parent, folder)
     if not (folder / "best.safetensors").exists():
         what = f"holds no checkpoint of this recipe ({recipe.model.backbone.name})."
         raise RequestError(Problem(str(folder), what, f"Train it first: iterate fit {file}"))
@@ -36,10 +45,32 @@ def test(
     objective = f"{split}/{recipe.objective.metric}"
     # The objective first; the others as the task declares them.
     for name, value in sorted(found.metrics.items(), key=lambda item: item[0] != objective):
-        table.add_row(name, f"{value:.4f}")
+        table.add_row(in_terminal(name), f"{value:.4f}")
     say(table)
     told = found.to_mapping()
     if "classes" in told:
         say(class_table(told["classes"], split))
     if json:
         print_json(told)
+
+
+def _trained(recipe: Recipe, beside: Path, fitted: Path) -> Path:
+    """The trial or repeat of the run beside the file that trained this recipe.
+
+    Raises:
+        RequestError: The run holds others alone.
+    """
+    from iterate.run.trained import checkpoint_of, trainings
+
+    there = list(trainings(beside))
+    found = checkpoint_of(recipe, iter(there)) if there else None
+    if found is not None:
+        say(f"[dim]checkpoint[/]  {in_terminal(found)}")
+    elif there:
+        names = [str(place.relative_to(beside)) for place in there]
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        told = ", ".join(names[:_MOST_NAMES]) + more
+        what = f"no training in this folder is of this recipe; there are {told}."
+        hint = f"Name the recipe.yaml of one of them, or train this one: {fitted} would hold it."
+        raise RequestError(Problem(str(beside), what, hint))
+    return found or fitted

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from iterate.core.foreign import visible
+
 
 def ui(
     folder: Annotated[
@@ -32,7 +34,7 @@ def ui(
     from iterate.tracking.store import place
 
     if uri is not None and uri.startswith(("http://", "https://")):
-        typer.echo(f"That server has its own dashboard: {uri}")
+        typer.echo(visible(f"That server has its own dashboard: {uri}"))
         return
     runs = Path("runs")
     store = find_store(folder, runs) if uri is None else place(uri, folder or runs)
@@ -40,10 +42,10 @@ def ui(
     experiment = None if folder is None else folder.resolve().name
 
     def ready(address: str) -> None:
-        typer.echo(f"The dashboard of {store.shown} is at {address}")
+        typer.echo(visible(f"The dashboard of {store.shown} is at {address}"))
         with suppress(OSError):  # the links are a convenience
             for shown, link in front(address, experiment).items():
-                typer.echo(f"  {shown:<8} {link}")
+                typer.echo(visible(f"  {shown:<8} {link}"))
         typer.echo("Ctrl-C ends it.")
 
     typer.echo("Starting the MLflow server …", err=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from iterate.config.keys import with_places
 from iterate.config.resolve import Resolver
 from iterate.config.schema import collect_config, fields_at
 from iterate.config.words import PLACE
@@ -163,7 +164,8 @@ class _Checker:
         self, mapping: dict[str, Any], point: Mapping[str, Value], condition: Condition
     ) -> list[Problem]:
         _, found = collect_config(mapping)
-        return [self._placed(problem, point, condition) for problem in found]
+        told = [with_places(problem, mapping) for problem in found]
+        return [self._placed(problem, point, condition) for problem in told]
 
     def _placed(
         self, problem: Problem, point: Mapping[str, Value], condition: Condition

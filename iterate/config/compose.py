@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from iterate.config.environment import reading
+from iterate.config.interpolate import resolve, settle
 from iterate.config.mistakes import first_line, shown, uncomposed
+from iterate.config.peers import refuse_peers
 from iterate.config.repository import Repository
 from iterate.config.schema import component_exists
 from iterate.config.words import PLACE, Words, read_words
@@ -62,6 +66,10 @@ class Composition:
     def locate(self, path: str) -> str:
         """Names the file that set a path last, and the path: ``search.yaml: optimiser.lr``."""
         primary = next((layer for layer in self.layers if layer.primary), self.layers[-1])
+        return f"{shown(self.file_of(path) or primary.file)}: {path}"
+
+    def file_of(self, path: str) -> Path | None:
+        """The file that set a path last; None if none did."""
         for layer in sorted(self.layers, key=lambda layer: -layer.rank):
             inner = path
             if layer.section:
@@ -69,8 +77,8 @@ class Composition:
                     continue
                 inner = path[len(layer.section) + 1 :]
             if _holds(layer.content, inner):
-                return f"{shown(layer.file)}: {path}"
-        return f"{shown(primary.file)}: {path}"
+                return layer.file
+        return None
 
 
 class Composer:
@@ -89,6 +97,7 @@ class Composer:
         self.file = file
         folders = [file.parent.resolve(), shipped("search_spaces")]
         _check_file(file)
+        refuse_peers(file)
         self._name = file.name.removesuffix(".yaml")
         self.repository = Repository(folders)
         folders[1:1] = self._search_path()
@@ -128,6 +137,9 @@ class Composer:
         config = OmegaConf.create()
         for layer in layers:
             content = OmegaConf.create(_without_spaces(layer.content))
+            where = partial("{}: {}".format, shown(layer.file))
+            for path in _sections(layer.content, layer.section):
+                settle(config, path, where)
             try:
                 if layer.section:
                     placed = OmegaConf.create()
@@ -136,8 +148,8 @@ class Composer:
                 else:
                     config.merge_with(content)
             except OmegaConfBaseException as error:
-                where = f"{shown(layer.file)}: {error.full_key or layer.section}"
-                raise RequestError(Problem(where, f"{first_line(error)}.")) from None
+                place = where(error.full_key or layer.section)
+                raise RequestError(Problem(place, f"{first_line(error)}.")) from None
         chosen = defaults.overrides.known_choices
         return Composition(
             config, layers, {group: option for group, option in chosen.items() if option}
@@ -167,7 +179,7 @@ class Composer:
 
     def _follow_anew(self, words: list[str]) -> DefaultsList:
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), reading(allowed=False):
                 # A defaults list without _self_ is legal: the file itself then comes last.
                 warnings.filterwarnings("ignore", ".*missing `_self_`.*")
                 return create_defaults_list(
@@ -177,6 +189,10 @@ class Composer:
                     prepend_hydra=False,
                     skip_missing=False,
                 )
+        except RecursionError:
+            what = f"{self._name} builds on itself, or on a file that builds on it."
+            hint = "A file is looked for in your own folder first: give yours another name."
+            raise RequestError(Problem(f"{shown(self.file)}: defaults", what, hint)) from None
         except (HydraException, OmegaConfBaseException, ValueError, AssertionError) as error:
             raise RequestError(
                 uncomposed(error, self._writer(error), self.repository.groups())
@@ -225,9 +241,16 @@ class Composer:
 
     def _search_path(self) -> list[Path]:
         loaded = self.repository.load_config(self._name)
-        entries = OmegaConf.select(loaded.config, "hydra.searchpath") if loaded else None
+        if loaded is None or not isinstance(loaded.config, DictConfig):
+            return []
+        if OmegaConf.is_interpolation(loaded.config, "hydra"):
+            return []
+        if not isinstance(loaded.config.get("hydra"), DictConfig):
+            return []
+        own = resolve(loaded.config, partial("{}: {}".format, shown(self.file)))
+        entries = own.mapping.get("hydra", {}).get("searchpath")
         found = []
-        for entry in entries or []:
+        for entry in entries if isinstance(entries, list) else []:
             folder = (self.file.parent / str(entry).removeprefix("file://")).resolve()
             if not folder.is_dir():
                 where = f"{shown(self.file)}: hydra.searchpath"
@@ -272,6 +295,15 @@ def _without_spaces(content: Any) -> Any:
     if not isinstance(content, dict):
         return content
     return {key: _without_spaces(value) for key, value in content.items() if key != "space"}
+
+
+def _sections(content: Any, section: str) -> Iterator[tuple[Any, ...]]:
+    """The path of every section that a file fills."""
+    outer = tuple(section.split(".")) if section else ()
+    yield outer
+    for key, value in content.items():
+        if isinstance(value, dict) and key != "space":
+            yield from _sections(value, ".".join((*outer, str(key))))
 
 
 def _holds(content: Any, path: str) -> bool:

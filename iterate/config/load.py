@@ -9,6 +9,7 @@ from pathlib import Path
 from iterate.config.check import check, variants
 from iterate.config.compose import Composer
 from iterate.config.expand import Expansion, expand
+from iterate.config.further import further
 from iterate.config.mistakes import shown
 from iterate.config.resolve import Resolver
 from iterate.config.schema import SearchConfig, collect_config
@@ -16,6 +17,8 @@ from iterate.core.errors import Problem, RequestError
 from iterate.core.recipe import Recipe
 from iterate.search.space import Condition, Point, Space
 from iterate.search.space.text import at, dimension_text
+
+_MOST_POINTS = 100_000  # of a grid
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,15 @@ class LoadedStudy:
             found.append((condition, self.recipe_at(point, self.recipe.seed)))
         return found
 
+    def environment(self) -> dict[str, tuple[str, ...]]:
+        """Key → the variables of the environment that it was read from, in any branch."""
+        found: dict[str, tuple[str, ...]] = {}
+        for condition in variants(self.space):
+            found |= self._resolver.resolved(
+                self._resolver.base(self.space, dict(condition))
+            ).environment
+        return found
+
 
 def load_study(file: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
     """Compose, expand and check a search file.
@@ -83,7 +95,7 @@ def load_study(file: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
     problems = [*composer.words.problems, *expansion.problems]
     problems += check(resolver, expansion.space)
     if problems:
-        raise RequestError(problems)
+        raise RequestError([*problems, *further(resolver, expansion.space, problems)])
     base = resolver.base(expansion.space, {})
     config, problems = collect_config(resolver.mapping(base))
     if config is None:
@@ -108,6 +120,11 @@ def _check_grid(config: SearchConfig, expansion: Expansion) -> None:
     ]
     if endless:
         raise RequestError(endless)
+    size = expansion.space.size()
+    if size is not None and size > _MOST_POINTS:
+        what = f"a grid of {size:,} points; at most {_MOST_POINTS:,} are kept."
+        hint = "Widen the steps, or take another sampler."
+        raise RequestError(Problem("search.sampler", what, hint))
 
 
 def load_recipe(file: Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -17,6 +17,7 @@ from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from iterate.config.limits import check_size
 from iterate.config.mistakes import unreadable
 from iterate.config.yaml_files import FAILURES, check_numbers
 from iterate.core.errors import RequestError
@@ -50,9 +51,10 @@ class Repository(CachingConfigRepository):
         """Read a config.
 
         Raises:
-            RequestError: Its file is unreadable or no mapping.
+            RequestError: Its file is unreadable, no mapping, or larger than `limits` lets it be.
         """
         file = self.file(config_path)
+        check_size(file)
         try:
             result = super().load_config(config_path)
             if result is not None:

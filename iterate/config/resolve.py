@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -11,14 +12,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from iterate.config.compose import Composer, Composition
 from iterate.config.expand import Expansion, touch
-from iterate.config.mistakes import first_line, unresolved
+from iterate.config.interpolate import Resolved, references, resolve, settle
+from iterate.config.mistakes import first_line
+from iterate.config.roots import ROOT, find_root
 from iterate.config.schema import default_at, takes
 from iterate.config.words import PLACE
 from iterate.core.errors import Problem, RequestError
 from iterate.search.space import Parameter, Point, Space, Value
-
-_MISSING = "???"
-_DEEPEST = 100  # references through references
 
 
 class Resolver:
@@ -32,6 +32,7 @@ class Resolver:
     def __init__(self, composer: Composer, expansion: Expansion) -> None:
         self.composer = composer
         self.expansion = expansion
+        self._plain: dict[int, dict[str, Any]] = {}
 
     def composition(self, point: Mapping[str, Value]) -> Composition:
         """The files, merged for the config groups that a point chooses."""
@@ -54,6 +55,15 @@ class Resolver:
         """As `mapping`, without what cannot be resolved, and with why.
 
         Raises:
+            RequestError: A word sets or deletes what cannot be, or the files refer to too much.
+        """
+        found = self.resolved(point)
+        return found.mapping, found.problems
+
+    def resolved(self, point: Mapping[str, Value]) -> Resolved:
+        """As `collect`, and with what was read from the environment.
+
+        Raises:
             RequestError: A word sets or deletes what cannot be.
         """
         config = self._with_constants(point)
@@ -61,7 +71,17 @@ class Resolver:
             if not self.composer.is_group(key):
                 _set(config, key, value)
         config.setdefault("name", self.composer.file.stem)
-        return _resolved(config, lambda path: self.locate(path, point))
+        found = resolve(config, lambda path: self.locate(path, point))
+        wrong = find_root(found.mapping, self.locate(ROOT, point), self._bases(point))
+        found.problems += [wrong] if wrong else []
+        return found
+
+    def _bases(self, point: Mapping[str, Value]) -> list[Path]:
+        """What a relative root is relative to; on the command line, to the working directory."""
+        if any(touch(key, ROOT) for key in self.composer.words.constants):
+            return [Path.cwd()]
+        stating = self.composition(point).file_of(ROOT)
+        return [(stating or self.composer.file).resolve().parent, Path.cwd()]
 
     def locate(self, path: str, point: Mapping[str, Value]) -> str:
         """Names the file, or the command line, that set a path last, and the path."""
@@ -73,7 +93,7 @@ class Resolver:
         """Whether anything in the merged files or constants refers to anything else."""
         content = OmegaConf.to_container(self._with_constants(point), resolve=False)
         texts = [value for value in point.values() if isinstance(value, str)]
-        return any(True for _ in _references([content, *texts]))
+        return any(True for _ in references([content, *texts]))
 
     def base(self, space: Space, fixed: Mapping[str, Value]) -> Point:
         """The space's point that is nearest to what the files say outside their spaces.
@@ -106,14 +126,15 @@ class Resolver:
 
     def _value_at(self, composition: Composition, key: str) -> Value:
         """What the merged files say, or else the schema."""
-        plain: Any = OmegaConf.to_container(composition.config, resolve=False)
-        try:
-            value = OmegaConf.select(composition.config, key, default=default_at(plain, key))
-        except OmegaConfBaseException:
-            return None
-        return (
-            tuple(value) if isinstance(value, list | tuple) or OmegaConf.is_list(value) else value
-        )
+        if id(composition) not in self._plain:  # the composer keeps every composition
+            self._plain[id(composition)] = resolve(composition.config, composition.locate).mapping
+        plain = self._plain[id(composition)]
+        value: Any = plain
+        for part in key.split("."):
+            if not isinstance(value, Mapping) or part not in value:
+                return default_at(plain, key)  # type: ignore[no-any-return]
+            value = value[part]
+        return tuple(value) if isinstance(value, list) else value
 
     def _with_constants(self, point: Mapping[str, Value]) -> DictConfig:
         words = self.composer.words
@@ -133,74 +154,20 @@ def _takes(config: DictConfig, key: str) -> bool:
 
 
 def _set(config: DictConfig, key: str, value: Any) -> None:
+    where = f"{PLACE}: {key}"
+    settle(config, tuple(key.split("."))[:-1], lambda _: where)
     plain = list(value) if isinstance(value, tuple) else value
     try:
         OmegaConf.update(config, key, plain, merge=True, force_add=True)
     except (OmegaConfBaseException, ValueError, AssertionError) as error:
-        where = f"{PLACE}: {key}"
         raise RequestError(Problem(where, f"cannot be set: {first_line(error)}.")) from None
 
 
 def _delete(config: DictConfig, key: str) -> None:
     parent, _, last = key.rpartition(".")
+    where = f"{PLACE}: ~{key}"
+    settle(config, tuple(parent.split(".")), lambda _: where)
     section = OmegaConf.select(config, parent) if parent else config
-    if not isinstance(section, DictConfig) or last not in section:
-        raise RequestError(Problem(f"{PLACE}: ~{key}", "there is no such key to delete."))
+    if not isinstance(section, DictConfig) or last not in list(section.keys()):
+        raise RequestError(Problem(where, "there is no such key to delete."))
     del section[last]
-
-
-def _resolved(
-    config: DictConfig, locate: Callable[[str], str]
-) -> tuple[dict[str, Any], list[Problem]]:
-    problems: list[Problem] = []
-    for _ in range(_DEEPEST):
-        try:
-            mapping = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-        except OmegaConfBaseException as error:
-            # Taking out what leads nowhere may leave others that referred to it.
-            broken = list(_broken(config, locate))
-            if not broken:
-                where = locate(error.full_key or "")
-                raise RequestError(Problem(where, f"{first_line(error)}.")) from None
-            for key, problem in broken:
-                problems.append(problem)
-                _take_out(config, key)
-            continue
-        assert isinstance(mapping, dict)  # noqa: S101 - the root is one
-        return {str(key): value for key, value in mapping.items()}, problems
-    raise RequestError(problems)
-
-
-def _broken(config: DictConfig, locate: Callable[[str], str]) -> Iterator[tuple[str, Problem]]:
-    """Every value that is missing (``???``) or refers to nothing."""
-    for key, text in list(_references(OmegaConf.to_container(config, resolve=False))):
-        if text == _MISSING:
-            yield key, Problem(locate(key), "is required.")
-            continue
-        try:
-            found = OmegaConf.select(config, key, throw_on_missing=True)
-            if OmegaConf.is_config(found):
-                OmegaConf.to_container(found, resolve=True, throw_on_missing=True)
-        except OmegaConfBaseException as error:
-            yield key, unresolved(locate(key), text, error)
-
-
-def _take_out(config: DictConfig, key: str) -> None:
-    parent, _, _ = key.partition("[")
-    section, _, last = parent.rpartition(".")
-    found = OmegaConf.select(config, section) if section else config
-    # `in` would say no: it looks at what the value stands for.
-    if isinstance(found, DictConfig) and last in list(found.keys()):
-        del found[last]
-
-
-def _references(content: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted path → text of each value that stands for another, or for one still to be given."""
-    if isinstance(content, Mapping):
-        for key, value in content.items():
-            yield from _references(value, f"{path}.{key}".strip("."))
-    elif isinstance(content, list):
-        for index, value in enumerate(content):
-            yield from _references(value, f"{path}[{index}]")
-    elif isinstance(content, str) and ("${" in content or content == _MISSING):
-        yield path, content

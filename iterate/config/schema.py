@@ -82,6 +82,13 @@ def default_at(mapping: Mapping[str, Any], path: str) -> Any:
     return field.get_default(call_default_factory=False) if field else None
 
 
+def required_at(mapping: Mapping[str, Any], path: str) -> bool:
+    """Whether the schema has a field at a dotted path that must be given."""
+    section = _section_at(mapping, path.rpartition(".")[0])
+    field = section.model_fields.get(path.rpartition(".")[2]) if section else None
+    return field is not None and field.is_required()
+
+
 def _section_at(mapping: Mapping[str, Any], path: str) -> type[Section] | None:
     section: type[Section] | None = SearchConfig
     content: Any = mapping

@@ -28,6 +28,7 @@ def complete(recipe: Recipe) -> Recipe:
 
 def completed(recipe: Recipe, info: DatasetInfo) -> Recipe:
     """As `complete`, for a dataset that is open already."""
+    declaration_of(info.task)
     problems: list[Problem] = []
     bands = recipe.data.bands
     try:
@@ -72,7 +73,8 @@ def _components(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
         if entry.tasks and info.task not in entry.tasks:
             serving = [e.name for e in registry if not e.tasks or info.task in e.tasks]
             what = f"{registry.kind} {chosen.name!r} does not serve {info.task}."
-            problems.append(Problem(where, what, f"These do: {', '.join(serving)}."))
+            hint = f"These do: {', '.join(serving)}." if serving else "None does."
+            problems.append(Problem(where, what, hint))
     return problems
 
 
@@ -92,10 +94,7 @@ def _weights(recipe: Recipe) -> list[Problem]:
 
 def _objective(recipe: Recipe, info: DatasetInfo) -> tuple[str | None, str | None, list[Problem]]:
     """Metric and direction, and what is wrong with those asked for."""
-    try:
-        task = declaration_of(info.task)
-    except RequestError as error:
-        return None, None, list(error.problems)
+    task = declaration_of(info.task)
     asked = recipe.objective
     metric = task.metric(asked.metric) if asked.metric is not None else task.primary
     if metric is None:
@@ -116,8 +115,9 @@ def declaration_of(task: str) -> TaskDeclaration:
         RequestError: This version does not know the dataset's task.
     """
     if task not in components.tasks.names():
-        legal = f"Known: {', '.join(components.tasks.names())}."
-        raise RequestError(Problem("data.name", f"the dataset's task is {task!r}.", legal))
+        what = f"the dataset's task is {task}, which no engine here trains."
+        legal = f"Trained are {', '.join(components.tasks.names())}."
+        raise RequestError(Problem("data.name", what, legal))
     found: TaskDeclaration = components.tasks.get(task).facts["declaration"]
     return found
 

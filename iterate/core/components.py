@@ -19,13 +19,19 @@ from iterate.core.tasks.declarations import (
     SEGMENTATION,
 )
 
-datasets = Registry("dataset reader", "iterate.datasets", options="iterate.core.recipe:DataSection")
+datasets = Registry(
+    "dataset reader",
+    "iterate.datasets",
+    options="iterate.core.recipe:DataSection",
+    call=("section",),
+)
 backbones = Registry(
     "backbone",
     "iterate.backbones",
     found_entry,
     listed_names,
     options="iterate.core.models.backbones.options:BackboneOptions",
+    call=("options", "inputs", "meta"),
 )
 for _backbone in (
     *foundation.entries(),
@@ -46,7 +52,12 @@ def card_of(name: str, where: str = "") -> Card | None:
     return card
 
 
-decoders = Registry("decoder", "iterate.decoders", options="iterate.core.section:Component")
+decoders = Registry(
+    "decoder",
+    "iterate.decoders",
+    options="iterate.core.section:Component",
+    call=("options", "shape", "classes"),
+)
 optimisers = Registry("optimiser", "iterate.optimisers")
 schedulers = Registry("learning-rate schedule", "iterate.schedulers")
 tasks = Registry("task", "iterate.tasks")

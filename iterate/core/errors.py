@@ -16,6 +16,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from iterate.core.foreign import visible
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -33,7 +35,7 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.what}" + (f" {self.hint}" if self.hint else "")
+        return visible(f"{place}{self.what}" + (f" {self.hint}" if self.hint else ""), keep="\n")
 
     def under(self, prefix: str) -> Problem:
         """The same problem, seen from one section further up."""

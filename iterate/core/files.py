@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from iterate.core.errors import MachineError
 from iterate.core.machine import disk_error
 from iterate.core.pulse import beat
+
 # No string holds a line break, so what spans lines is a list.
 _ROW = re.compile(r"\[\n\s*(-?\d[-+.\d\seE,]*?)\n\s*\]")
 

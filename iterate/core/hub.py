@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from iterate.core.data.cache import cache_folder
 from iterate.core.errors import Problem, RequestError
 from iterate.core.files import Locked, lock, write_json
+from iterate.core.foreign import visible
 from iterate.core.names import inside
 
 if TYPE_CHECKING:
@@ -143,6 +144,16 @@ def fetch(file: HubFile, *, progress: Progress | None = None) -> Path:
             raise RequestError(Problem(str(path.parent), what, hint)) from error
         _check(file, found)  # a cache that only others may write to
     return found or path
+
+
+def check_reach(file: HubFile) -> None:
+    """Ask whether `fetch` would find a file, on this machine or on the hub; nothing is fetched.
+
+    Raises:
+        RequestError: It is not here and the hub cannot be reached, or there is no such file.
+    """
+    if at_hand(file) is None:
+        _ask(file, place(file))
 
 
 def obtain(
@@ -295,9 +306,9 @@ def _shown(file: HubFile, progress: Progress | None) -> Iterator[Progress]:
     from rich.progress import Progress as Bars
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
     with Bars(
         *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
     ) as bars:
-        bar = bars.add_task(PurePosixPath(file.filename).name, total=None)
+        bar = bars.add_task(visible(PurePosixPath(file.filename).name), total=None)
         yield lambda done, total: bars.update(bar, completed=done, total=total)

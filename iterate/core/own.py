@@ -23,18 +23,25 @@ from iterate.core.registry import Entry, Registry
 T = TypeVar("T")
 FACTS = ("card", "fitted", "maps")
 _decorated: set[str] = set()
+# The names of Python's modules as they call themselves too: os.system is of "posix".
+_PYTHONS_OWN = {*sys.stdlib_module_names, *sys.builtin_module_names}
 
 
-def own_entry(name: str, options: Any, where: str = "") -> Entry:
-    """The entry of a component that is named by the path of its code.
+def own_entry(
+    name: str, options: Any, where: str = "", kind: str = "component", call: tuple[str, ...] = ()
+) -> Entry:
+    """The entry of a component that is named by the path of its code, which is not called yet.
 
     Args:
         name: ``package.module:Name`` or ``folder/file.py:Name``.
         options: Types its options where the component does not say otherwise.
         where: The YAML path of the name, for messages.
+        kind: What it is to be, for messages.
+        call: What it will be called with; empty checks nothing.
 
     Raises:
-        RequestError: There is no such module, file or name in it, or importing it fails.
+        RequestError: There is no such module, file or name in it, importing it fails, or it
+            cannot be called as its kind is.
     """
     place, _, attribute = name.rpartition(":")
     module = _module(place, where)
@@ -42,7 +49,29 @@ def own_entry(name: str, options: Any, where: str = "") -> Entry:
         public = [known for known in vars(module) if not known.startswith("_")]
         what = f"{place} has no {attribute!r}."
         raise RequestError(Problem(where, what, nearest(attribute, public)))
-    return entry_of(name, getattr(module, attribute), options)
+    entry = entry_of(name, getattr(module, attribute), options)
+    reason = _unfit(entry.target, call)
+    if reason is not None:
+        what = f"{name!r} is no {kind}: {reason}."
+        hint = f"Name a class or function of yours that takes ({', '.join(call)})."
+        raise RequestError(Problem(where, what, hint))
+    return entry
+
+
+def _unfit(target: Any, call: tuple[str, ...]) -> str | None:
+    """Why something cannot be what a recipe names, told without calling it; None if it can."""
+    if not callable(target):
+        return "it cannot be called"
+    package = (getattr(target, "__module__", None) or "").partition(".")[0]
+    if package in _PYTHONS_OWN:
+        return "it is a part of Python"
+    if not call:
+        return None
+    try:
+        inspect.signature(target).bind(*call)
+    except (TypeError, ValueError):
+        return f"it does not take ({', '.join(call)})"
+    return None
 
 
 def entry_of(name: str, target: Any, options: Any, tasks: tuple[str, ...] = ()) -> Entry:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from iterate import __version__
+from iterate.core.secrets import without_passwords
 
 T = TypeVar("T")
 
@@ -157,7 +158,7 @@ def _git(folder: Path) -> dict[str, Any] | None:
     patch = _output([*git, "diff", "HEAD", "--no-ext-diff", "--no-textconv", "--no-color"])
     if patch is None:
         return {"commit": commit.decode().strip(), "dirty": None, "patch": None}
-    kept = patch[:PATCH_LIMIT].decode(errors="replace")
+    kept = without_passwords(patch[:PATCH_LIMIT].decode(errors="replace"))
     return {
         "commit": commit.decode().strip(),
         "dirty": bool(patch),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -137,10 +138,16 @@ class Recipe(Section):
         return self.model_copy(update={"trainer": trainer})
 
     def write(self, path: Path) -> None:
-        """Write the recipe as YAML that ``iterate fit`` runs."""
+        """Write the recipe as YAML that ``iterate fit`` runs, from whatever folder."""
+        mapping = self.to_mapping()
+        weights = getattr(self.model.backbone, "file", None)
+        if mapping["data"].get("root"):
+            mapping["data"]["root"] = os.path.abspath(Path(mapping["data"]["root"]).expanduser())
+        if isinstance(weights, Path):
+            mapping["model"]["backbone"]["weights"] = os.path.abspath(weights)
         opening = f"# iterate fit {path.name}\n# iterate test {path.name}\n"
         with replacing(path) as part:
-            text = yaml.safe_dump(self.to_mapping(), sort_keys=False, allow_unicode=True)
+            text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True)
             part.write_text(opening + text, encoding="utf-8")
 
     def fingerprint(self, data: str) -> str:

@@ -61,6 +61,7 @@ class Registry:
         more_names: Further legal names for hints and listings (the fallback's).
         options: Types the options of components that are named by the path of their code; None
             takes no such names.
+        call: What its components are built from, in this order.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Registry:
         fallback: Callable[[str], Entry | None] | None = None,
         more_names: Callable[[], list[str]] | None = None,
         options: str | None = None,
+        call: tuple[str, ...] = (),
     ) -> None:
         self.kind = kind
         self._group = group
@@ -77,6 +79,7 @@ class Registry:
         self._fallback = fallback
         self._more_names = more_names
         self.options = options
+        self._call = call
         self._discovered = False
 
     def register(self, entry: Entry) -> None:
@@ -102,7 +105,7 @@ class Registry:
         if found is None and self.options is not None and ":" in name:
             from iterate.core.own import own_entry
 
-            found = own_entry(name, self.options, where)
+            found = own_entry(name, self.options, where, self.kind, self._call)
         if found is None:
             what = f"there is no {self.kind} {name!r}."
             raise RequestError(Problem(where, what, nearest(name, self.names())))

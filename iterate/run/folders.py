@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from iterate.core.errors import Problem, RequestError
@@ -24,6 +26,43 @@ def run_folder(name: str, out: Path | None, *, fresh: bool) -> tuple[str, Path]:
     while (beside := folder.with_name(f"{folder.name}-{number}")).exists():
         number += 1
     return f"{name}-{number}", beside
+
+
+# What is in a run's folder before anything has been trained.
+_BEFORE_WORK = (".lock", "studies.db", "studies.db-wal", "studies.db-shm", "recipe.yaml")
+
+
+@contextmanager
+def undone_if_refused(folder: Path) -> Iterator[None]:
+    """Take away what a command made of a folder that it then refused; what was there stays."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    kept = {name for name in _BEFORE_WORK if (folder / name).exists()}
+    try:
+        yield
+    except RequestError:
+        with suppress(OSError):  # the folder is not ours
+            if not {path.name for path in folder.iterdir()} - set(_BEFORE_WORK):
+                for name in set(_BEFORE_WORK) - kept:
+                    (folder / name).unlink(missing_ok=True)
+                for made in missing:
+                    made.rmdir()
+        raise
+
+
+def check_folder(folder: Path) -> None:
+    """As `claim_folder`, and leave nothing.
+
+    Raises:
+        RequestError: It cannot be written.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    there = (folder / ".lock").exists()
+    claim_folder(folder)
+    with suppress(OSError):  # another process has taken it meanwhile
+        if not there:
+            (folder / ".lock").unlink()
+        for made in missing:
+            made.rmdir()
 
 
 def claim_folder(folder: Path) -> None:

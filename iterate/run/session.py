@@ -13,7 +13,7 @@ from iterate.core.errors import IterateError, MachineError, Problem, RequestErro
 from iterate.core.files import Locked, lock
 from iterate.core.machine import blaming_machine
 from iterate.core.names import inside
-from iterate.run.folders import claim_folder
+from iterate.run.folders import claim_folder, undone_if_refused
 from iterate.run.lease import owned
 from iterate.run.mirroring import Tracker
 from iterate.run.outcome import write_results
@@ -127,6 +127,7 @@ def run_studies(
     check_local(settings.ray, studies)
     with (
         pausing(settings.folder),
+        undone_if_refused(settings.folder),
         own_folder(settings.folder),
         opened_storage(settings.storage, settings.folder) as storage,
         owned(storage, [study.name for study in studies], settings.folder),

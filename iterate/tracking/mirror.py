@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from iterate.core.foreign import visible
+from iterate.core.secrets import without_passwords
 from iterate.tracking.quiet import quiet_thread, set_defaults
 from iterate.tracking.records import RunRecord, StudyRecord
 from iterate.tracking.settings import TrackingSettings
-from iterate.tracking.store import Place, open_store, place, without_password
+from iterate.tracking.store import Place, open_store, place
 from iterate.tracking.writer import Key, NoParent, Record, Writer
 
 logger = logging.getLogger(__name__)
@@ -258,5 +260,5 @@ def _refusal(error: Exception) -> bool:
 def _sentence(error: Exception) -> str:
     """The first line of an error, short enough for one line of a log, without passwords."""
     lines = str(error).strip().splitlines() or [""]
-    text = without_password(lines[0])[:300].rstrip(".")
+    text = visible(without_passwords(lines[0]))[:300].rstrip(".")
     return text or type(error).__name__

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iterate.core import files
+from iterate.core.secrets import without_passwords
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -36,7 +36,7 @@ class Place:
     @property
     def shown(self) -> str:
         """The URI without its password, for messages."""
-        return without_password(self.uri)
+        return without_passwords(self.uri)
 
 
 def place(uri: str | None, folder: Path) -> Place:
@@ -53,11 +53,6 @@ def place(uri: str | None, folder: Path) -> Place:
 def sqlite_uri(path: Path) -> str:
     """The SQLAlchemy URL of a SQLite file."""
     return f"sqlite:///{path.absolute()}"
-
-
-def without_password(text: str) -> str:
-    """The text with the passwords of URLs left out."""
-    return re.sub(r"(://[^/@\s:]*):[^/@\s]*@", r"\1:***@", text)
 
 
 def open_store(where: Place) -> MlflowClient:

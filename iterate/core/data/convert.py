@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from iterate.core.data.bands import LANDSAT_8, SENTINEL_2, describe, guess_unit
 from iterate.core.data.convert_arrays import ArraySource
 from iterate.core.data.convert_folders import FolderSource
 from iterate.core.data.convert_source import Source, Wanted
-from iterate.core.data.convert_splits import assign
+from iterate.core.data.convert_splits import assign, check_filled
 from iterate.core.data.dataset import Band, DatasetInfo
 from iterate.core.data.geobench_v1 import GeoBenchV1, GeoBenchV1Data
 from iterate.core.data.geobench_v1_writer import NewDataset, writing
@@ -87,8 +88,20 @@ def convert(
     with writing(out, dataset, seed) as writer:
         for index, (sample, chosen) in enumerate(zip(found.names, splits, strict=True)):
             image, target = found.read(index)
-            writer.add(chosen, sample, image, target)
+            with _of_file(found.origin(index)):
+                writer.add(chosen, sample, image, target)
+        check_filled(found, splits)
     return GeoBenchV1(GeoBenchV1Data(root=out)).info
+
+
+@contextmanager
+def _of_file(file: str) -> Iterator[None]:
+    """Name the file that a sample comes from in whatever is wrong with the sample."""
+    try:
+        yield
+    except DataError as error:
+        problems = [Problem(f"{file}, {p.where}", p.what, p.hint) for p in error.problems]
+        raise DataError(problems) from None
 
 
 def _check_options(unit: str | None, sensor: str | None) -> None:

@@ -57,6 +57,10 @@ class ArraySource:
         target = self._targets[index]
         return self._images[index], int(target) if self.task == "classification" else target
 
+    def origin(self, index: int) -> str:
+        """The file, and the sample's place in it."""
+        return f"{self.where}[{index}]"
+
     def _need(self, name: str) -> npt.NDArray[Any]:
         if name not in self._arrays:
             hint = nearest(name, self._arrays) or f"It holds {shortened(list(self._arrays))}."

@@ -76,6 +76,10 @@ class FolderSource:
             raise DataError(Problem(str(file.mask), what))
         return image, mask
 
+    def origin(self, index: int) -> str:
+        """The sample's image."""
+        return str(self._files[index].image)
+
     def _task(self) -> str:
         task = "segmentation" if self._files[0].mask is not None else "classification"
         if self._wanted.task not in (None, task):

@@ -81,6 +81,9 @@ class Source(Protocol):
     def read(self, index: int) -> tuple[npt.NDArray[Any], Any]:
         """Image (bands, height, width) and target of one sample."""
 
+    def origin(self, index: int) -> str:
+        """The file that holds a sample, for messages."""
+
 
 def class_names(
     where: str, wanted: Sequence[str] | None, declared: Sequence[str] | None, largest: int

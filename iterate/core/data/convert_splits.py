@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from iterate.core.errors import DataError, Problem, RequestError
 from iterate.core.identity import seed_for
 
 DEFAULT_SHARES = (0.6, 0.2, 0.2)
+_MOST_TOLD = 10  # classes in a message
 _NUMBER = re.compile(r"[0-9.]+")
 
 
@@ -41,7 +43,47 @@ def assign(source: Source, asked: str | None, seed: int) -> tuple[list[Split], t
         return source.splits, ()
     shares = shares or DEFAULT_SHARES
     shown = "/".join(f"{share:g}" for share in shares)
-    return _drawn(source, shares, seed), (f"split drawn in proportion {shown} with seed {seed}",)
+    splits = _drawn(source, shares, seed)
+    notes = (f"split drawn in proportion {shown} with seed {seed}", *_sparse(source, splits))
+    return splits, notes
+
+
+def check_filled(source: Source, splits: list[Split]) -> None:
+    """Refuse to leave a split empty, and say which classes are too small.
+
+    Raises:
+        DataError: One is.
+    """
+    empty = [split for split in SPLITS if split not in splits]
+    if not empty:
+        return
+    counts = Counter(source.strata)
+    told = ", ".join(
+        f"{source.classes[label]!r} has {counts[label]}"
+        for label in sorted(counts, key=lambda label: counts[label])[:_MOST_TOLD]
+        if 0 <= label < len(source.classes)
+    )
+    what = f"has {len(splits)} samples, of which none falls to {' and '.join(empty)}"
+    hint = "Add samples, or say with --split which sample belongs where."
+    raise DataError(Problem(source.where, f"{what}; of its classes, {told}.", hint))
+
+
+def _sparse(source: Source, splits: list[Split]) -> tuple[str, ...]:
+    """Which classes have so few samples that a split lacks them."""
+    if source.task != "classification":
+        return ()  # a sample holds several classes
+    found: dict[int, list[Split]] = {}
+    for label, split in zip(source.strata, splits, strict=True):
+        found.setdefault(label, []).append(split)
+    notes = []
+    for label, held in sorted(found.items()):
+        lacking = [split for split in SPLITS if split not in held]
+        if lacking and 0 <= label < len(source.classes):
+            count = f"{len(held)} sample{'s' if len(held) > 1 else ''}"
+            name = source.classes[label]
+            verb = "lacks" if len(lacking) == 1 else "lack"
+            notes.append(f"class {name!r} has {count}: {' and '.join(lacking)} {verb} it")
+    return tuple(notes)
 
 
 def _shares(asked: str) -> tuple[float, ...] | None:

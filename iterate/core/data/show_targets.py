@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate.core.data.dataset import Boxes, DatasetInfo
+from iterate.core.foreign import in_plot, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,6 +130,6 @@ def _palette(classes: Sequence[str], *, clear: bool = False) -> npt.NDArray[np.f
 
 
 def plain(text: str, longest: int = 34) -> str:
-    """Foreign text as a picture shows it: short, and of letters that can be printed."""
-    printed = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-    return printed if len(printed) <= longest else f"{printed[: longest - 1]}…"
+    """Foreign text as a picture shows it: short, and as it is."""
+    seen = visible(text)
+    return in_plot(seen if len(seen) <= longest else f"{seen[: longest - 1]}…")

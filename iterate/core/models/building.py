@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from iterate.core import components, shelf
+from iterate.core.errors import Problem, RequestError
 from iterate.core.identity import canonical, seed_for
 from iterate.core.models.assembly import Model
 from iterate.core.models.backbones.base import Backbone
@@ -52,6 +53,9 @@ def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:
         # Whoever asks first may be inferring; tensors made then could never be trained.
         with torch.inference_mode(mode=False):
             made: Backbone = build(recipe.model.backbone, prepared.inputs, meta)
+        if not isinstance(made, Backbone):
+            what = f"{recipe.model.backbone.name!r} built a {type(made).__name__}, no Backbone."
+            raise RequestError(Problem("model.backbone.name", what))
         if prepared.info.frames > 1 and not made.takes_frames:
             made = Framewise(made, prepared.info.frames, recipe.model.frames)
         named = made.named_parameters()

@@ -46,6 +46,28 @@ from iterate.search.space.tree import Parameter, Space
 
 _SHOWN = 200  # characters of a text in a message
 _FORMS = "Write choice(…), interval(…), range(…), int(…) or tag(log, …)."
+MOST_CHARACTERS = 10_000
+"""Of a sweep, and of any text in a file: the parser takes a second for as many."""
+_DEEPEST = 20  # brackets within brackets
+
+
+def deepest(text: str, opening: str = "([{", closing: str = ")]}") -> int:
+    """How many brackets are open at once, at most."""
+    depth = most = 0
+    for character in text:
+        depth += (character in opening) - (character in closing)
+        most = max(most, depth)
+    return most
+
+
+def _check_extent(text: str, where: str) -> None:
+    """Refuse what the parser would take minutes for, or fall over."""
+    if len(text) > MOST_CHARACTERS:
+        what = f"is {len(text)} characters long; at most {MOST_CHARACTERS} are read."
+        raise RequestError(Problem(where, what, "A range(…) or interval(…) holds any number."))
+    if deepest(text) > _DEEPEST:
+        what = f"has more than {_DEEPEST} brackets within one another."
+        raise RequestError(Problem(where, what, _FORMS))
 
 
 @cache
@@ -64,6 +86,7 @@ def read_element(text: str, where: str = "") -> Any:
     Raises:
         RequestError: The text breaks the grammar.
     """
+    _check_extent(text, where)
     try:
         return plain(parser().parse_rule(text, "value"))
     except (HydraException, AssertionError, ValueError, RecursionError) as error:
@@ -76,6 +99,7 @@ def read_override(word: str) -> Override:
     Raises:
         RequestError: The word breaks the grammar.
     """
+    _check_extent(word, f"command line: {word[:40]}…")
     try:
         override = parser().parse_rule(word, "override")
     except (HydraException, AssertionError, ValueError, RecursionError) as error:

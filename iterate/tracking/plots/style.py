@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from iterate.core.files import replacing
+from iterate.core.foreign import in_plot as plain
 
 INK, FAINT, GRID = "#222222", "#6E6E6E", "#E4E4E4"
 BLUE, ORANGE, VERMILION, GREY = "#0072B2", "#E69F00", "#D55E00", "#9A9A9A"
@@ -93,11 +94,6 @@ def focus(axes: Axes, bottom: float, top: float) -> None:
     """Set the y axis to a range and a margin."""
     margin = 0.08 * (top - bottom) or 0.05 * abs(top) or 1.0
     axes.set_ylim(bottom - margin, top + margin)
-
-
-def plain(text: str) -> str:
-    """Text as it is: a dollar sign begins no formula."""
-    return text.replace("$", r"\$")
 
 
 def number(value: float) -> str:
