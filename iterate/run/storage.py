@@ -115,12 +115,20 @@ def _tables(url: URL) -> RDBStorage:
     text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
     try:
         tables = RDBStorage(text, engine_kwargs=options)
-    except (sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.IntegrityError):
-        tables = RDBStorage(text, engine_kwargs=options)  # another process was making the tables
+    except sqlalchemy.exc.DBAPIError as error:
+        if not made_meanwhile(error):
+            raise
+        tables = RDBStorage(text, engine_kwargs=options)
     if _is_file(url):
         sqlalchemy.event.listen(tables.engine, "connect", _configure)
         tables.engine.dispose()  # so that the connection already open is configured too
     return tables
+
+
+def made_meanwhile(error: sqlalchemy.exc.DBAPIError) -> bool:
+    """Whether tables could not be made because another process was making them."""
+    exists = "already exists" in str(error.orig)
+    return exists or isinstance(error, sqlalchemy.exc.IntegrityError)
 
 
 def _configure(connection: Any, record: Any) -> None:  # noqa: ARG001 - SQLAlchemy's signature
