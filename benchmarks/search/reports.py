@@ -49,9 +49,9 @@ def tell(ledger: Ledger, job: Job, epochs: range) -> None:
     ledger.record(job.key, Told(tuple(reports)))
 
 
-def seconds_a_report(folder: Path, workers: int, epoch: int, reports: int) -> float:
+def seconds_a_report(folder: Path, workers: int, epoch: int, reports: int, scheduler: str) -> float:
     """With so many trials running, all at an epoch."""
-    study = make_study(trials=workers, epochs=1000, sampler="random", scheduler="median")
+    study = make_study(trials=workers, epochs=1000, sampler="random", scheduler=scheduler)
     ledger = Ledger(study, open_storage(None, folder), folder)
     jobs = [job for _ in range(workers) if (job := ledger.next_job()) is not None]
     for job in jobs:
@@ -98,10 +98,13 @@ def main() -> None:
     parser.add_argument("--epoch", type=int, default=100)
     parser.add_argument("--reports", type=int, default=64)
     parser.add_argument("--studies", type=int, default=100)
+    parser.add_argument("--scheduler", default="median")
     asked = parser.parse_args()
     for workers in (8, 64):
         with tempfile.TemporaryDirectory(prefix="iterate-reports-") as folder:
-            spent = seconds_a_report(Path(folder), workers, asked.epoch, asked.reports)
+            spent = seconds_a_report(
+                Path(folder), workers, asked.epoch, asked.reports, asked.scheduler
+            )
         print(f"{workers} workers at epoch {asked.epoch}: {spent:.4f} s a report")
     with tempfile.TemporaryDirectory(prefix="iterate-reports-") as folder:
         spent = seconds_a_redraw(Path(folder), asked.studies, asked.epoch, 50)

@@ -32,6 +32,7 @@ from sqlalchemy import BigInteger, Column, DateTime, MetaData, String, Table, fu
 
 from iterate.core.errors import Problem, RequestError, WorkError
 from iterate.run.process import Process
+from iterate.run.storage import made_meanwhile
 from iterate.search.truth import Truth
 
 logger = logging.getLogger(__name__)
@@ -203,8 +204,10 @@ class _Lease:
 def _make_tables(engine: sqlalchemy.Engine) -> None:
     try:
         _METADATA.create_all(engine)
-    except (sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.IntegrityError):
-        _METADATA.create_all(engine)  # another process was making them
+    except sqlalchemy.exc.DBAPIError as error:
+        if not made_meanwhile(error):
+            raise
+        _METADATA.create_all(engine)
 
 
 def _refusal(study: str, place: str, silent: float | None = None) -> RequestError:

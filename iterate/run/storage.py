@@ -130,8 +130,16 @@ def _file_tables(path: Path) -> RDBStorage:
 def _opened(url: str, options: dict[str, Any]) -> RDBStorage:
     try:
         return RDBStorage(url, engine_kwargs=options)
-    except (sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.IntegrityError):
-        return RDBStorage(url, engine_kwargs=options)  # another process was making the tables
+    except sqlalchemy.exc.DBAPIError as error:
+        if not made_meanwhile(error):
+            raise
+        return RDBStorage(url, engine_kwargs=options)
+
+
+def made_meanwhile(error: sqlalchemy.exc.DBAPIError) -> bool:
+    """Whether tables could not be made because another process was making them."""
+    exists = "already exists" in str(error.orig)
+    return exists or isinstance(error, sqlalchemy.exc.IntegrityError)
 
 
 def _configure(connection: Any, record: Any) -> None:  # noqa: ARG001 - SQLAlchemy's signature

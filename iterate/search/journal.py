@@ -139,6 +139,8 @@ class Journal:
                 self._write(*self._waiting[0])
             except _DATABASE as error:
                 self._bear(error)
+                if not wait:
+                    return
             else:
                 self._waiting.popleft()
                 self._recovered()
