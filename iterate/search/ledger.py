@@ -34,6 +34,8 @@ from iterate.search.study import Study, same_question
 # A session's time is kept at least this often, should the process be killed.
 _SECONDS_BETWEEN_NOTES = 30.0
 
+_JUDGED = (TrialState.COMPLETE, TrialState.PRUNED)
+
 
 @dataclass
 class Run:
@@ -337,14 +339,14 @@ class Ledger:
     def killed(self, key: str, times: int) -> None:
         """A job's process was killed as often as it is replaced.
 
-        That is the machine's fault, and the next command tries again; a job that kills its
-        processes in that one too is itself at fault.
+        That is the machine's fault, and the next command tries again. A job that kills its
+        processes in that one too, where other trials could finish, is itself at fault.
         """
         run = self._running[key]
         before = int(run.trial.user_attrs.get("killed", 0))
         run.trial.set_user_attr("killed", before + times)
         died = f"the worker process died {before + times} times, perhaps for want of memory"
-        if before:
+        if before and any(t.state in _JUDGED for t in self.history("trial")):
             self._close(run, TrialState.FAIL, Progress(failure=died, failure_kind="killed"))
         else:
             self._put_aside(run, f"{key}: {died}")
