@@ -6,6 +6,7 @@ import errno
 import json
 import re
 import sys
+import tempfile
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,18 @@ def test_a_full_disk_under_the_storage_is_recognised(tmp_path: Path) -> None:
         disk.resize(64)
         with opened_storage(None, disk.folder) as storage:
             assert Ledger(ledger.study, storage, disk.folder).next_job() == job
+
+
+def test_the_disk_that_is_full_is_the_one_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = OSError(errno.ENOSPC, "No space left on device")
+    with small_disk(tmp_path / "disk", megabytes=1) as disk:
+        # Ray keeps files in the system's folder for temporary ones.
+        monkeypatch.setattr(tempfile, "tempdir", str(disk.folder))
+        assert f"written to {disk.folder}:" in str(machine_error(error, tmp_path / "run"))
+        error.filename = str(tmp_path / "elsewhere/file")
+        assert f"written to {tmp_path}/elsewhere:" in str(machine_error(error, tmp_path / "run"))
 
 
 def too_large() -> MemoryError:
