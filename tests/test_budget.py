@@ -246,3 +246,22 @@ def test_what_the_machine_lacks_counts_nowhere_and_waits(storage: BaseStorage) -
     assert again.next_job() == first
     states = [trial.state for trial in again.history("trial")]
     assert states == [TrialState.RUNNING, TrialState.COMPLETE]
+
+
+def test_a_job_that_is_killed_is_at_fault_only_where_others_could_finish(
+    storage: BaseStorage,
+) -> None:
+    study = make_study(trials=2, sampler="random")
+
+    def command() -> Ledger:
+        found = opened(study, storage)
+        found.killed(begun(found).key, 3)
+        return found
+
+    assert [command().history("trial")[0].state for _ in range(2)] == [TrialState.RUNNING] * 2
+    found = opened(study, storage)
+    first = begun(found)
+    work(found, [0.5])
+    found.killed(first.key, 3)
+    assert found.history("trial")[0].user_attrs["failure"].startswith("the worker process died 9")
+    assert found.finished

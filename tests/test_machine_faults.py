@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
 import re
+import sys
+import tempfile
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from engine_support import RGB, give, random_images, recipe
 from optuna.exceptions import OptunaError
 from pool_support import make_study
 
+from iterate.cli.main import main
 from iterate.core import fit
 from iterate.core.checkpoints import Progress, save_progress
 from iterate.core.data.dataset import SPLITS
@@ -135,6 +139,18 @@ def test_a_full_disk_under_the_storage_is_recognised(tmp_path: Path) -> None:
             assert Ledger(ledger.study, storage, disk.folder).next_job() == job
 
 
+def test_the_disk_that_is_full_is_the_one_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = OSError(errno.ENOSPC, "No space left on device")
+    with small_disk(tmp_path / "disk", megabytes=1) as disk:
+        # Ray keeps files in the system's folder for temporary ones.
+        monkeypatch.setattr(tempfile, "tempdir", str(disk.folder))
+        assert f"written to {disk.folder}:" in str(machine_error(error, tmp_path / "run"))
+        error.filename = str(tmp_path / "elsewhere/file")
+        assert f"written to {tmp_path}/elsewhere:" in str(machine_error(error, tmp_path / "run"))
+
+
 def too_large() -> MemoryError:
     """NumPy's own, of more than any machine has."""
     with pytest.raises(MemoryError) as raised:
@@ -193,3 +209,51 @@ def test_memory_of_the_host_that_others_took_is_the_machines_fault(
     with pytest.raises(WorkError, match=r"lower data\.batch_size") as refused:
         list(fit.epochs(recipe(), tmp_path))
     assert not isinstance(refused.value, MachineError)
+
+
+SEARCH = """
+# iterate hpo search.yaml
+defaults:
+  - recipe
+  - override data: generated
+  - override model/backbone: timm
+  - override model/decoder: linear
+  - _self_
+name: full
+data: {kind: classification, samples: [24, 12, 12], size: 16}
+model: {backbone: {name: resnet10t, weights: none}}
+trainer: {epochs: 1}
+space:
+  optimiser.lr: tag(log, interval(1e-4, 1e-2))
+search: {sampler: random, scheduler: none, trials: 2, repeats: 0, max_failures: 1}
+resources: {concurrent: 1}
+tracking: {enabled: false}
+"""
+
+
+def test_a_search_on_a_full_disk_pauses_and_ends_as_if_there_had_been_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search = tmp_path / "search.yaml"
+    search.write_text(SEARCH, encoding="utf-8")
+    with small_disk(tmp_path / "disk", megabytes=10) as disk:
+        out = disk.folder / "run"
+        words = ["iterate", "hpo", str(search), "--out", str(out), "--json"]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code == 1
+        told = " ".join(capsys.readouterr().err.split())
+        assert "paused best.safetensors cannot be written to" in told
+        assert str(out / "trials/0000") in told.replace(" ", "")
+        assert re.search(HOW_MUCH, told)
+        assert "the same command goes on" in told
+        assert "recipe.yaml" not in told
+        assert "Traceback" not in told
+        disk.resize(200)
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code == 0
+        summary = json.loads(capsys.readouterr().out)
+        assert summary["studies"][0]["trials"] == {"complete": 2, "pruned": 0, "failed": 0}
+        assert (out / "recipe.yaml").exists()

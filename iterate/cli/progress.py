@@ -71,7 +71,7 @@ class Progress:
         if self._live is not None:
             return  # drawn by a timer: a report must cost no drawing
         trial = ledger.trial_of(job)
-        ended = trial.state.is_finished()
+        ended = trial.state.is_finished() or job.key in ledger.set_aside
         now = time.monotonic()
         if ended or now - self._said.get(job.key, now) >= _SECONDS_BETWEEN_LINES:
             self._console.print(self._line(ledger, job, trial))
@@ -94,6 +94,8 @@ class Progress:
     def _line(self, ledger: Ledger, job: Job, trial: FrozenTrial) -> str:
         what = f"{ledger.study.name}: {job.kind} {job.number}"
         state = _MARKS.get(trial.state, f"epoch {trial.last_step or 0}")
+        if job.key in ledger.set_aside:
+            state = "[yellow]waits[/]"
         parts = [f"{what} {state}", _value(ledger, trial), _best(ledger), self._left()]
         return "  ".join(part for part in parts if part)
 

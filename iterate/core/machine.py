@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
@@ -52,7 +53,7 @@ def machine_error(
             return cause
     number = _errno(error)
     if number in _FULL:
-        return MachineError(no_room(folder, what, number, needs))
+        return MachineError(no_room(_full_place(error, folder), what, number, needs))
     if isinstance(error, RequestError):
         return None
     if number in _LOST:
@@ -150,6 +151,15 @@ def _own_errno(error: BaseException) -> int:
     if (told := _FROM_RUST.search(str(error))) is not None:
         return int(told.group(1))
     return errno.ENOSPC if _FROM_TORCH.search(str(error)) else 0
+
+
+def _full_place(error: BaseException, folder: Path) -> Path:
+    """The folder that an error names, or else whichever has no room: libraries use another too."""
+    named = _file(error)
+    if named is not None:
+        return Path(named).parent
+    places = (folder, Path(tempfile.gettempdir()))
+    return next((place for place in places if free_bytes(place) < A_FEW), folder)
 
 
 def _file(error: BaseException) -> str | None:

@@ -35,6 +35,8 @@ from iterate.search.truth import Truth
 # A session's time is kept at least this often, should the process be killed.
 _SECONDS_BETWEEN_NOTES = 30.0
 
+_JUDGED = (TrialState.COMPLETE, TrialState.PRUNED)
+
 
 @dataclass
 class Run:
@@ -394,15 +396,16 @@ class Ledger:
     def killed(self, key: str, times: int) -> None:
         """A job's process was killed as often as it is replaced.
 
-        That is the machine's fault, and the next command tries again; a job that kills its
-        processes in that one too is itself at fault.
+        That is the machine's fault, and the next command tries again. A job that kills its
+        processes in that one too, where other trials could finish, is itself at fault.
         """
         run = self._running[key]
         before = int(self.trial_of(run.job).user_attrs.get("killed", 0))
         died = f"the worker process died {before + times} times, perhaps for want of memory"
+        at_fault = before and any(t.state in _JUDGED for t in self.history("trial"))
         with self._storage.together():
             run.trial.set_user_attr("killed", before + times)
-            if before:
+            if at_fault:
                 self._close(run, TrialState.FAIL, Progress(failure=died, failure_kind="killed"))
             else:
                 self._put_aside(run, f"{key}: {died}")
