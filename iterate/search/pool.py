@@ -22,7 +22,7 @@ from iterate.search.environment import environment
 from iterate.search.jobs import Job, Progress, Train
 from iterate.search.ledger import Ledger
 from iterate.search.shares import Share, shares_of
-from iterate.search.watch import Watch
+from iterate.search.watch import Ended, Watch
 from iterate.search.worker import Worker
 
 # A process that dies is replaced this often before its job counts as failed.
@@ -252,7 +252,10 @@ def run_pool(
                 callbacks=[Watch(coordinator, checks)],
             ),
         )
-        tuner.fit()
+        try:
+            tuner.fit()
+        except Ended as ended:
+            raise ended.reason from None
     if not coordinator.finished:
         raise WorkError("Ray ended before the studies did; the same command continues them")
 
