@@ -18,12 +18,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from iterate import __version__
 from iterate.core.errors import Problem, RequestError
 from iterate.core.files import replacing
 from iterate.core.reports import EpochReport
 
 LAST, BEST = "last.ckpt", "best.safetensors"
 LAYOUT = 1
+_EARLIER = "an earlier version"  # which did not say its own
+
+
+class OtherVersionError(RequestError):
+    """A checkpoint was written by another version of iterate, so it cannot be continued."""
 
 
 @dataclass
@@ -54,6 +60,7 @@ def save_progress(folder: Path, progress: Progress) -> None:
     """Write ``last.ckpt``; without tensors if training is complete."""
     content = {
         "layout": LAYOUT,
+        "version": __version__,
         "identity": progress.identity,
         "reports": [asdict(report) for report in progress.reports],
         "reference": progress.reference,
@@ -68,6 +75,7 @@ def load_progress(folder: Path, identity: str) -> Progress:
     """Read ``last.ckpt``; a folder without one has made no progress.
 
     Raises:
+        OtherVersionError: Another version of iterate wrote it.
         RequestError: It belongs to another recipe, or is damaged.
     """
     path = folder / LAST
@@ -82,8 +90,24 @@ def load_progress(folder: Path, identity: str) -> Progress:
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, TypeError) as error:
         what = f"is damaged or no checkpoint of ours ({type(error).__name__})."
         raise RequestError(Problem(str(path), what, "Delete it to train anew.")) from error
+    version = str(content.get("version", _EARLIER))
+    if found.identity != identity and version != __version__:
+        what = f"was written by iterate {version}, and this is {__version__}: it cannot go on."
+        raise OtherVersionError(Problem(str(path), what, "Use another folder, or delete it."))
     _belongs(path, found.identity, identity)
     return found
+
+
+def set_aside(folder: Path) -> None:
+    """Put another version's checkpoint away, beside its place; training then begins anew."""
+    for name in (LAST, BEST):
+        kept = folder / f"earlier-{name}"
+        number = 1
+        while kept.exists():
+            number += 1
+            kept = folder / f"earlier-{number}-{name}"
+        if (folder / name).exists():
+            (folder / name).rename(kept)
 
 
 def save_best(folder: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

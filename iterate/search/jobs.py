@@ -51,6 +51,7 @@ class Progress:
         test: Metrics on the test split, once a repeat has trained.
         done: The job is finished.
         failure: Why it failed, in one sentence; it is then finished too.
+        anew: Why it began again from its first epoch; what it reported before is replaced.
         device: What it trains on, such as ``CPU``; told with reports.
         held_seconds: For how long a worker has held the job, up to this report.
     """
@@ -59,6 +60,7 @@ class Progress:
     test: dict[str, float] = field(default_factory=dict, hash=False)
     done: bool = False
     failure: str | None = None
+    anew: str | None = None
     device: str | None = None
     held_seconds: float = 0.0
 

@@ -268,6 +268,9 @@ class Ledger:
         if progress.device is not None and progress.device != run.device:
             run.device = progress.device
             run.trial.set_user_attr("device", run.device)
+        if progress.anew is not None:
+            run.last_epoch = 0
+            run.trial.set_user_attr("began_anew", progress.anew)
         for report in progress.reports:
             if report.epoch > run.last_epoch and self._record_epoch(run, report):
                 self._close(run, TrialState.PRUNED)
@@ -306,7 +309,9 @@ class Ledger:
             "time_ms": int(time.time() * 1000),
         }
         run.trial.set_user_attr(f"epoch:{report.epoch}", noted)
-        run.trial.report(report.value, report.epoch)
+        # Not by the trial's own `report`, which keeps the first value of an epoch.
+        storage, trial_id = run.trial.storage, run.trial._trial_id
+        storage.set_trial_intermediate_value(trial_id, report.epoch, report.value)
         run.last_epoch = report.epoch
         return run.job.kind == "trial" and not report.done and run.trial.should_prune()
 

@@ -37,6 +37,7 @@ def train(job: Job) -> Iterator[Progress]:
         IterateError: Whatever the engine refuses or fails at.
     """
     from iterate.core import fit
+    from iterate.core.checkpoints import OtherVersionError, set_aside
     from iterate.core.devices import device_name
 
     for module in job.modules:
@@ -45,8 +46,13 @@ def train(job: Job) -> Iterator[Progress]:
     recipe.write(job.folder / "recipe.yaml")
     try:
         with signs_of_life(job.folder), lock(job.folder / ".lock", _SECONDS_FOR_ANOTHER):
-            epochs = fit.epochs(recipe, job.folder, replay=True)
-            yield from _grouped(epochs, job.kind == "trial", device_name(recipe.trainer))
+            device, last = device_name(recipe.trainer), job.kind == "trial"
+            try:
+                yield from _grouped(fit.epochs(recipe, job.folder, replay=True), last, device)
+            except OtherVersionError as told:
+                set_aside(job.folder)
+                yield Progress(anew=str(told))
+                yield from _grouped(fit.epochs(recipe, job.folder), last, device)
             if job.kind == "repeat":
                 metrics = fit.test(recipe, job.folder, keep=job.folder / OUTCOMES_FILE)
                 write_json(job.folder / "test.json", metrics)
