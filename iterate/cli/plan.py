@@ -32,9 +32,9 @@ def plan(
     from iterate.search.shares import share_here
 
     loaded = load_study(file, overrides or [])
-    recipe = for_each_branch(loaded, complete)[0]
     config = loaded.config
-    share = share_here(config.ray, config.resources, recipe.trainer.accelerator)
+    share = share_here(config.ray, config.resources, config.trainer.accelerator)
+    recipe = for_each_branch(loaded, complete)[0]
     described = describe(loaded, recipe, share)
     if json:
         print_json(described)
