@@ -16,6 +16,7 @@ from iterate.core.errors import RequestError
 from iterate.core.fit import epochs
 from iterate.core.recipe import Recipe
 from iterate.core.reports import EpochReport
+from iterate.run.mirroring import run_record
 from iterate.run.storage import open_storage
 from iterate.search import training
 from iterate.search.jobs import Job, Progress
@@ -102,3 +103,13 @@ def test_what_is_reported_anew_replaces_what_was_reported_before(tmp_path: Path)
     assert trial.intermediate_values == {1: 0.1, 2: 0.2, 3: 0.3}
     assert trial.user_attrs["epoch:1"]["best"] == 0.1
     assert trial.user_attrs["began_anew"] == "another version"
+
+
+def test_what_a_trial_trained_on_is_kept_with_it_and_shown(tmp_path: Path) -> None:
+    ledger = Ledger(make_study(), open_storage(None, tmp_path), tmp_path)
+    job = ledger.next_job()
+    assert job is not None
+    ledger.record(job.key, Progress(device="CPU"))
+    (trial,) = ledger.history("trial")
+    assert trial.user_attrs["device"] == "CPU"
+    assert run_record(ledger, "trial", trial).tags["iterate.device"] == "CPU"

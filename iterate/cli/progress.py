@@ -161,6 +161,8 @@ def _best(ledger: Ledger) -> str:
 def _value(ledger: Ledger, trial: FrozenTrial) -> str:
     if trial.state == TrialState.FAIL:
         return str(trial.user_attrs.get("failure", "")).replace("[", r"\[")
+    if (stopped := trial.user_attrs.get("stopped")) is not None:
+        return str(stopped)
     value = trial.value
     if value is None and trial.last_step is not None:
         value = trial.intermediate_values[trial.last_step]

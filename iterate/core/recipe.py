@@ -83,7 +83,7 @@ class TrainerSection(Section):
         min_delta: What counts as better, in units of the objective.
         precision: As PyTorch Lightning names it.
         gradient_clip: Largest norm of the gradient; None does not clip.
-        accelerator: ``auto`` takes a GPU where there is one.
+        accelerator: ``auto`` takes a GPU where this process sees one.
         deterministic: Refuse algorithms that give other results under the same seed.
     """
 

@@ -128,12 +128,18 @@ def run_record(ledger: Ledger, kind: Kind, trial: FrozenTrial) -> RunRecord:
             for number, epoch in epochs.items()
         ),
         metrics=metrics,
-        tags={},
+        tags=_said(trial),
         start_ms=_ms(trial.datetime_start or datetime.now()),
         end_ms=None if trial.datetime_complete is None else _ms(trial.datetime_complete),
         failure=trial.user_attrs.get("failure"),
         artifacts=_artifacts(ledger, kind, trial),
     )
+
+
+def _said(trial: FrozenTrial) -> dict[str, str]:
+    """What a trial told of itself besides numbers, such as the device it trained on."""
+    told = {name: trial.user_attrs.get(name) for name in ("device", "stopped", "began_anew")}
+    return {f"iterate.{name}": str(what) for name, what in told.items() if what is not None}
 
 
 def _repeated(ledger: Ledger, repeat: FrozenTrial) -> FrozenTrial:

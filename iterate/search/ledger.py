@@ -288,9 +288,10 @@ class Ledger:
         noted = self._running[key].trial.user_attrs.items()
         return float(sum(note["seconds"] for name, note in noted if name.startswith("epoch:")))
 
-    def out_of_time(self, key: str) -> None:
+    def out_of_time(self, key: str, held_seconds: float) -> None:
         """End a trial whose hours are over; what it has reported stays."""
         run = self._running[key]
+        run.held_seconds = held_seconds
         hours = f"{self.study.settings.trial_hours:g} hours"
         if run.last_epoch:
             run.trial.set_user_attr("stopped", f"its {hours} (search.trial_hours) were over")

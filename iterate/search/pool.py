@@ -96,10 +96,10 @@ class Coordinator:
         """A job that has not ended, and its study."""
         return self._jobs.get(trial_id)
 
-    def out_of_time(self, trial_id: str) -> None:
-        """The hours of a trial are over."""
+    def out_of_time(self, trial_id: str, held_seconds: float) -> None:
+        """The hours of a trial are over, that a worker held for so long."""
         ledger, job = self._jobs.pop(trial_id)
-        ledger.out_of_time(job.key)
+        ledger.out_of_time(job.key, held_seconds)
         self._tell(ledger, job)
 
     def record(self, trial_id: str, progress: Progress) -> bool:

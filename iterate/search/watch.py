@@ -132,10 +132,11 @@ class Watch(tune.Callback):
         if settings.silence_minutes is not None and silent >= settings.silence_minutes * 60:
             minutes = f"{settings.silence_minutes:g} minutes (search.silence_minutes)"
             reason = f"its worker gave no sign of life for {minutes}"
-            self._coordinator.record(trial.trial_id, Progress(failure=reason))
+            held = now - watched.began
+            self._coordinator.record(trial.trial_id, Progress(failure=reason, held_seconds=held))
             _end(trial)
         elif _overdue(job, settings.trial_hours, watched.trained + now - watched.began):
-            self._coordinator.out_of_time(trial.trial_id)
+            self._coordinator.out_of_time(trial.trial_id, now - watched.began)
             _end(trial)
 
 
