@@ -87,6 +87,8 @@ def refused(
         (["data=geobench_v9"], ["geobench_v9", "geobench_v1"]),
         (["objective.metric=miou"], ["objective.metric", "miou", "accuracy"]),
         (["resources.cpu=4096"], ["resources.cpu", "4096"]),
+        (["resources.gpu=99"], ["resources.gpu", "99", "this machine has"]),
+        (["trainer.accelerator=gpu", "resources.gpu=0"], ["trainer.accelerator", "gpu is 0"]),
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_what_would_be_right(
@@ -105,6 +107,13 @@ def test_several_mistakes_are_shown_together(refused: Run) -> None:
 
 def test_the_same_mistakes_are_found_by_plan(refused: Run) -> None:
     assert "B99" in refused("data.bands=[B99]", command="plan")
+
+
+@pytest.mark.parametrize(
+    "words", [["resources.gpu=99"], ["trainer.accelerator=gpu", "resources.gpu=0"]]
+)
+def test_plan_refuses_the_gpus_that_hpo_refuses(refused: Run, words: list[str]) -> None:
+    assert refused(*words, command="plan") == refused(*words, command="hpo")
 
 
 def test_a_truncated_sample(refused: Run, dataset: Path) -> None:

@@ -15,6 +15,7 @@ from iterate.cli.main import main
 from iterate.config.compose import Composer
 from iterate.config.load import load_recipe, load_study
 from iterate.resources import shipped
+from iterate.search import shares
 
 FOLDER = shipped("search_spaces")
 FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.yaml"))
@@ -160,6 +161,30 @@ def test_plan_for_people(
         "1 CPU, 0 GPU, on this machine",
     ):
         assert said in printed.err
+
+
+@pytest.mark.usefixtures("_cache")
+@pytest.mark.parametrize(
+    ("there", "words", "said"),
+    [
+        (0, [], "1 CPU, 0 GPU, on this machine; it trains on the CPU"),
+        (2, [], "1 CPU, 1 GPU, on this machine"),
+        (2, ["resources.gpu=2"], "1 CPU, 2 GPU, on this machine"),
+        (2, ["trainer.accelerator=cpu"], "1 CPU, 0 GPU, on this machine; it trains on the CPU"),
+        (0, ["ray.address=auto"], "1 CPU, a GPU if there is any, on the cluster auto"),
+    ],
+)
+def test_plan_shows_the_gpus_that_a_trial_takes(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    there: int,
+    words: list[str],
+    said: str,
+) -> None:
+    monkeypatch.setattr(shares, "gpus", lambda: there)
+    file = str(FOLDER / "quickstart.yaml")
+    assert run("plan", file, *words, *SMALL, monkeypatch=monkeypatch) == 0
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("_cache")

@@ -155,3 +155,33 @@ def test_the_death_of_ray_is_said_in_a_sentence(start: Callable[[], Running], na
     assert running.ended() == 1
     assert f"Ray itself has died on this machine (its process {name} is gone)" in running.told
     assert "Traceback" not in running.told
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],
+)
+def test_a_fit_ends_in_order_and_keeps_its_checkpoint(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    recipe = SEARCH.partition("name: ")[0] + (
+        "data: {kind: classification, samples: [8, 4, 4], size: 16}\n"
+        "model: {backbone: {name: resnet10t, weights: none}}\n"
+        "trainer: {epochs: 1000000, patience: null}\n"
+    )
+    (tmp_path / "mine.yaml").write_text(recipe, encoding="utf-8")
+    with (tmp_path / "errors.txt").open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "iterate", "fit", "mine.yaml", "--out", "out"],
+            cwd=tmp_path,
+            stderr=errors,
+            stdout=subprocess.DEVNULL,
+            env=os.environ | {"ITERATE_CACHE": str(tmp_path / "cache")},
+        )
+    told = tmp_path / "errors.txt"
+    while "epoch   1/" not in told.read_text() and process.poll() is None:
+        time.sleep(0.1)
+    process.send_signal(number)
+    assert process.wait(60) == code, told.read_text()
+    assert told.read_text().endswith("stopped  Nothing is lost: the same command continues.\n")
+    assert (tmp_path / "out/last.ckpt").exists()

@@ -39,9 +39,12 @@ def hpo(
 
     from iterate.config.load import load_study
     from iterate.run.folders import check_folder, run_folder
+    from iterate.search.shares import share_here
 
     loaded = load_study(file, overrides or [])
-    name, folder = run_folder(loaded.config.name, out, fresh=fresh)
+    config = loaded.config
+    share_here(config.ray, config.resources, config.trainer.accelerator)
+    name, folder = run_folder(config.name, out, fresh=fresh)
 
     from iterate.cli.progress import Progress
     from iterate.cli.tables import outcome

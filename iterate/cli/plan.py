@@ -34,11 +34,11 @@ def plan(
     from iterate.search.shares import share_here
 
     loaded = load_study(file, overrides or [])
+    config = loaded.config
+    share = share_here(config.ray, config.resources, config.trainer.accelerator)
     recipes = for_each_branch(loaded, complete)
     check_weights(recipes)
     recipe = recipes[0]
-    config = loaded.config
-    share = share_here(config.ray, config.resources, recipe.trainer.accelerator)
     described = without_passwords(describe(loaded, recipe, share))
     if json:
         print_json(described)

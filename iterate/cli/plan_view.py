@@ -94,14 +94,12 @@ def _options(component: dict[str, Any]) -> str:
 
 
 def _resources(resources: dict[str, Any], ray: dict[str, Any]) -> str:
-    words = [f"{resources['cpu']:g} CPU", _gpu(resources["gpu"])]
+    gpu = resources["gpu"]
+    words = [
+        f"{resources['cpu']:g} CPU",
+        "a GPU if there is any" if gpu is None else f"{gpu:g} GPU",
+    ]
     if resources["concurrent"]:
         words.append(f"at most {resources['concurrent']} at a time")
     words.append(f"on the cluster {ray['address']}" if ray["address"] else "on this machine")
-    return ", ".join(words)
-
-
-def _gpu(gpu: float | None) -> str:
-    if gpu is None:
-        return "one GPU if the cluster has any"
-    return f"{gpu:g} GPU" if gpu else "no GPU (trains on the CPU)"
+    return ", ".join(words) + ("; it trains on the CPU" if gpu == 0 else "")

@@ -199,6 +199,8 @@ def _best(ledger: Ledger) -> str:
 def _value(ledger: Ledger, trial: FrozenTrial) -> str:
     if trial.state == TrialState.FAIL:
         return in_terminal(trial.user_attrs.get("failure", ""))
+    if (stopped := trial.user_attrs.get("stopped")) is not None:
+        return in_terminal(stopped)
     value = trial.value
     if value is None and trial.last_step is not None:
         value = trial.intermediate_values[trial.last_step]

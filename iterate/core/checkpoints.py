@@ -19,6 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from iterate import __version__
 from iterate.core.errors import Problem, RequestError
 from iterate.core.files import replacing
 from iterate.core.machine import machine_error
@@ -27,6 +28,11 @@ from iterate.core.reports import EpochReport
 LAST, BEST = "last.ckpt", "best.safetensors"
 LAYOUT = 1
 _CHECKSUM = "crc32"
+_EARLIER = "an earlier version"  # which did not say its own
+
+
+class OtherVersionError(RequestError):
+    """A checkpoint was written by another version of iterate, so it cannot be continued."""
 
 
 @dataclass
@@ -61,6 +67,7 @@ def save_progress(folder: Path, progress: Progress) -> None:
     """
     content = {
         "layout": LAYOUT,
+        "version": __version__,
         "identity": progress.identity,
         "reports": [asdict(report) for report in progress.reports],
         "reference": progress.reference,
@@ -76,6 +83,7 @@ def load_progress(folder: Path, identity: str) -> Progress:
     """Read ``last.ckpt``; a folder without one has made no progress.
 
     Raises:
+        OtherVersionError: Another version of iterate wrote it.
         RequestError: It belongs to another recipe, or is damaged.
         MachineError: Its disk is out of order.
     """
@@ -94,8 +102,24 @@ def load_progress(folder: Path, identity: str) -> Progress:
             raise fault from error
         what = f"is damaged or no checkpoint of ours ({type(error).__name__})."
         raise RequestError(Problem(str(path), what, "Delete it to train anew.")) from error
+    version = str(content.get("version", _EARLIER))
+    if found.identity != identity and version != __version__:
+        what = f"was written by iterate {version}, and this is {__version__}: it cannot go on."
+        raise OtherVersionError(Problem(str(path), what, "Use another folder, or delete it."))
     _belongs(path, found.identity, identity)
     return found
+
+
+def set_aside(folder: Path) -> None:
+    """Put another version's checkpoint away, beside its place; training then begins anew."""
+    for name in (LAST, BEST):
+        kept = folder / f"earlier-{name}"
+        number = 1
+        while kept.exists():
+            number += 1
+            kept = folder / f"earlier-{number}-{name}"
+        if (folder / name).exists():
+            (folder / name).rename(kept)
 
 
 def save_best(folder: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

@@ -85,7 +85,7 @@ class TrainerSection(Section):
         precision: Of the model's forward passes, as PyTorch Lightning names it; weights, losses
             and scores are float32 in each.
         gradient_clip: Largest norm of the gradient; None does not clip.
-        accelerator: ``auto`` takes a GPU where there is one.
+        accelerator: ``auto`` takes a GPU where this process sees one.
         deterministic: Refuse algorithms that give other results under the same seed.
         threads: CPU threads of one operation, which decide the last digits of a result on a CPU;
             None takes as many as a trial holds CPUs, and outside a search as PyTorch chooses.

@@ -179,10 +179,11 @@ def run_record(
 
 
 def _run_tags(study: Study, attrs: Mapping[str, Any]) -> dict[str, str]:
-    """The backbone is the trial's own: a space may vary it."""
+    """What a trial tells besides numbers. The backbone is its own: a space may vary it."""
     backbone = attrs.get("backbone", study.backbone)
     tags = _source() | {"iterate.dataset": study.dataset, "iterate.backbone": backbone}
-    return tags | ({"iterate.threads": str(attrs["threads"])} if "threads" in attrs else {})
+    told = {name: attrs.get(name) for name in ("device", "threads", "stopped", "began_anew")}
+    return tags | {f"iterate.{name}": str(what) for name, what in told.items() if what is not None}
 
 
 def class_metrics(rows: Sequence[dict[str, Any]]) -> dict[str, float]:

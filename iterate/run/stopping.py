@@ -40,6 +40,7 @@ class _Requests:
         self.received = number
         if not self.deferring:
             raise Stopped(number)
+        signal.signal(signal.SIGALRM, self.overdue)
         signal.setitimer(signal.ITIMER_REAL, _PATIENCE_SECONDS)
 
     def overdue(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
@@ -58,7 +59,7 @@ _requests = _Requests()
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Answer both signals with `Stopped`, once; a second signal ends everything at once."""
-    before = {number: signal.getsignal(number) for number in (*_SIGNALS, signal.SIGALRM)}
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
     _requests.installed, _requests.received = True, None
     _install()
     try:
@@ -86,7 +87,8 @@ def at_safe_points() -> Iterator[Callable[[], None]]:
         yield _requests.check
     finally:
         _requests.deferring = False
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        if _requests.received is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
 
 
 def leave(code: int) -> NoReturn:
@@ -106,4 +108,3 @@ def leave(code: int) -> NoReturn:
 def _install() -> None:
     for number in _SIGNALS:
         signal.signal(number, _requests.handle)
-    signal.signal(signal.SIGALRM, _requests.overdue)

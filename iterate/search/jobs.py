@@ -53,6 +53,7 @@ class Progress:
         failure: Why it failed, in one sentence; it is then finished too.
         failure_kind: Equal for failures that have one cause.
         fault: What the machine lacks, in one sentence: the job stops and waits, and has not failed.
+        anew: Why it began again from its first epoch; what it reported before is replaced.
         device: What it trains on, such as ``CPU``; told with reports.
         held_seconds: For how long a worker has held the job, up to this report.
         packing_seconds: For how much of that it packed the dataset, or waited for another to; what
@@ -65,6 +66,7 @@ class Progress:
     failure: str | None = None
     failure_kind: str | None = None
     fault: str | None = None
+    anew: str | None = None
     device: str | None = None
     held_seconds: float = 0.0
     packing_seconds: float = 0.0

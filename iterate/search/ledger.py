@@ -377,6 +377,9 @@ class Ledger:
         if progress.device is not None and progress.device != run.device:
             run.device = progress.device
             run.trial.set_user_attr("device", run.device)
+        if progress.anew is not None:
+            run.last_epoch = 0
+            run.trial.set_user_attr("began_anew", progress.anew)
         for report in progress.reports:
             if report.epoch > run.last_epoch and self._record_epoch(run, report):
                 self._close(run, TrialState.PRUNED)
@@ -421,9 +424,10 @@ class Ledger:
         noted = self.trial_of(self._running[key].job).user_attrs.items()
         return float(sum(note["seconds"] for name, note in noted if name.startswith("epoch:")))
 
-    def out_of_time(self, key: str) -> None:
+    def out_of_time(self, key: str, held_seconds: float) -> None:
         """End a trial whose hours are over; what it has reported stays."""
         run = self._running[key]
+        run.held_seconds = held_seconds
         hours = f"{self.study.settings.trial_hours:g} hours"
         if run.last_epoch:
             with self._storage.together():
@@ -443,7 +447,9 @@ class Ledger:
             "time_ms": int(time.time() * 1000),
         }
         run.trial.set_user_attr(f"epoch:{report.epoch}", noted)
-        run.trial.report(report.value, report.epoch)
+        # Not by the trial's own `report`, which keeps the first value of an epoch.
+        storage, trial_id = run.trial.storage, run.trial._trial_id
+        storage.set_trial_intermediate_value(trial_id, report.epoch, report.value)
         run.last_epoch = report.epoch
         return run.job.kind == "trial" and not report.done and run.trial.should_prune()
 

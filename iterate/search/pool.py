@@ -25,7 +25,7 @@ from iterate.search.jobs import Job, Progress, Train
 from iterate.search.ledger import Ledger
 from iterate.search.shares import Share, shares_of
 from iterate.search.tune_hooks import Starts, Stopper
-from iterate.search.watch import Watch
+from iterate.search.watch import Ended, Watch
 from iterate.search.worker import Worker
 
 # A process that dies is replaced this often before its job is set aside.
@@ -118,11 +118,11 @@ class Coordinator:
         """A job that has not ended, and its study."""
         return self._jobs.get(trial_id)
 
-    def out_of_time(self, trial_id: str) -> None:
-        """The hours of a trial are over."""
+    def out_of_time(self, trial_id: str, held_seconds: float) -> None:
+        """The hours of a trial are over, that a worker held for so long."""
         ledger, job = self._jobs[trial_id]
         with self._pausing():
-            ledger.out_of_time(job.key)
+            ledger.out_of_time(job.key, held_seconds)
             self._recorded(trial_id)
 
     def record(self, trial_id: str, progress: Progress) -> bool:
@@ -312,6 +312,8 @@ def run_pool(
         )
         try:
             tuner.fit()
+        except Ended as ended:
+            raise ended.reason from None
         except Exception:
             if coordinator.failure is None:
                 raise

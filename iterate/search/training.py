@@ -41,6 +41,7 @@ def train(job: Job) -> Iterator[Progress]:
         IterateError: Whatever the engine refuses or fails at.
     """
     from iterate.core import fit
+    from iterate.core.checkpoints import OtherVersionError, set_aside
     from iterate.core.devices import device_name
 
     for module in job.modules:
@@ -50,8 +51,13 @@ def train(job: Job) -> Iterator[Progress]:
     try:
         with signs_of_life(job.folder), lock(job.folder / ".lock", _SECONDS_FOR_ANOTHER):
             yield from _packed(recipe, ("train", "val"))
-            epochs = fit.epochs(recipe, job.folder, replay=True)
-            yield from _grouped(epochs, job.kind == "trial", device_name(recipe.trainer))
+            device, last = device_name(recipe.trainer), job.kind == "trial"
+            try:
+                yield from _grouped(fit.epochs(recipe, job.folder, replay=True), last, device)
+            except OtherVersionError as told:
+                set_aside(job.folder)
+                yield Progress(anew=str(told))
+                yield from _grouped(fit.epochs(recipe, job.folder), last, device)
             if job.kind == "repeat":
                 yield from _packed(recipe, ("test",))
                 found = fit.evaluate(recipe, job.folder, keep=job.folder / OUTCOMES_FILE)

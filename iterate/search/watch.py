@@ -26,6 +26,18 @@ if TYPE_CHECKING:
 _SECONDS_BETWEEN_LOOKS = 5.0
 
 
+class Ended(BaseException):
+    """A check ended the pool. Tune would meet an `Exception` by talking to Ray, dead or not.
+
+    Attributes:
+        reason: What the check raised.
+    """
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 @dataclass
 class _Watched:
     """A job that a worker holds.
@@ -100,8 +112,11 @@ class Watch(tune.Callback):
 
     def on_step_begin(self, iteration: int, trials: list[Any], **_: Any) -> None:  # noqa: ARG002
         """Look at everything once."""
-        for check in self._checks:
-            check()
+        try:
+            for check in self._checks:
+                check()
+        except Exception as reason:
+            raise Ended(reason) from reason
         for trial_id, watched in list(self._watched.items()):
             found = self._coordinator.held(trial_id)
             if found is None:  # it has ended
@@ -117,10 +132,11 @@ class Watch(tune.Callback):
         if settings.silence_minutes is not None and silent >= settings.silence_minutes * 60:
             minutes = f"{settings.silence_minutes:g} minutes (search.silence_minutes)"
             reason = f"its worker gave no sign of life for {minutes}"
-            self._coordinator.record(trial.trial_id, Progress(failure=reason))
+            held = now - watched.began
+            self._coordinator.record(trial.trial_id, Progress(failure=reason, held_seconds=held))
             _end(trial)
         elif _overdue(job, settings.trial_hours, watched.trained + now - watched.began):
-            self._coordinator.out_of_time(trial.trial_id)
+            self._coordinator.out_of_time(trial.trial_id, now - watched.began)
             _end(trial)
 
 
