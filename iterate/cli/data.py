@@ -49,6 +49,16 @@ def convert(
     ignore_index: Annotated[
         int | None, typer.Option(help="The mask value that does not count.")
     ] = None,
+    nodata: Annotated[
+        str | None,
+        typer.Option(help="The value that marks pixels without data; none: all are real."),
+    ] = None,
+    fill: Annotated[
+        str | None, typer.Option(help="What stands in pixels without data: a number, or mean.")
+    ] = None,
+    mask: Annotated[
+        bool, typer.Option("--mask", help="Leave pixels without data out of the masks.")
+    ] = False,
     layout: Annotated[
         str | None, typer.Option(help="Of arrays: channels-first or channels-last.")
     ] = None,
@@ -74,6 +84,9 @@ def convert(
         unit=unit,
         sensor=sensor,
         ignore_index=ignore_index,
+        nodata=nodata,
+        fill=fill,
+        mask=mask,
         layout=_choice("layout", layout, ("channels-first", "channels-last")),
         licence=licence,
         origin=origin,
