@@ -395,3 +395,17 @@ def test_a_source_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"")
     with pytest.raises(DataError, match=r"cannot convert '\.zip' files"):
         convert(tmp_path / "x.zip", tmp_path / "out")
+
+
+def test_other_splits_in_the_file_are_offered(shared_data: Find, tmp_path: Path) -> None:
+    split = np.repeat([0, 1, 2], 3)
+    labels = np.array([0, 1, 0] * 3)
+    content = {**THREE, "labels": labels, "split_by_area": split[::-1], "split_seed": [3]}
+    source = arrays(tmp_path / "x.npz", images=PIXELS, **content)
+    notes = convert(source, tmp_path / "a").notes
+    assert notes[0] == "the file holds other splits: --split split_by_area"
+    assert notes[1] == "arrays not taken over: split_seed"
+    notes = convert(source, tmp_path / "b", split="split_by_area").notes
+    assert not any("other splits" in note for note in notes)
+    real = convert(shared_data("segmentation/flair2_128.npz"), tmp_path / "c")
+    assert "the file holds other splits: --split split_by_area" in real.notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -191,8 +192,20 @@ class ArraySource:
     def _splits(self) -> list[Split] | None:
         asked = self._wanted.split
         key = asked if asked in self._arrays else "split"
-        if key not in self._arrays:
-            return None
+        return self._split_of(key) if key in self._arrays else None
+
+    def _other_splits(self) -> list[str]:
+        """The arrays that split the samples too, by their names and contents."""
+        found = []
+        for key in self._arrays:
+            if "split" not in key or key in ("split", "split_names", self._wanted.split):
+                continue
+            with contextlib.suppress(DataError):
+                self._split_of(key)
+                found.append(key)
+        return found
+
+    def _split_of(self, key: str) -> list[Split]:
         values = self._arrays[key]
         if values.shape != (len(self._images),):
             what = (
@@ -232,7 +245,10 @@ class ArraySource:
         notes = []
         if self._texts("band_names") is None and self._wanted.bands is None and self.band_names:
             notes.append("bands taken as red, green, blue: three 8-bit bands without names")
-        used = _READ | _RECOMPUTED | {self._wanted.split}
+        others = self._other_splits()
+        if others:
+            notes.append(f"the file holds other splits: --split {' or --split '.join(others)}")
+        used = _READ | _RECOMPUTED | {self._wanted.split, *others}
         left = [name for name in self._arrays if name not in used]
         if left:
             notes.append(f"arrays not taken over: {', '.join(left)}")
