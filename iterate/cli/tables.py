@@ -12,6 +12,7 @@ from rich.text import Text
 
 from iterate.cli.progress import duration
 from iterate.run.session import RunResult
+from iterate.tracking.plots import NOT_DRAWN
 
 
 def outcome(result: RunResult) -> Group:
@@ -77,6 +78,9 @@ def _next(result: RunResult) -> list[Text]:
         Text(f"recipe     iterate fit {folder / 'recipe.yaml'}"),
         Text(f"dashboard  iterate ui {folder}"),
     ]
+    absent = folder / "plots" / NOT_DRAWN
+    if absent.is_file():
+        lines += [Text(f"no plot    {line}") for line in absent.read_text("utf-8").splitlines()]
     if result.backlog:
         lines.append(Text(str(result.backlog), style="yellow"))
     return lines
