@@ -1,7 +1,6 @@
 """Conversion of arrays and folders: value by value, and nothing dropped quietly."""
 
 import json
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -10,35 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning
+from convert_support import image, opened
 
 from iterate.core.data.convert import convert
 from iterate.core.data.dataset import SPLITS
-from iterate.core.data.geobench_v1 import GeoBenchV1, GeoBenchV1Data
 from iterate.core.errors import DataError, RequestError
 
 Find = Callable[[str], Path]
-
-
-def opened(root: Path) -> GeoBenchV1:
-    return GeoBenchV1(GeoBenchV1Data(root=root))
-
-
-def image(path: Path, pixels: Any, names: tuple[str, ...] = (), **options: Any) -> Path:
-    """Write (bands, height, width) pixels in the format that the suffix names."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    driver = {".tif": "GTiff", ".png": "PNG", ".jpg": "JPEG"}[path.suffix]
-    count, height, width = pixels.shape
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(
-            path, "w", driver=driver, count=count, height=height, width=width,
-            dtype=pixels.dtype, **options,
-        ) as file:  # fmt: skip
-            file.write(pixels)
-            for index, name in enumerate(names, 1):
-                file.set_band_description(index, name)
-    return path
 
 
 def arrays(path: Path, **content: Any) -> Path:
@@ -294,7 +271,7 @@ def test_split_folders_and_band_descriptions(tmp_path: Path) -> None:
             image(path, pixels, ("B03", "B8A"), nodata=0)
     info = convert(tmp_path / "in", tmp_path / "out", name="mine", origin="here")
     assert (info.name, info.source) == ("mine", "here")
-    assert info.notes == ("pixels of the images' nodata value 0 are kept as they are",)
+    assert info.notes == ()  # no pixel has the files' nodata value
     assert [band.common for band in info.bands] == ["green", "nir_narrow"]
     reader = opened(tmp_path / "out")
     assert sorted(reader.names("val")) == ["valid-a-1", "valid-b-1"]
@@ -418,3 +395,17 @@ def test_a_source_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"")
     with pytest.raises(DataError, match=r"cannot convert '\.zip' files"):
         convert(tmp_path / "x.zip", tmp_path / "out")
+
+
+def test_other_splits_in_the_file_are_offered(shared_data: Find, tmp_path: Path) -> None:
+    split = np.repeat([0, 1, 2], 3)
+    labels = np.array([0, 1, 0] * 3)
+    content = {**THREE, "labels": labels, "split_by_area": split[::-1], "split_seed": [3]}
+    source = arrays(tmp_path / "x.npz", images=PIXELS, **content)
+    notes = convert(source, tmp_path / "a").notes
+    assert notes[0] == "the file holds other splits: --split split_by_area"
+    assert notes[1] == "arrays not taken over: split_seed"
+    notes = convert(source, tmp_path / "b", split="split_by_area").notes
+    assert not any("other splits" in note for note in notes)
+    real = convert(shared_data("segmentation/flair2_128.npz"), tmp_path / "c")
+    assert "the file holds other splits: --split split_by_area" in real.notes

@@ -51,7 +51,7 @@ def test_a_survey_counts_and_measures_what_is_there(reader: GeoBenchV1) -> None:
     bands = [band.name for band in reader.info.bands]
     for split in SPLITS:
         samples = [reader.read(name, bands) for name in reader.names(split)]
-        labels = np.concatenate([np.ravel(sample.target) for sample in samples])
+        labels = np.concatenate([np.ravel(np.asarray(sample.target)) for sample in samples])
         count = len(reader.info.classes)
         assert found.counts[split] == np.bincount(labels.astype(int), minlength=count).tolist()
         assert (found.read[split], found.ignored[split]) == (len(samples), 0)

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
+from rich.console import Console
 
-from iterate.tracking.plots import PlottedStudy, PlottedTrial, draw_plots
+from iterate.cli.tables import outcome
+from iterate.run.session import RunResult
+from iterate.tracking.plots import NOT_DRAWN, PlottedStudy, PlottedTrial, draw_plots
 from iterate.tracking.plots.curves import draw_curves
 from iterate.tracking.plots.history import draw_history
 from iterate.tracking.plots.importances import draw_importances
@@ -114,10 +117,41 @@ def test_parallel_coordinates_never_claim_an_inactive_value() -> None:
 
 
 def test_nothing_to_show_draws_nothing(tmp_path: Path) -> None:
-    assert draw_plots(_study([]), tmp_path) == []
+    said = [tmp_path / NOT_DRAWN]
+    assert draw_plots(_study([]), tmp_path) == said
     failed = (PlottedTrial(0, {"lr": 1.0}, "FAIL", None),)
-    assert draw_plots(_study([], trials=failed), tmp_path) == []
-    assert list(tmp_path.iterdir()) == []
+    assert draw_plots(_study([], trials=failed), tmp_path) == said
+    assert list(tmp_path.iterdir()) == said
+
+
+@pytest.mark.parametrize(
+    ("values", "picture", "reason"),
+    [
+        ([], "curves", "no trial has reported an epoch"),
+        ([], "history", "no trial has finished"),
+        ([0.5, 0.7], "importances", "2 trials have finished; importances are told from 4 on"),
+        ([0.5] * 6, "importances", "all finished trials are equally good"),
+        ([0.1, 0.2, 0.3, 0.4], "importances", "no trials stand out as better"),
+    ],
+)
+def test_an_absent_picture_says_why(
+    values: list[float], picture: str, reason: str, tmp_path: Path
+) -> None:
+    draw_plots(_study(values, importances={}), tmp_path)
+    lines = (tmp_path / NOT_DRAWN).read_text().splitlines()
+    assert any(line.startswith(f"{picture}: {reason}") for line in lines)
+    draw_plots(_study([0.5, 0.7], importances={"model.lr": 1.0}), tmp_path)
+    assert not (tmp_path / NOT_DRAWN).exists()
+
+
+def test_the_end_of_a_run_says_why_too(tmp_path: Path) -> None:
+    draw_plots(_study([0.5] * 6, importances={}), tmp_path / "plots")
+    times = {"wall_seconds": 1.0, "train_seconds": 1.0, "worker_seconds": 1.0}
+    result = RunResult({"studies": [], **times}, tmp_path, {}, None)
+    console = Console(width=200)
+    with console.capture() as told:
+        console.print(outcome(result))
+    assert "no plot    importances: all finished trials are equally good" in told.get()
 
 
 def test_the_files_are_pictures(tmp_path: Path) -> None:

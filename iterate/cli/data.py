@@ -52,6 +52,16 @@ def convert(
     ignore_index: Annotated[
         int | None, typer.Option(help="The mask value that does not count.")
     ] = None,
+    nodata: Annotated[
+        str | None,
+        typer.Option(help="The value that marks pixels without data; none: all are real."),
+    ] = None,
+    fill: Annotated[
+        str | None, typer.Option(help="What stands in pixels without data: a number, or mean.")
+    ] = None,
+    mask: Annotated[
+        bool, typer.Option("--mask", help="Leave pixels without data out of the masks.")
+    ] = False,
     layout: Annotated[
         str | None, typer.Option(help="Of arrays: channels-first or channels-last.")
     ] = None,
@@ -77,6 +87,9 @@ def convert(
         unit=unit,
         sensor=sensor,
         ignore_index=ignore_index,
+        nodata=nodata,
+        fill=fill,
+        mask=mask,
         layout=_choice("layout", layout, ("channels-first", "channels-last")),
         licence=licence,
         origin=origin,
@@ -121,7 +134,7 @@ def show(
     ],
     dataset: Annotated[
         str | None,
-        typer.Option(help="Of GEO-Bench-2, where the files' names do not say: benv2, pastis, …"),
+        typer.Option(help="Of GEO-Bench-2: pastis, …; or a reader of your own: file.py:Name."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The picture to write; default NAME-SPLIT.png here.")
@@ -166,12 +179,25 @@ def _open(folder: Path, dataset: str | None, partition: str, compat: bool) -> Re
     from iterate.core.data.geobench_v2.section import GeoBenchV2Data
     from iterate.core.parsing import parse
 
+    if dataset is not None and ":" in dataset:
+        return _own_reader(dataset, folder)
     section = {"root": folder, "compat": compat}
     if dataset is None and not (folder / "default_partition.json").exists() and tortillas(folder):
         dataset = dataset_of(folder, "--dataset")
     if dataset is not None:
         return GeoBenchV2(parse(GeoBenchV2Data, {**section, "dataset": dataset}, "data"))
     return GeoBenchV1(parse(GeoBenchV1Data, {**section, "partition": partition}, "data"))
+
+
+def _own_reader(name: str, folder: Path) -> Reader:
+    """A reader by the path of its code, at its folder if it takes one."""
+    from iterate.core import components
+    from iterate.core.data.open import open_dataset
+    from iterate.core.parsing import parse
+
+    options = components.datasets.get(name, "--dataset").load_options()
+    root = {"root": folder} if "root" in options.model_fields else {}
+    return open_dataset(parse(options, {"name": name, **root}, "data"))
 
 
 def _listed(text: str | None) -> list[str] | None:

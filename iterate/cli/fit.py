@@ -68,10 +68,10 @@ def recipe_and_folder(file: Path, overrides: list[str], out: Path | None) -> tup
     """
     from iterate.config.load import load_recipe
     from iterate.core.check import complete
-    from iterate.core.data.open import open_dataset
+    from iterate.core.data.open import content_of, open_dataset
 
     recipe = complete(load_recipe(file, overrides))
-    identity = recipe.fingerprint(open_dataset(recipe.data).fingerprint())
+    identity = recipe.fingerprint(content_of(recipe.data, open_dataset(recipe.data)))
     name = file.stem if file.stem != "recipe" else file.resolve().parent.name
     folder = out if out is not None else Path("runs/fit") / f"{name}-{identity[:8]}"
     recipe = _with_its_threads(recipe, folder / "recipe.yaml")

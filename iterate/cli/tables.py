@@ -13,6 +13,7 @@ from iterate.cli.class_table import class_table
 from iterate.cli.progress import duration
 from iterate.core.foreign import in_terminal as escape
 from iterate.run.session import RunResult
+from iterate.tracking.plots import NOT_DRAWN
 
 
 def outcome(result: RunResult) -> Group:
@@ -95,6 +96,9 @@ def _next(result: RunResult) -> list[Text]:
         lines.append(Text(f"recipe     iterate fit {folder / 'recipe.yaml'}"))
     if result.backlog is not None:
         lines.append(Text(f"dashboard  iterate ui {folder}"))
+    absent = folder / "plots" / NOT_DRAWN
+    if absent.is_file():
+        lines += [Text(f"no plot    {line}") for line in absent.read_text("utf-8").splitlines()]
     if result.backlog:
         lines.append(Text(str(result.backlog), style="yellow"))
     return lines

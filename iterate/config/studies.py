@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from iterate.config.load import LoadedStudy
 from iterate.core.check import complete
-from iterate.core.data.open import open_dataset
+from iterate.core.data.open import content_of, open_dataset
 from iterate.core.errors import Problem, RequestError
 from iterate.core.recipe import Recipe
 from iterate.search.space import Point
@@ -63,7 +63,7 @@ def untried_study(loaded: LoadedStudy, name: str) -> Study:
         recipe=base,
         space=loaded.space,
         recipe_at=recipe_at,
-        data=reader.fingerprint(),
+        data=content_of(base.data, reader),
         dataset=reader.info.name,
         task=reader.info.task,
         settings=loaded.config.search,

@@ -180,7 +180,7 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
     total = 0
     for name in sorted(tensors):
         flat = tensors[name].reshape(-1).view(torch.uint8)
-        total = zlib.crc32(flat.numpy(), zlib.crc32(name.encode(), total))
+        total = zlib.crc32(flat.numpy().data, zlib.crc32(name.encode(), total))
     return f"{total:08x}"
 
 

@@ -11,7 +11,7 @@ from iterate.core import components
 from iterate.core.check import completed, declaration_of, matching_of
 from iterate.core.data.bands import with_units
 from iterate.core.data.dataset import Band, DatasetInfo, Reader
-from iterate.core.data.open import open_dataset
+from iterate.core.data.open import content_of, open_dataset, reader_code
 from iterate.core.data.store import Pack, cache_folder, pack
 from iterate.core.errors import Problem, RequestError
 from iterate.core.hub import HubFile
@@ -143,11 +143,11 @@ def _open(section: DataSection) -> tuple[Reader, str]:
     the packed copy of the content that the fingerprint names, so a late look cannot mix them up.
     """
     options = section.model_dump(mode="json", exclude=set(_NOT_THE_READERS))
-    key = canonical(options)
+    key = canonical([options, reader_code(section)])
     opened = _opened.get(key)
     if opened is None or time.monotonic() - opened[0] > REOPEN_SECONDS:
         reader = open_dataset(section)
-        opened = _opened[key] = (time.monotonic(), reader, reader.fingerprint())
+        opened = _opened[key] = (time.monotonic(), reader, content_of(section, reader))
     return opened[1], opened[2]
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from iterate.core.check import complete
-from iterate.core.data.open import open_dataset
+from iterate.core.data.open import content_of, open_dataset
 from iterate.core.errors import Problem, RequestError
 from iterate.core.objective import Objective
 from iterate.core.parsing import parse
@@ -66,7 +66,7 @@ class Study:
             recipe=base,
             space=read_space(space),
             recipe_at=partial(_with_values, base),
-            data=reader.fingerprint(),
+            data=content_of(base.data, reader),
             dataset=reader.info.name,
             task=reader.info.task,
             settings=parse(SearchSettings, search, "search"),

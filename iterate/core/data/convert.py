@@ -13,6 +13,7 @@ import numpy as np
 from iterate.core.data.bands import LANDSAT_8, SENTINEL_2, describe, guess_unit
 from iterate.core.data.convert_arrays import ArraySource
 from iterate.core.data.convert_folders import FolderSource
+from iterate.core.data.convert_missing import Missing, check_ranges, parse_missing
 from iterate.core.data.convert_source import Source, Wanted
 from iterate.core.data.convert_splits import assign, check_filled
 from iterate.core.data.dataset import Band, DatasetInfo
@@ -38,6 +39,9 @@ def convert(
     sensor: str | None = None,
     ignore_index: int | None = None,
     layout: Literal["channels-first", "channels-last"] | None = None,
+    nodata: str | None = None,
+    fill: str | None = None,
+    mask: bool = False,
     licence: str | None = None,
     origin: str | None = None,
     seed: int = 0,
@@ -61,6 +65,11 @@ def convert(
         unit: The unit of every band; worked out from names and values else.
         sensor: Whose short names the bands bear (``sentinel-2``, ``landsat-8``).
         ignore_index: The mask value that does not count.
+        nodata: The value that marks pixels without data, as a number; what the source says else.
+            ``none``: all values are real.
+        fill: What stands in pixels without data: a number, or ``mean``, that of the sample's other
+            pixels of the band. Without it (and without `mask`) such pixels are refused.
+        mask: Leave pixels without data in any band out of the masks.
         layout: Where the band axis of the array stands, where that is not plain.
         licence: The data's licence, for the record.
         origin: Where the data come from, for the record.
@@ -68,27 +77,31 @@ def convert(
 
     Raises:
         RequestError: An option is wrong, or the output folder is taken.
-        DataError: A file is damaged, unfit, unexpected or without its partner.
+        DataError: A file is damaged, unfit, unexpected or without its partner; a label or pixel
+            is out of its range and no option accepts it.
     """
     _check_options(unit, sensor)
     wanted = Wanted(task, tuple(classes) if classes else None, ignore_index, layout, split)
     wanted = wanted.with_bands(bands)
     found = _open(source.expanduser(), wanted)
+    missing = parse_missing(nodata, fill, mask=mask, task=found.task)
     splits, split_notes = assign(found, split, seed)
+    described = _bands(found, missing, wanted, unit, sensor)
     dataset = NewDataset(
         name=name or source.stem,
         task=found.task,
         classes=found.classes,
-        bands=_bands(found, wanted, unit, sensor),
+        bands=described,
         ignore_index=found.ignore_index,
         licence=licence,
         source=origin or source.name,
-        notes=(*found.notes, *split_notes),
+        notes=(*found.notes, *split_notes, *((missing.note,) if missing.note else ())),
     )
     with writing(out, dataset, seed) as writer:
         for index, (sample, chosen) in enumerate(zip(found.names, splits, strict=True)):
-            image, target = found.read(index)
+            image, target = missing.treated(found, index)
             with _of_file(found.origin(index)):
+                check_ranges(image, described, missing, f"sample {sample}")
                 writer.add(chosen, sample, image, target)
         check_filled(found, splits)
     return GeoBenchV1(GeoBenchV1Data(root=out)).info
@@ -126,9 +139,11 @@ def _open(source: Path, wanted: Wanted) -> Source:
     return ArraySource(source, wanted)
 
 
-def _bands(found: Source, wanted: Wanted, unit: str | None, sensor: str | None) -> tuple[Band, ...]:
+def _bands(
+    found: Source, missing: Missing, wanted: Wanted, unit: str | None, sensor: str | None
+) -> tuple[Band, ...]:
     """Names from the request or the source, and what is known of bands that bear them."""
-    first: Any = found.read(0)[0]
+    first: Any = missing.treated(found, 0)[0]
     names = wanted.bands or found.band_names
     if names is None:
         what = f"does not name its {len(first)} bands."
@@ -138,7 +153,7 @@ def _bands(found: Source, wanted: Wanted, unit: str | None, sensor: str | None) 
         what = f"{len(names)} bands are named ({', '.join(names)}), but {found.where} has"
         raise DataError(Problem("bands", f"{what} {len(first)}."))
     steps = np.linspace(0, len(found.names) - 1, min(_LOOKED_AT, len(found.names)))
-    each = (found.read(int(index))[0].max(axis=(1, 2)) for index in steps)
+    each = (missing.treated(found, int(index))[0].max(axis=(1, 2)) for index in steps)
     largest = reduce(np.maximum, each)
     known = describe(names, sensor)
     return tuple(

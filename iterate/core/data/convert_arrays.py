@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy.typing as npt
 
 from iterate.core.data.convert_source import (
     SPLIT_WORDS,
+    UNSAID,
     Wanted,
+    check_ignored,
     class_names,
-    largest_label,
+    present_labels,
     rarest_present,
     shortened,
 )
@@ -22,7 +25,7 @@ from iterate.core.errors import DataError, Problem, nearest
 from iterate.core.names import is_file_name
 
 _READ = {"images", "labels", "masks", "split", "split_names", "class_names", "band_names",
-         "ignore_index", "names", "files", "scale"}  # fmt: skip
+         "ignore_index", "nodata", "names", "files", "scale"}  # fmt: skip
 # Statistics that the writer computes anew.
 _RECOMPUTED = {"train_mean", "train_std"}
 
@@ -67,11 +70,32 @@ class ArraySource:
             raise DataError(Problem(self.where, f"has no array {name!r}.", hint))
         return self._arrays[name]
 
+    def nodata(self, index: int) -> float | None:  # noqa: ARG002 - as every source has it
+        """What the array `nodata` says, for every image alike."""
+        return self._number("nodata")
+
     def _ignore_index(self) -> int:
         if self._wanted.ignore_index is not None:
             return self._wanted.ignore_index
-        found = self._arrays.get("ignore_index")
-        return int(found) if found is not None and found.size == 1 else 255
+        found = self._number("ignore_index")
+        return UNSAID if found is None else int(found)
+
+    def _says_ignored(self) -> bool:
+        return self._wanted.ignore_index is not None or "ignore_index" in self._arrays
+
+    def _number(self, name: str) -> float | None:
+        """The one number of an array; None where there is no such array.
+
+        Raises:
+            DataError: It holds anything else.
+        """
+        found = self._arrays.get(name)
+        if found is None:
+            return None
+        if found.size != 1 or found.dtype.kind not in "iuf":
+            what = f"{name!r} must be one number, but is {found.dtype} {found.shape}."
+            raise DataError(Problem(self.where, what))
+        return float(found.item())
 
     def _choose_targets(self) -> tuple[str, npt.NDArray[Any]]:
         there = [name for name in ("labels", "masks") if name in self._arrays]
@@ -139,11 +163,13 @@ class ArraySource:
     def _classes(self) -> tuple[str, ...]:
         declared = self._texts("class_names")
         if self.task == "multilabel":
-            largest = self._targets.shape[1] - 1
+            present = set(range(self._targets.shape[1]))
         else:
             ignored = self.ignore_index if self.task == "segmentation" else None
-            largest = largest_label(self._targets, ignored, self.where)
-        return class_names(self.where, self._wanted.classes, declared, largest)
+            present = present_labels(self._targets, ignored, self.where)
+        if self.task == "segmentation" and not self._says_ignored():
+            check_ignored(self.where, present, bool((self._targets == UNSAID).any()))
+        return class_names(self.where, self._wanted.classes, declared, present)
 
     def _band_names(self) -> tuple[str, ...] | None:
         names = self._texts("band_names")
@@ -170,8 +196,20 @@ class ArraySource:
     def _splits(self) -> list[Split] | None:
         asked = self._wanted.split
         key = asked if asked in self._arrays else "split"
-        if key not in self._arrays:
-            return None
+        return self._split_of(key) if key in self._arrays else None
+
+    def _other_splits(self) -> list[str]:
+        """The arrays that split the samples too, by their names and contents."""
+        found = []
+        for key in self._arrays:
+            if "split" not in key or key in ("split", "split_names", self._wanted.split):
+                continue
+            with contextlib.suppress(DataError):
+                self._split_of(key)
+                found.append(key)
+        return found
+
+    def _split_of(self, key: str) -> list[Split]:
         values = self._arrays[key]
         if values.shape != (len(self._images),):
             what = (
@@ -211,7 +249,10 @@ class ArraySource:
         notes = []
         if self._texts("band_names") is None and self._wanted.bands is None and self.band_names:
             notes.append("bands taken as red, green, blue: three 8-bit bands without names")
-        used = _READ | _RECOMPUTED | {self._wanted.split}
+        others = self._other_splits()
+        if others:
+            notes.append(f"the file holds other splits: --split {' or --split '.join(others)}")
+        used = _READ | _RECOMPUTED | {self._wanted.split, *others}
         left = [name for name in self._arrays if name not in used]
         if left:
             notes.append(f"arrays not taken over: {', '.join(left)}")

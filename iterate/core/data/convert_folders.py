@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from iterate.core.data.convert_source import (
     SPLIT_WORDS,
+    UNSAID,
     Wanted,
+    check_ignored,
     class_names,
-    largest_label,
+    present_labels,
     rarest_present,
     shortened,
 )
@@ -62,7 +64,7 @@ class FolderSource:
         self.classes, self.strata = (
             self._from_masks() if self.task == "segmentation" else self._from_folders()
         )
-        self.notes = self._notes()
+        self.notes: tuple[str, ...] = ()
 
     def read(self, index: int) -> tuple[npt.NDArray[Any], Any]:
         """Image (bands, height, width) and target of one sample."""
@@ -119,16 +121,16 @@ class FolderSource:
 
     def _ignore_index(self) -> int:
         if self._wanted.ignore_index is not None:
+            self._ignored_is_said = True
             return self._wanted.ignore_index
         mask = self._files[0].mask
         nodata = nodata_of(mask) if mask is not None else None
-        return int(nodata) if nodata is not None and float(nodata).is_integer() else 255
+        self._ignored_is_said = nodata is not None and float(nodata).is_integer()
+        return int(nodata) if nodata is not None and self._ignored_is_said else UNSAID
 
-    def _notes(self) -> tuple[str, ...]:
-        nodata = nodata_of(self._files[0].image)
-        if nodata is None:
-            return ()
-        return (f"pixels of the images' nodata value {nodata:g} are kept as they are",)
+    def nodata(self, index: int) -> float | None:
+        """The nodata value of one image's file."""
+        return nodata_of(self._files[index].image)
 
     def _from_folders(self) -> tuple[tuple[str, ...], list[int]]:
         folders = sorted({file.label or "" for file in self._files})
@@ -141,14 +143,17 @@ class FolderSource:
         return classes, self._labels
 
     def _from_masks(self) -> tuple[tuple[str, ...], list[int]]:
-        present = []
+        present: list[set[int]] = []
+        holds_ignored = False
         for file in self._files:
             assert file.mask is not None  # noqa: S101 - the layout has a mask beside every image
             values = np.unique(self._read_mask(file.mask))
-            largest_label(values, self.ignore_index, str(file.mask))
-            present.append({int(value) for value in values if value != self.ignore_index})
-        largest = max((max(values, default=-1) for values in present), default=-1)
-        classes = class_names(self.where, self._wanted.classes, None, largest)
+            present.append(present_labels(values, self.ignore_index, str(file.mask)))
+            holds_ignored |= UNSAID in values
+        everywhere = set().union(*present)
+        if not self._ignored_is_said:
+            check_ignored(self.where, everywhere, holds_ignored)
+        classes = class_names(self.where, self._wanted.classes, None, everywhere)
         table = [[label in values for label in range(len(classes))] for values in present]
         return classes, rarest_present(np.array(table))
 

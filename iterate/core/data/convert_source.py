@@ -32,6 +32,9 @@ ACCEPT_LABELS = (
 )
 """What explains a label to the conversion."""
 
+UNSAID = 255
+"""The mask value that does not count where nobody names one."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -84,27 +87,51 @@ class Source(Protocol):
     def origin(self, index: int) -> str:
         """The file that holds a sample, for messages."""
 
+    def nodata(self, index: int) -> float | None:
+        """The value that marks pixels without data in an image, where its file says one."""
+
 
 def class_names(
-    where: str, wanted: Sequence[str] | None, declared: Sequence[str] | None, largest: int
+    where: str, wanted: Sequence[str] | None, declared: Sequence[str] | None, present: set[int]
 ) -> tuple[str, ...]:
-    """Class names for labels up to `largest`, or ``class 0``, … where nobody names them.
+    """The classes of labels, as they are named; ``class 0``, … where nobody names them.
 
     Raises:
-        DataError: There are labels beyond the names, or beyond any number of classes.
+        DataError: There are labels beyond the names, beyond any number of classes, or without
+            names and with gaps between them.
     """
+    largest = max(present, default=-1)
     if largest >= MOST_CLASSES:
         what = f"has the label {largest}; labels are numbers below {MOST_CLASSES}."
         raise DataError(Problem(where, what, ACCEPT_LABELS))
-    names = tuple(wanted or declared or (f"class {index}" for index in range(largest + 1)))
+    names = tuple(wanted or declared or ())
+    if not names:
+        unused = sorted(set(range(largest + 1)) - present)
+        if unused:
+            gaps = shortened([str(label) for label in unused])
+            what = f"has labels up to {largest}, but none is {gaps}, and nothing names them."
+            raise DataError(Problem(where, what, ACCEPT_LABELS))
+        return tuple(f"class {label}" for label in range(largest + 1))
     if largest >= len(names):
         what = f"has the label {largest}, but {len(names)} classes are named: {', '.join(names)}."
         raise DataError(Problem(where, what, ACCEPT_LABELS))
     return names
 
 
-def largest_label(values: npt.NDArray[Any], ignored: int | None, where: str) -> int:
-    """The largest label that counts; -1 if none does.
+def check_ignored(where: str, present: set[int], holds_ignored: bool) -> None:
+    """Refuse masks of 0 and 255 alone where nobody says that 255 does not count.
+
+    Raises:
+        DataError: So they are: 255 may as well be the one class that matters.
+    """
+    if holds_ignored and present <= {0}:
+        what = f"its masks hold no label but {' and '.join(map(str, [*present, UNSAID]))}."
+        hint = f"--ignore-index {UNSAID} says that {UNSAID} does not count. Is it a class, write 1."
+        raise DataError(Problem(where, what, hint))
+
+
+def present_labels(values: npt.NDArray[Any], ignored: int | None, where: str) -> set[int]:
+    """The labels that are there and count.
 
     Raises:
         DataError: A label is negative and not the ignored one.
@@ -114,7 +141,7 @@ def largest_label(values: npt.NDArray[Any], ignored: int | None, where: str) -> 
         what = f"has the label {int(counted.min())}; labels count from 0."
         hint = "If it marks pixels that do not count, name it with --ignore-index."
         raise DataError(Problem(where, what, hint))
-    return int(counted.max()) if counted.size else -1
+    return {int(label) for label in np.unique(counted)}
 
 
 def rarest_present(present: npt.NDArray[np.bool_]) -> list[int]:

@@ -103,14 +103,14 @@ def _figure(
     shown = ", ".join(band.name for band in bands)
     title = f"{info.name}: {split}, {info.height}×{info.width} px, {shown}"
     figure.suptitle(plain(title, 14 * round(size[0])), fontsize=10)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for axis in axes:
         axis.set_axis_off()
     images = stretched([_last_date(sample.image) for sample in samples])
     for axis, sample, image in zip(axes, samples, images, strict=False):
         axis.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
         axis.set_title(plain(_title(sample, info)), fontsize=7, loc="left", pad=3)
-    draw_targets(axes[: len(samples)], [sample.target for sample in samples], info)
+    draw_targets(figure, axes[: len(samples)], [sample.target for sample in samples], info)
     return figure
 
 

@@ -14,6 +14,7 @@ from iterate.core.foreign import in_plot, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
 DENSE = ("segmentation", "regression")
@@ -25,10 +26,12 @@ _GAP = 0.03  # between an image and its target, as a share of its width
 _BACKGROUND = re.compile(r"(back ?ground|no[- _]|not[- _]|non[- _])", re.IGNORECASE)
 
 
-def draw_targets(axes: Sequence[Axes], targets: Sequence[Any], info: DatasetInfo) -> None:
+def draw_targets(
+    figure: Figure, axes: Sequence[Axes], targets: Sequence[Any], info: DatasetInfo
+) -> None:
     """Draw what can be drawn of each target: nothing of a class of the whole image."""
     if info.task == "regression":
-        _draw_maps(axes, [np.asarray(target) for target in targets], info)
+        _draw_maps(figure, axes, [np.asarray(target) for target in targets], info)
         return
     for axis, target in zip(axes, targets, strict=True):
         if isinstance(target, Boxes):
@@ -36,7 +39,7 @@ def draw_targets(axes: Sequence[Axes], targets: Sequence[Any], info: DatasetInfo
         elif info.task == "segmentation":
             _draw_mask(axis, np.asarray(target), info)
     if info.task not in ("classification", "multilabel"):
-        _legend(axes, targets, info)
+        _legend(figure, targets, info)
 
 
 def _draw_mask(axis: Axes, mask: npt.NDArray[Any], info: DatasetInfo) -> None:
@@ -47,13 +50,15 @@ def _draw_mask(axis: Axes, mask: npt.NDArray[Any], info: DatasetInfo) -> None:
     _beside(axis, layer, interpolation="nearest")
 
 
-def _draw_maps(axes: Sequence[Axes], maps: Sequence[npt.NDArray[Any]], info: DatasetInfo) -> None:
+def _draw_maps(
+    figure: Figure, axes: Sequence[Axes], maps: Sequence[npt.NDArray[Any]], info: DatasetInfo
+) -> None:
     """A quantity from dark to bright, alike in all maps, with its bar; the unknown is hatched."""
     known = np.concatenate([values[np.isfinite(values)] for values in maps])
     low, high = np.percentile(known, (1, 99)) if known.size else (0.0, 1.0)
     for axis, values in zip(axes, maps, strict=True):
         drawn = _beside(axis, np.ma.masked_invalid(values), vmin=low, vmax=high, cmap="viridis")
-    bar = axes[0].figure.colorbar(
+    bar = figure.colorbar(
         drawn, ax=list(axes), location="bottom", extend="both", shrink=0.5, aspect=40, pad=0.01
     )
     bar.set_label(quantity(info), fontsize=8)
@@ -92,7 +97,7 @@ def _draw_boxes(axis: Axes, boxes: Boxes, info: DatasetInfo) -> None:
         axis.add_patch(Rectangle(place, *size, fill=False, edgecolor=colours[label]))
 
 
-def _legend(axes: Sequence[Axes], targets: Sequence[Any], info: DatasetInfo) -> None:
+def _legend(figure: Figure, targets: Sequence[Any], info: DatasetInfo) -> None:
     """The classes that the drawn targets hold, and how what does not count is drawn."""
     from matplotlib.patches import Patch
 
@@ -107,7 +112,6 @@ def _legend(axes: Sequence[Axes], targets: Sequence[Any], info: DatasetInfo) -> 
     ]
     if masks and info.ignore_index in present:
         handles.append(Patch(**_HATCHED, label=f"does not count ({info.ignore_index})"))
-    figure = axes[0].figure
     longest = max((len(str(handle.get_label())) for handle in handles), default=1)
     columns = max(1, int(figure.get_figwidth() / (0.5 + 0.075 * longest)))
     figure.legend(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from iterate.tracking.plots.absent import NOT_DRAWN, write_reasons
 from iterate.tracking.plots.trials import PlottedStudy, PlottedTrial
 
-__all__ = ["PlottedStudy", "PlottedTrial", "draw_plots"]
+__all__ = ["NOT_DRAWN", "PlottedStudy", "PlottedTrial", "draw_plots"]
 
 
 def draw_plots(study: PlottedStudy, folder: Path) -> list[Path]:
     """Draw ``history.png``, ``importances.png``, ``parallel.png`` and ``curves.png``.
 
-    A picture with nothing to show (no complete trial, no importances) is not drawn.
+    A picture with nothing to show (no complete trial, no importances) is not drawn; then
+    ``not_drawn.txt`` says why.
 
     Returns:
         The files that were written.
@@ -32,8 +34,10 @@ def draw_plots(study: PlottedStudy, folder: Path) -> list[Path]:
         "parallel": draw_parallel(study),
         "curves": draw_curves(study),
     }
-    return [
+    drawn = [
         save(figure, folder / f"{name}.png")
         for name, figure in figures.items()
         if figure is not None
     ]
+    absent = [name for name, figure in figures.items() if figure is None]
+    return [*drawn, *write_reasons(study, absent, folder)]
