@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -127,8 +128,23 @@ def test_two_equal_seeds_have_no_interval(tmp_path: Path) -> None:
     assert "2 equal seeds" in (tmp_path / "out/leaderboard.html").read_text()
 
 
-def unbounded() -> Suite:
-    """A suite of two datasets whose scores have no limits."""
+def test_a_suite_says_where_a_metric_of_its_own_ends(tmp_path: Path) -> None:
+    assert [SUITE.limits(name) for name in ("pastis_r", "everwatch")] == [(0.0, 1.0)] * 2
+    assert SUITE.limits("biomassters") == (-math.inf, 1.0)  # 1 less a share of the RMSE
+    suite = own_suite(metrics={"RMSE": {"range": (0, None)}})
+    rows = [f"x,RMSE,{score},{k},a,100%,full_ft" for k, score in enumerate((0.1, 9.0))]
+    path = written(tmp_path / "r.csv", rows)
+    (row,) = build(entries_of(read_results([path], suite), suite)[0], suite).datasets
+    assert row.mean_low == 0.0
+    assert row.mean_high is not None
+    assert row.mean_high > 50
+    path = written(tmp_path / "r.csv", [*rows, "x,RMSE,-0.5,3,a,100%,full_ft"])
+    with pytest.raises(DataError, match=r"must lie in 0 to 1e\+100, but is -0.5"):
+        read_results([path], suite)
+
+
+def own_suite(metrics: dict[str, Any] | None = None) -> Suite:
+    """A suite of two datasets, whose scores have no limits unless `metrics` says some."""
     dataset = {"task": "regression", "metric": "RMSE", "meaning": "error"}
     return Suite.model_validate(
         {
@@ -138,6 +154,7 @@ def unbounded() -> Suite:
             "tracks": {"full_ft": "Full"},
             "groups": {"All": ("x", "y")},
             "datasets": {"x": dataset, "y": dataset},
+            "metrics": metrics or {},
         }
     )
 
@@ -156,7 +173,7 @@ end = st.floats(-1e100, 1e100)
 def test_any_scores_make_a_board_or_a_sentence(
     tmp_path: Path, cells: list[list[float]], ends: tuple[float, float]
 ) -> None:
-    suite = unbounded()
+    suite = own_suite()
     rows = [
         f"{name},RMSE,{score!r},{seed},{backbone},100%,full_ft"
         for (backbone, name), own in zip(("ax", "ay", "bx", "by"), cells, strict=True)
