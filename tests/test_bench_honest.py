@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_bench_leaderboard import SUITE, Page, line, written
+from test_bench_leaderboard import SUITE, Page, classification, line, written
 from typer.testing import CliRunner
 
+from iterate.bench.about import Run, Source, about
 from iterate.bench.entries import entries_of
 from iterate.bench.leaderboard import build
 from iterate.bench.report import page
@@ -126,6 +128,31 @@ def test_two_equal_seeds_have_no_interval(tmp_path: Path) -> None:
     assert (so2sat["mean_low"], so2sat["low"], so2sat["bootstrap_sd"]) == (None, None, None)
     assert forestnet["mean_low"] < forestnet["mean"] < forestnet["mean_high"]
     assert "2 equal seeds" in (tmp_path / "out/leaderboard.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{", '{"about": null}', '{"about": {"sources": 3}}', "[" * 99_999, '{"about": NaN}'],
+)
+def test_a_foreign_file_beside_the_results_says_nothing_of_them(tmp_path: Path, text: str) -> None:
+    (tmp_path / "leaderboard.json").write_text(text)
+    assert len(ranked(tmp_path, classification("a", 0.5))) > 4
+
+
+def test_what_a_run_says_of_datasets_it_has_no_results_of_is_passed_over(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.csv", [line("so2sat", 0.6, seed) for seed in (1, 2)])
+    (file,) = read_results([path], SUITE)
+    unlike = {"so2sat": "3 classes instead of 17", "zzz": "not of this suite", "forestnet": "none"}
+    run = Run("geobench-2", "mine", None, 100, (), unlike, ())
+    board = about([Source("r", file.sha256, published=False, run=run)])
+    (tmp_path / "leaderboard.json").write_text(json.dumps({"about": asdict(board)}))
+    rows = ranked(tmp_path, [line("so2sat", 0.6, seed) for seed in (1, 2)])
+    (so2sat,) = [row for row in rows if row["kind"] == "dataset"]
+    assert so2sat["value"] == pytest.approx(60)
+    # Of another content, it says nothing.
+    rows = ranked(tmp_path, [line("so2sat", 0.6, seed) for seed in (1, 3)])
+    (so2sat,) = [row for row in rows if row["kind"] == "dataset"]
+    assert so2sat["value"] == pytest.approx(62.1, abs=0.1)
 
 
 def test_a_suite_says_where_a_metric_of_its_own_ends(tmp_path: Path) -> None:
