@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_bench_leaderboard import SUITE, Page, line, written
+from test_bench_leaderboard import SUITE, Page, classification, line, written
 from typer.testing import CliRunner
 
+from iterate.bench.about import Run, Source, about
 from iterate.bench.entries import entries_of
 from iterate.bench.leaderboard import build
 from iterate.bench.report import page
@@ -127,8 +130,48 @@ def test_two_equal_seeds_have_no_interval(tmp_path: Path) -> None:
     assert "2 equal seeds" in (tmp_path / "out/leaderboard.html").read_text()
 
 
-def unbounded() -> Suite:
-    """A suite of two datasets whose scores have no limits."""
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{", '{"about": null}', '{"about": {"sources": 3}}', "[" * 99_999, '{"about": NaN}'],
+)
+def test_a_foreign_file_beside_the_results_says_nothing_of_them(tmp_path: Path, text: str) -> None:
+    (tmp_path / "leaderboard.json").write_text(text)
+    assert len(ranked(tmp_path, classification("a", 0.5))) > 4
+
+
+def test_what_a_run_says_of_datasets_it_has_no_results_of_is_passed_over(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.csv", [line("so2sat", 0.6, seed) for seed in (1, 2)])
+    (file,) = read_results([path], SUITE)
+    unlike = {"so2sat": "3 classes instead of 17", "zzz": "not of this suite", "forestnet": "none"}
+    run = Run("geobench-2", "mine", None, 100, (), unlike, ())
+    board = about([Source("r", file.sha256, published=False, run=run)])
+    (tmp_path / "leaderboard.json").write_text(json.dumps({"about": asdict(board)}))
+    rows = ranked(tmp_path, [line("so2sat", 0.6, seed) for seed in (1, 2)])
+    (so2sat,) = [row for row in rows if row["kind"] == "dataset"]
+    assert so2sat["value"] == pytest.approx(60)
+    # Of another content, it says nothing.
+    rows = ranked(tmp_path, [line("so2sat", 0.6, seed) for seed in (1, 3)])
+    (so2sat,) = [row for row in rows if row["kind"] == "dataset"]
+    assert so2sat["value"] == pytest.approx(62.1, abs=0.1)
+
+
+def test_a_suite_says_where_a_metric_of_its_own_ends(tmp_path: Path) -> None:
+    assert [SUITE.limits(name) for name in ("pastis_r", "everwatch")] == [(0.0, 1.0)] * 2
+    assert SUITE.limits("biomassters") == (-math.inf, 1.0)  # 1 less a share of the RMSE
+    suite = own_suite(metrics={"RMSE": {"range": (0, None)}})
+    rows = [f"x,RMSE,{score},{k},a,100%,full_ft" for k, score in enumerate((0.1, 9.0))]
+    path = written(tmp_path / "r.csv", rows)
+    (row,) = build(entries_of(read_results([path], suite), suite)[0], suite).datasets
+    assert row.mean_low == 0.0
+    assert row.mean_high is not None
+    assert row.mean_high > 50
+    path = written(tmp_path / "r.csv", [*rows, "x,RMSE,-0.5,3,a,100%,full_ft"])
+    with pytest.raises(DataError, match=r"must lie in 0 to 1e\+100, but is -0.5"):
+        read_results([path], suite)
+
+
+def own_suite(metrics: dict[str, Any] | None = None) -> Suite:
+    """A suite of two datasets, whose scores have no limits unless `metrics` says some."""
     dataset = {"task": "regression", "metric": "RMSE", "meaning": "error"}
     return Suite.model_validate(
         {
@@ -138,6 +181,7 @@ def unbounded() -> Suite:
             "tracks": {"full_ft": "Full"},
             "groups": {"All": ("x", "y")},
             "datasets": {"x": dataset, "y": dataset},
+            "metrics": metrics or {},
         }
     )
 
@@ -156,7 +200,7 @@ end = st.floats(-1e100, 1e100)
 def test_any_scores_make_a_board_or_a_sentence(
     tmp_path: Path, cells: list[list[float]], ends: tuple[float, float]
 ) -> None:
-    suite = unbounded()
+    suite = own_suite()
     rows = [
         f"{name},RMSE,{score!r},{seed},{backbone},100%,full_ft"
         for (backbone, name), own in zip(("ax", "ay", "bx", "by"), cells, strict=True)

@@ -229,6 +229,28 @@ def test_the_results_file_grows_study_by_study(tmp_path: Path) -> None:
     assert set(watching.seen) <= {2, 4}
 
 
+def test_a_protocols_warning_stands_above_its_leaderboards(tmp_path: Path) -> None:
+    suite = small_suite(tmp_path)
+    root = folders(tmp_path / "data", suite, "alpha")
+    protocol = tmp_path / "mine.yaml"
+    said = "Only a try."
+    text = "defaults: [recipe, override search: random, _self_]\nname: mine\n"
+    protocol.write_text(f"{text}bench: {{warning: '{said}', tasks: {{}}}}\n")
+    words = ("search.trials=1", "search.repeats=2")
+    request = request_of(root, suite, str(protocol), "resnet10t=none", "alpha", words)
+    result, _ = play(request, tmp_path / "run")
+    assert result.board is not None
+    assert result.board.about is not None
+    assert result.board.about.warnings == (said,)
+    assert said in (tmp_path / "run/leaderboard.md").read_text()
+    banner = '<p class="warning" role="note"><b>Warning</b> Only a try.</p>'
+    assert banner in (tmp_path / "run/leaderboard.html").read_text()
+    protocol.write_text(f"{text}bench: {{tasks: {{}}}}\n")
+    request = request_of(root, suite, str(protocol), "resnet10t=none", "alpha", words)
+    play(request, tmp_path / "run", Recorded(never))
+    assert 'class="warning"' not in (tmp_path / "run/leaderboard.html").read_text()
+
+
 def test_regression_scores_are_transformed_exactly(tmp_path: Path) -> None:
     suite = small_suite(tmp_path)
     root = folders(tmp_path / "data", suite, "delta")

@@ -108,6 +108,8 @@ def test_means_have_intervals_over_seeds_and_over_test_samples(ran: Ran) -> None
         assert expected is not None
         assert expected.value == pytest.approx(row["mean"])
         assert (row["sample_low"], row["sample_high"]) == (expected.low, expected.high)
+        if row["sample_low"] is not None:
+            assert row["sample_low"] <= row["mean"] <= row["sample_high"]
         if row["sd"] > 0:
             assert row["mean_low"] < row["mean"] < row["mean_high"]
         else:  # six test samples: two seeds may well tie

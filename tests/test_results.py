@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pool_support import make_study
 
+from iterate.cli.tables import _interval
 from iterate.core.errors import RequestError
 from iterate.core.files import write_json
 from iterate.core.models.backbones.options import TimmOptions
@@ -39,10 +40,21 @@ def test_interval_of_one_repeat_has_no_ends() -> None:
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=6))
 def test_interval_stays_where_values_can_be(values: list[float]) -> None:
     found = interval(values, 0.0, 1.0)
-    assert found.low is not None
-    assert found.high is not None
+    if found.low is None or found.high is None:
+        # They tie, or their squares are no numbers any more.
+        assert max(values) - min(values) <= max(1e-12 * max(values), 1e-150)
+        return
     assert 0.0 <= found.low <= found.mean + 1e-12
     assert found.mean - 1e-12 <= found.high <= 1.0
+    assert found.low < found.high
+
+
+@pytest.mark.parametrize("repeats", [2, 3])
+def test_repeats_that_tie_have_no_interval_of_width_zero(repeats: int) -> None:
+    found = interval([0.7833] * repeats, 0.0, 1.0)
+    assert (found.low, found.high, found.n) == (None, None, repeats)
+    assert f"interval not known: {repeats} equal repeats" in _interval(vars(found))
+    assert "interval not known: one repeat" in _interval(vars(interval([0.5], 0.0, 1.0)))
 
 
 def work(ledger: Ledger, values: list[float], test: dict[str, float] | None = None) -> None:
@@ -175,7 +187,7 @@ def test_a_better_best_found_later_gets_repeats_of_its_own(ledger: Ledger, tmp_p
     assert continued.finished
     study = summarise([continued])["studies"][0]
     assert study["best"]["number"] == 2
-    assert study["test"]["accuracy"] == {"mean": 0.6, "low": 0.6, "high": 0.6, "n": 2}
+    assert study["test"]["accuracy"] == {"mean": 0.6, "low": None, "high": None, "n": 2}
     assert len(continued.history("repeat")) == 4
 
 

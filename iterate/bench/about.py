@@ -130,12 +130,17 @@ def source_of(file: ResultsFile, published: bool) -> Source:
     """A results file, with what the leaderboard of the run beside it says of the same content."""
     run = None
     try:
-        content = json.loads((file.path.parent / BOARD_FILE).read_text(encoding="utf-8"))
+        text = (file.path.parent / BOARD_FILE).read_text(encoding="utf-8")
+        content = json.loads(text, parse_constant=_refuse)
         known = TypeAdapter(About).validate_python(content["about"])
         run = next((one.run for one in known.sources if one.sha256 == file.sha256), None)
     except (OSError, ValueError, LookupError, TypeError, RecursionError, ValidationError):
         pass  # results of another origin: nothing says how they were made
     return Source(file.label, file.sha256, published, run)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def without(file: ResultsFile, datasets: Container[str]) -> ResultsFile:
@@ -157,7 +162,7 @@ def comparable(
         The files; the datasets that are the published ones in none of them, with the reason; and
         what to tell people.
     """
-    strange = [{} if one.run is None else one.run.unlike for one in sources]
+    strange = [_unlike(file, one.run) for file, one in zip(files, sources, strict=True)]
     pairs = list(zip(files, strange, strict=True))
     known = {
         one.dataset for file, unlike in pairs for one in file.results if one.dataset not in unlike
@@ -170,3 +175,10 @@ def comparable(
     ]
     raw = {name: why for unlike in strange for name, why in unlike.items() if name not in known}
     return [without(file, known & set(unlike)) for file, unlike in pairs], raw, notes
+
+
+def _unlike(file: ResultsFile, run: Run | None) -> dict[str, str]:
+    """The datasets of a file that are not the published ones, with the reason."""
+    measured = {result.dataset for result in file.results}
+    told = {} if run is None else run.unlike
+    return {name: why for name, why in told.items() if name in measured}

@@ -88,7 +88,10 @@ def with_samples(board: Leaderboard, kept: Sequence[Entered]) -> Leaderboard:
 
     def filled(row: DatasetRow) -> DatasetRow:
         ends = known.get((own.get(row.backbone, ""), row.track, row.dataset))
-        return row if ends is None else replace(row, sample_low=ends[0], sample_high=ends[1])
+        if ends is None:
+            return row
+        # The same mean, summed in another order, may differ in its last digit.
+        return replace(row, sample_low=min(ends[0], row.mean), sample_high=max(ends[1], row.mean))
 
     return replace(board, datasets=tuple(map(filled, board.datasets)))
 

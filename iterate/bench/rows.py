@@ -131,8 +131,8 @@ class Leaderboard:
     """All of it.
 
     Attributes:
-        unlike: Dataset → how what was measured is not the published dataset: its points are raw
-            scores × 100.
+        unlike: Dataset → how what was measured is not the published dataset; on the suite's scale
+            it would mislead, so its points are raw scores × 100 there.
         about: Where the numbers come from.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,11 +47,12 @@ def interval(values: Sequence[float], lowest: float, highest: float) -> Interval
         highest: See `lowest`.
     """
     mean = float(np.mean(values))
+    unknown = Interval(mean, None, None, len(values))
     if len(values) < 2 or tied(values):
-        return Interval(mean, None, None, len(values))
+        return unknown
     half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
     low, high = max(lowest, mean - half), min(highest, mean + half)
-    return Interval(mean, low, high, len(values))
+    return replace(unknown, low=low, high=high) if low < high else unknown
 
 
 def best_recipe(ledger: Ledger) -> Recipe | None:
