@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 from pool_support import make_study
 from tracking_support import rows
 
@@ -95,6 +96,24 @@ def test_a_class_has_a_name_of_its_own() -> None:
     assert found["test/class/ice _old_ 1/f1"] == 0.4
 
 
+# The searches of docs/tracking.md.
+FILTERS = {
+    "tags.`iterate.kind` = 'repeat'": {"repeat 00"},
+    "tags.`iterate.state` = 'PRUNED'": {"trial 01"},
+    "tags.`iterate.dataset` = 'stand-in' and tags.`iterate.kind` = 'trial'": {
+        "trial 00",
+        "trial 01",
+        "trial 02",
+    },
+    "tags.`iterate.backbone` = 'stand-in' and metrics.`best/val/score` > 0.85": {
+        "study",
+        "trial 00",
+    },
+    "metrics.`val/score` > 0.5 and params.`optimiser.lr` LIKE '0.%'": {"trial 00", "repeat 00"},
+    "dataset.name = 'stand-in' and tags.`iterate.kind` = 'study'": {"study"},
+}
+
+
 def test_a_comparison_opens_on_the_objective(ledger: Ledger, tmp_path: Path) -> None:
     """It takes the first metric that the runs share, in the order in which they were written."""
     tracker = Tracker(TrackingSettings(), tmp_path)
@@ -110,6 +129,10 @@ def test_a_comparison_opens_on_the_objective(ledger: Ledger, tmp_path: Path) -> 
     found = dict(rows(tmp_path / "mlflow.db", first))
     names = {"study", "trial 00", "trial 01", "trial 02", "repeat 00"}
     assert found == dict.fromkeys(names, "best/val/score")
+    for query, wanted in FILTERS.items():
+        client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+        runs = client.search_runs(["1"], query)
+        assert {run.info.run_name for run in runs} == wanted, query
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,15 @@ def test_a_view_keeps_the_columns_of_other_studies() -> None:
     assert columns(both) == ["metrics.`best/val/miou`", "metrics.`best/val/rmse`"]
 
 
+def test_a_view_fits_into_a_tag() -> None:
+    view = None
+    for index in range(100):
+        view = studies_view([f"best/val/a_metric_with_a_name_{index}"], view, index)
+    assert view is not None
+    assert len(view) < 5000
+    assert columns(view)[-1] == "metrics.`best/val/a_metric_with_a_name_99`"
+
+
 @pytest.mark.parametrize("before", ["", "[]", '{"state": "deflate;x"}', '{"state": "3"}'])
 def test_a_view_that_cannot_be_read_is_made_anew(before: str) -> None:
     assert columns(studies_view(["best/val/miou"], before, 1)) == ["metrics.`best/val/miou`"]
