@@ -130,6 +130,20 @@ def test_a_resumed_run_gets_only_what_is_new(folder: Path) -> None:
     assert {state for (state,) in rows(db, "SELECT status FROM runs")} == {"FINISHED"}
 
 
+def test_a_run_keeps_the_source_that_began_it(folder: Path) -> None:
+    """A later command tells of finished runs again; their code was the earlier one's."""
+    memory: dict[str, str] = {}
+    for commit, state in (("a" * 40, "COMPLETE"), ("b" * 40, "PRUNED")):
+        tags = {"mlflow.source.git.commit": commit, "iterate.backbone": state}
+        tracked = mirror(folder, memory)
+        tracked.study(study())
+        tracked.run(run(0, state, tags=tags))
+        assert not tracked.close(WAIT)
+    query = "SELECT value FROM tags JOIN runs USING (run_uuid) WHERE name = 'trial 00' AND key = "
+    assert rows(folder / "mlflow.db", f"{query}'mlflow.source.git.commit'") == [("a" * 40,)]
+    assert rows(folder / "mlflow.db", f"{query}'iterate.backbone'") == [("PRUNED",)]
+
+
 def test_only_the_newest_record_of_a_run_is_written(folder: Path) -> None:
     tracked = mirror(folder, {})
     tracked.study(study())

@@ -56,7 +56,8 @@ def test_it_serves_the_runs_until_ctrl_c(tmp_path: Path) -> None:
     picture.write_bytes(b"picture")
     tracked = mirror(tmp_path / "runs", {})
     tags = {"iterate.objective": "val/accuracy (max)"}
-    tracked.study(study(artifacts=(picture,), history=epochs(2), tags=tags))
+    columns = ("best/val/accuracy",)
+    tracked.study(study(artifacts=(picture,), history=epochs(2), tags=tags, columns=columns))
     tracked.run(run(0, metrics={"best/val/accuracy": 0.5}))
     tracked.run(run(1, "PRUNED", count=2))
     assert not tracked.close(60)
@@ -74,7 +75,9 @@ def test_it_serves_the_runs_until_ctrl_c(tmp_path: Path) -> None:
             assert ui.stdout.readline().rstrip().endswith(f"is at {address}")
             with urllib.request.urlopen(address, timeout=30) as page:
                 assert page.status == 200
-                assert b"<html" in page.read().lower()
+                text = page.read().lower()
+                assert b"<html" in text
+                assert b"machine_learning" in text  # opens on training, not on chat programs
             found = _ask(address, "experiments/search", {"max_results": 10})["experiments"]
             (mine,) = [e["experiment_id"] for e in found if e["name"] == "quickstart"]
             runs = _ask(address, "runs/search", {"experiment_ids": [mine]})["runs"]
@@ -83,7 +86,7 @@ def test_it_serves_the_runs_until_ctrl_c(tmp_path: Path) -> None:
             shown_first = urllib.parse.unquote(ui.stdout.readline() + ui.stdout.readline())
             studies, trials = shown_first.splitlines()
             page_of_runs = f"{address}/#/experiments/{mine}/runs?workflowType=machine_learning"
-            assert studies.split() == ["studies", page_of_runs]
+            assert studies.split() == ["studies", f"{page_of_runs}&viewStateShareKey=iterate"]
             assert trials.strip().startswith(f"trials   {page_of_runs}&compareRunsMode=CHART")
             assert "&orderByKey=metrics.`best/val/accuracy`&" in trials
             (parent,) = [r["info"]["run_id"] for r in runs if r["info"]["run_name"] == "eurosat"]

@@ -26,12 +26,9 @@ def outcome(result: RunResult) -> Group:
 
 def _classes(summary: dict[str, Any]) -> list[Table]:
     """Each study's scores by class, where its task has classes."""
-    studies = summary["studies"]
     return [
-        class_table(
-            study["test_classes"], "test" if len(studies) == 1 else f"test of {study['name']}"
-        )
-        for study in studies
+        class_table(study["test_classes"], f"{study['name']}: test by class, mean over repeats")
+        for study in summary["studies"]
         if study["test_classes"]
     ]
 

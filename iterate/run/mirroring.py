@@ -133,7 +133,7 @@ def study_record(
         end_ms=_ms(max(ends_at, default=datetime.now())) if ended else None,
         metrics=metrics,
         dataset=_dataset(ledger),
-        columns=(f"best/{key}", f"test/{metric}/mean", f"test/{metric}/low", f"test/{metric}/high"),
+        columns=(f"best/{key}", f"test/{metric}/mean"),
     )
 
 

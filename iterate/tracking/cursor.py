@@ -22,6 +22,7 @@ STATUS = {
     "FAIL": "FAILED",
 }
 ENDED = ("COMPLETE", "PRUNED", "FAIL")
+_SOURCE = "mlflow.source."
 
 
 @dataclass
@@ -92,7 +93,9 @@ class Cursor:
                 params[key] = value
             elif self.params[key] != value:  # MLflow never changes a parameter
                 changed[f"iterate.changed.{key}"] = value
-        all_tags = {**tags, **changed}
+        # A run comes from the command that began it, not from one that tells of it again.
+        known = {key for key in self.tags if key.startswith(_SOURCE)}
+        all_tags = {key: value for key, value in {**tags, **changed}.items() if key not in known}
         new_tags = {key: value for key, value in all_tags.items() if self.tags.get(key) != value}
         return News(self._new_points(record, now_ms), params, new_tags)
 

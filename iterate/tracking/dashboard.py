@@ -1,9 +1,10 @@
 """MLflow's server whose pages open as training pages.
 
-MLflow asks each browser once whether it is there for chat programs or for training, takes chat
-programs until told, and opens a chat assistant beside them. A browser that has not said otherwise
-is told here; what a person chooses later stays. It is an app in MLflow's sense (entry point group
-``mlflow.app``), started with ``mlflow server --app-name iterate``.
+MLflow takes each browser to be there for chat programs until told that it is for training, opens
+a chat assistant beside them, and says that it collects usage data, which it does not here (see
+`iterate.tracking.quiet`). A browser that has not said otherwise is told so; what a person chooses
+later stays. It is an app in MLflow's sense (entry point group ``mlflow.app``), started with
+``mlflow server --app-name iterate``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 _CHOICES = {
     "mlflow.workflowType_v1": json.dumps("machine_learning"),
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": json.dumps(True),
+    "mlflow.settings.telemetry.enabled_v1": json.dumps(False),
+    "mlflow.telemetry.info.alert.dismissed_v1": json.dumps(True),
 }
 _SCRIPT = (
     "<script>try{for(const [name,value] of Object.entries("

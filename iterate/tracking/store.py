@@ -97,7 +97,8 @@ def _fresh_database(artifacts: str) -> bytes:
 
     store = SqlAlchemyStore("sqlite:///:memory:", artifacts)  # type: ignore[no-untyped-call]
     # MLflow's own "Default" would stand empty beside our experiments.
-    store.delete_experiment(SqlAlchemyStore.DEFAULT_EXPERIMENT_ID)
+    default = SqlAlchemyStore.DEFAULT_EXPERIMENT_ID
+    store.delete_experiment(default)  # type: ignore[no-untyped-call]
     connection = store.engine.raw_connection()
     try:
         content: bytes = connection.driver_connection.serialize()  # type: ignore[union-attr]

@@ -14,6 +14,8 @@ VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 _NAME = "Studies"
 _FIRST = ("attributes.`Dataset`", "tags.`iterate.backbone`")
 _LAST = ("attributes.`Source`",)
+_MOST = 20  # MLflow keeps 5,000 characters of a tag
+_LETTER, _EDGES = 8, 32  # pixels of a heading
 
 
 def studies_view(metrics: Iterable[str], before: str | None, now_ms: int) -> str:
@@ -29,10 +31,15 @@ def studies_view(metrics: Iterable[str], before: str | None, now_ms: int) -> str
     known = _metrics_of(before)
     if before is not None and set(columns) <= set(known):
         return before
-    shown = [*_FIRST, *dict.fromkeys([*known, *columns]), *_LAST]
-    state = {"selectedColumns": shown, "columnOrder": shown}
+    shown = [*_FIRST, *list(dict.fromkeys([*known, *columns]))[-_MOST:], *_LAST]
+    widths = {column: _EDGES + _LETTER * len(_title(column)) for column in shown[1:-1]}
+    state = {"selectedColumns": shown, "columnOrder": list(widths), "columnWidths": widths}
     view = {"name": _NAME, "createdAt": now_ms, "updatedAt": now_ms, "state": json.dumps(state)}
     return json.dumps(view)
+
+
+def _title(column: str) -> str:
+    return column.partition("`")[2].rstrip("`")
 
 
 def _metrics_of(before: str | None) -> list[str]:
