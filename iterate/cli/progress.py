@@ -51,7 +51,7 @@ class Progress:
             self._live.start()
             return
         for ledger in ledgers:
-            self._console.print(f"study {ledger.study.name}: {_budget(ledger)}")
+            self._console.print(f"study {in_terminal(ledger.study.name)}: {_budget(ledger)}")
 
     def changed(self, ledger: Ledger, job: Job) -> None:
         """Show what changed."""
@@ -80,7 +80,7 @@ class Progress:
     # A plain log
 
     def _line(self, ledger: Ledger, job: Job, trial: FrozenTrial) -> str:
-        what = f"{ledger.study.name}: {job.kind} {job.number}"
+        what = f"{in_terminal(ledger.study.name)}: {job.kind} {job.number}"
         state = _MARKS.get(trial.state, f"epoch {trial.last_step or 0}")
         parts = [f"{what} {state}", _value(ledger, trial), _best(ledger), self._left()]
         return "  ".join(part for part in parts if part)
@@ -93,7 +93,9 @@ class Progress:
             table.add_column(column, no_wrap=column != "now")
         shown = sorted(self._ledgers, key=lambda ledger: (ledger.finished, ledger.study.name))
         for ledger in shown[:_ROWS]:
-            table.add_row(ledger.study.name, _counts(ledger), _best(ledger), _now(ledger))
+            table.add_row(
+                in_terminal(ledger.study.name), _counts(ledger), _best(ledger), _now(ledger)
+            )
         hidden = len(shown) - _ROWS
         more = [Text(f"… and {hidden} more studies", style="dim")] if hidden > 0 else []
         return Group(table, *more, Text(self._left(), style="dim"))

@@ -77,7 +77,10 @@ def references(content: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
 
 def dotted(path: Path) -> str:
     """A path as messages show it: ``data.bands[0]``."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).strip(".")
+    return "".join(
+        f"[{part}]" if isinstance(part, int) and depth else f".{part}"
+        for depth, part in enumerate(path)
+    ).strip(".")
 
 
 def settle(config: DictConfig, path: Path, locate: Callable[[str], str]) -> None:
@@ -206,11 +209,6 @@ class _Resolution:
 
     def _refuse(self, path: Path, what: str, hint: str | None = None) -> None:
         self._result.problems.append(Problem(self._locate(dotted(path)), what, hint))
-        # What was refused is left out; a list is left out with its element.
-        for depth, part in enumerate(path):
-            if isinstance(part, int):
-                path = path[:depth]
-                break
         _drop(self._content, path)
 
 
@@ -230,12 +228,14 @@ def _put(content: Any, path: Path, value: Any) -> None:
 
 
 def _drop(content: Any, path: Path) -> None:
-    for part in path[:-1]:
-        if not isinstance(content, dict) or part not in content:
+    """Leave a value out; a list is left out with its element."""
+    for depth, part in enumerate(path):
+        inner = content.get(part) if isinstance(content, dict) else None
+        if depth == len(path) - 1 or isinstance(inner, list):
+            if isinstance(content, dict):
+                content.pop(part, None)
             return
-        content = content[part]
-    if isinstance(content, dict):
-        content.pop(path[-1], None)
+        content = inner
 
 
 def _values(content: Any) -> Iterator[Any]:
