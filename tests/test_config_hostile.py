@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import yaml
 from config_support import loader_in
 from door_support import Command, commands
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from iterate.config.load import load_study
 from iterate.core.errors import RequestError
 from iterate.core.provenance import environment as provenance
 
-BASE = "defaults: [recipe, _self_]\ndata: {samples: [12, 6, 6], size: 16}\ntrainer: {epochs: 1}\n"
+BASE = """
+defaults: [recipe, _self_]
+data: {samples: [12, 6, 6], size: 16}
+model: {backbone: {name: resnet10t, weights: none}}
+"""
 SECRET = "hunter2-token"
 
 
@@ -32,7 +41,7 @@ def iterate(
     [
         ("note: ${oc.env:SOME_SECRET}\n", "search.yaml: note"),
         ("tracking: {experiment: 'a ${oc.env:SOME_SECRET}'}\n", "tracking.experiment"),
-        ("model: {backbone: {name: '${oc.env:SOME_SECRET}'}}\n", "model.backbone.name"),
+        ("optimiser: {name: '${oc.env:SOME_SECRET}'}\n", "optimiser.name"),
         # Through a key that may read it, through another resolver, or under another name.
         ("tracking: {uri: '${oc.env:SOME_SECRET}'}\nnote: ${tracking.uri}\n", "note"),
         ("tracking: {uri: '${oc.env:SOME_SECRET}'}\nnote: ${oc.select:tracking.uri}\n", "note"),
@@ -193,3 +202,29 @@ def test_references_keep_what_they_meant(tmp_path: Path) -> None:
         "note='${name} and \\${x}'",
     )
     assert (study.config.name, study.config.note) == ("a-7", "a-7 and ${x}")
+
+
+_KEYS = st.sampled_from([
+    "data", "model", "optimiser", "trainer", "search", "space", "note", "name", "hydra", "bench",
+    "lr", "backbone", "batch_size", "x", "y", "1", "null", "model/decoder", "data.batch_size",
+])  # fmt: skip
+_TEXTS = st.sampled_from([
+    "x", "${x}", "${y}", "${data}", "${.x}", "${..x}", "${x}${y}", "${", "${oc.env:HOME}", "???",
+    "${oc.select:x}", "${oc.create:{a: '${x}'}}", "${oc.dict.values:data}", "\\${x}", "${n:x}",
+    "choice(1, 2)", "interval(0, 1)", "range(1, 5)", "glob(*)", "linear", "mlp", "\x1b[2J",
+])  # fmt: skip
+_VALUES = st.recursive(
+    st.one_of(_TEXTS, st.integers(-2, 64), st.none(), st.booleans(), st.floats()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(st.dictionaries(_KEYS, _VALUES, min_size=1, max_size=5))
+def test_any_file_is_a_study_or_a_mistake(content: dict[str, object]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "search.yaml"
+        file.write_text(yaml.safe_dump({"defaults": ["recipe", "_self_"], **content}))
+        with suppress(RequestError):
+            load_study(file)

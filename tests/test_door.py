@@ -111,6 +111,7 @@ def test_a_root_is_found_beside_the_file_then_here(
     assert iterate("plan", str(file)).code == 0
 
 
+@pytest.mark.slow
 def test_a_runs_recipe_is_tested_from_anywhere(
     tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

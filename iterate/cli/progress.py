@@ -63,7 +63,7 @@ class Progress:
             self._live.start()
             return
         for ledger in ledgers:
-            self._console.print(f"study {ledger.study.name}: {_budget(ledger)}")
+            self._console.print(f"study {in_terminal(ledger.study.name)}: {_budget(ledger)}")
 
     def changed(self, ledger: Ledger, job: Job) -> None:
         """Show what changed."""
@@ -92,7 +92,7 @@ class Progress:
     # A plain log
 
     def _line(self, ledger: Ledger, job: Job, trial: FrozenTrial) -> str:
-        what = f"{ledger.study.name}: {job.kind} {job.number}"
+        what = f"{in_terminal(ledger.study.name)}: {job.kind} {job.number}"
         state = _MARKS.get(trial.state, f"epoch {trial.last_step or 0}")
         if job.key in ledger.set_aside:
             state = "[yellow]waits[/]"
@@ -145,7 +145,7 @@ class _Row:
 
     @classmethod
     def of(cls, ledger: Ledger) -> _Row:
-        cells = (ledger.study.name, _counts(ledger), _best(ledger), _now(ledger))
+        cells = (in_terminal(ledger.study.name), _counts(ledger), _best(ledger), _now(ledger))
         return cls(cells, _asked(ledger), _ended(ledger), ledger.finished)
 
 

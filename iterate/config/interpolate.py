@@ -25,7 +25,8 @@ from iterate.core.errors import Problem, RequestError
 from iterate.search.space.grammar import MOST_CHARACTERS
 
 MISSING = "???"
-Path = tuple[Any, ...]
+Place = tuple[Any, ...]
+"""Keys and indices, from the root to a value."""
 
 
 @dataclass
@@ -63,7 +64,7 @@ def resolve(config: DictConfig, locate: Callable[[str], str]) -> Resolved:
     return _Resolution(content, pending, locate).run()
 
 
-def references(content: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+def references(content: Any, path: Place = ()) -> Iterator[tuple[Place, str]]:
     """Path → text of each value that stands for another, or for one still to be given."""
     if isinstance(content, Mapping):
         for key, value in content.items():
@@ -75,12 +76,15 @@ def references(content: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
         yield path, content
 
 
-def dotted(path: Path) -> str:
+def dotted(path: Place) -> str:
     """A path as messages show it: ``data.bands[0]``."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).strip(".")
+    return "".join(
+        f"[{part}]" if isinstance(part, int) and depth else f".{part}"
+        for depth, part in enumerate(path)
+    ).strip(".")
 
 
-def settle(config: DictConfig, path: Path, locate: Callable[[str], str]) -> None:
+def settle(config: DictConfig, path: Place, locate: Callable[[str], str]) -> None:
     """Make plain whatever stands for another section on the way to a path that is about to be set.
 
     Raises:
@@ -96,7 +100,8 @@ def settle(config: DictConfig, path: Path, locate: Callable[[str], str]) -> None
             try:
                 section[part] = _literal(_walk(found.mapping, path[: depth + 1]))
             except (KeyError, TypeError):
-                raise RequestError(found.problems) from None
+                here = Problem(locate(dotted(path)), "cannot be set: its section leads nowhere.")
+                raise RequestError(found.problems or here) from None
         if OmegaConf.is_missing(section, part):
             return
         section = section[part]
@@ -109,7 +114,7 @@ class _Resolution:
     """
 
     def __init__(
-        self, content: dict[Any, Any], pending: dict[Path, str], locate: Callable[[str], str]
+        self, content: dict[Any, Any], pending: dict[Place, str], locate: Callable[[str], str]
     ) -> None:
         self._pending = pending
         self._locate = locate
@@ -136,7 +141,7 @@ class _Resolution:
             self._refuse(path, self._why(path))
         return self._result
 
-    def _try(self, path: Path) -> bool:
+    def _try(self, path: Place) -> bool:
         """Resolve a value if all that it refers to is plain; say whether that is done with."""
         key = dotted(path)
         allowed = may_read(key)
@@ -155,7 +160,7 @@ class _Resolution:
             return True
         return False
 
-    def _value(self, config: DictConfig, path: Path) -> Any:
+    def _value(self, config: DictConfig, path: Place) -> Any:
         parent = _walk(config, path[:-1])
         parent[path[-1]] = self._pending[path]
         try:
@@ -168,7 +173,7 @@ class _Resolution:
             parent[path[-1]] = MISSING
         return value
 
-    def _accept(self, path: Path, value: Any, variables: list[str], *, tainted: bool) -> None:
+    def _accept(self, path: Place, value: Any, variables: list[str], *, tainted: bool) -> None:
         self._size += sum(1 for _ in _values(value))
         if self._size > limits.VALUES:
             what = f"with what is referred to, there are more than {limits.VALUES} values."
@@ -183,7 +188,7 @@ class _Resolution:
         else:
             _put(self._plain, path, _literal(value))
 
-    def _fail(self, path: Path, error: Exception, variables: list[str]) -> None:
+    def _fail(self, path: Place, error: Exception, variables: list[str]) -> None:
         key, text = dotted(path), self._pending[path]
         if variables and not may_read(key):
             self._refuse(path, *_not_here(text))
@@ -191,7 +196,7 @@ class _Resolution:
         problem = unresolved(self._locate(key), text, error)
         self._refuse(path, problem.what, problem.hint)
 
-    def _why(self, path: Path) -> str:
+    def _why(self, path: Place) -> str:
         """Why a value is not plain when all that could be resolved is."""
         text = self._pending[path]
         if not may_read(dotted(path)):
@@ -204,13 +209,8 @@ class _Resolution:
                     return " ".join(_not_here(text))
         return f"{text!r} leads to a value that is missing, or back to itself."
 
-    def _refuse(self, path: Path, what: str, hint: str | None = None) -> None:
+    def _refuse(self, path: Place, what: str, hint: str | None = None) -> None:
         self._result.problems.append(Problem(self._locate(dotted(path)), what, hint))
-        # What was refused is left out; a list is left out with its element.
-        for depth, part in enumerate(path):
-            if isinstance(part, int):
-                path = path[:depth]
-                break
         _drop(self._content, path)
 
 
@@ -219,23 +219,25 @@ def _not_here(text: str) -> tuple[str, str]:
     return what, f"It is read for {', '.join(FROM_ENVIRONMENT)} alone."
 
 
-def _walk(config: Any, path: Path) -> Any:
+def _walk(config: Any, path: Place) -> Any:
     for part in path:
         config = config[part]
     return config
 
 
-def _put(content: Any, path: Path, value: Any) -> None:
+def _put(content: Any, path: Place, value: Any) -> None:
     _walk(content, path[:-1])[path[-1]] = value
 
 
-def _drop(content: Any, path: Path) -> None:
-    for part in path[:-1]:
-        if not isinstance(content, dict) or part not in content:
+def _drop(content: Any, path: Place) -> None:
+    """Leave a value out; a list is left out with its element."""
+    for depth, part in enumerate(path):
+        inner = content.get(part) if isinstance(content, dict) else None
+        if depth == len(path) - 1 or isinstance(inner, list):
+            if isinstance(content, dict):
+                content.pop(part, None)
             return
-        content = content[part]
-    if isinstance(content, dict):
-        content.pop(path[-1], None)
+        content = inner
 
 
 def _values(content: Any) -> Iterator[Any]:

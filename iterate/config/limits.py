@@ -16,7 +16,7 @@ from iterate.core.errors import Problem, RequestError
 from iterate.search.space.grammar import MOST_CHARACTERS, deepest
 
 FILE_BYTES = 512 * 1024
-VALUES = 3_000  # of a file, its aliases written out
+VALUES = 2_000  # of a file, its aliases written out
 DEPTH = 40  # of sections and lists within each other
 REFERENCE_CHARACTERS = 2_000  # of a text that refers to others
 REFERENCE_DEPTH = 5  # of references within one another

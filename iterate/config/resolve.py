@@ -70,7 +70,8 @@ class Resolver:
         for key, value in point.items():
             if not self.composer.is_group(key):
                 _set(config, key, value)
-        config.setdefault("name", self.composer.file.stem)
+        if "name" not in list(config.keys()):  # `in`, or setdefault, would look what it stands for
+            config["name"] = self.composer.file.stem
         found = resolve(config, lambda path: self.locate(path, point))
         wrong = find_root(found.mapping, self.locate(ROOT, point), self._bases(point))
         found.problems += [wrong] if wrong else []

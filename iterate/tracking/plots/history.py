@@ -5,6 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from iterate.core.foreign import in_plot
 from iterate.tracking.plots import style
 from iterate.tracking.plots.trials import PlottedStudy, PlottedTrial
 
@@ -84,7 +85,7 @@ def _marks(
         markersize=15 if star else 7,
         markeredgecolor=colour if cross else style.INK if star else "white",
         markeredgewidth=1.4 if cross else 0.7,
-        label=style.plain(label),
+        label=in_plot(label),
         zorder=4 if star else 2 if cross else 3,
     )
 

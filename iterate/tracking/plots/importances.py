@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from iterate.core.foreign import in_plot
 from iterate.tracking.plots import style
 from iterate.tracking.plots.trials import PlottedStudy, short_names
 
@@ -17,7 +18,7 @@ def draw_importances(study: PlottedStudy) -> Figure | None:
     figure, axes = style.new_figure(
         8, 1.5 + 0.36 * len(ranked), study.name, f"Parameter importances for {study.objective}"
     )
-    labels = [style.plain(names[name]) for name, _ in ranked]
+    labels = [in_plot(names[name]) for name, _ in ranked]
     shares = [share for _, share in ranked]
     bars = axes.barh(labels, shares, color=style.BLUE, height=0.62)
     axes.bar_label(

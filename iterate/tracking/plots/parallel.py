@@ -19,6 +19,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 from matplotlib.ticker import MaxNLocator
 
+from iterate.core.foreign import in_plot
 from iterate.tracking.plots import style
 from iterate.tracking.plots.trials import PlottedStudy, PlottedTrial, short_names
 
@@ -133,7 +134,7 @@ def _ticks(low: float, high: float, log: bool, whole: bool) -> list[float]:
 
 
 def _short(text: str) -> str:
-    return style.plain(text if len(text) <= _LABEL_LENGTH else text[: _LABEL_LENGTH - 1] + "…")
+    return in_plot(text if len(text) <= _LABEL_LENGTH else text[: _LABEL_LENGTH - 1] + "…")
 
 
 def _colours(study: PlottedStudy) -> dict[int, Any]:
@@ -189,7 +190,7 @@ def _draw_rulers(axes: Axes, rulers: list[Ruler], some_not_used: bool) -> None:
         axes.text(
             index,
             1.07,
-            style.plain(ruler.name.replace(".", ".\n")),
+            in_plot(ruler.name.replace(".", ".\n")),
             ha="center",
             va="bottom",
             fontsize=9,

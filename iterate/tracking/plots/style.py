@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from iterate.core.files import replacing
-from iterate.core.foreign import in_plot as plain
+from iterate.core.foreign import in_plot
 
 INK, FAINT, GRID = "#222222", "#6E6E6E", "#E4E4E4"
 BLUE, ORANGE, VERMILION, GREY = "#0072B2", "#E69F00", "#D55E00", "#9A9A9A"
@@ -30,9 +30,9 @@ def new_figure(width: float, height: float, title: str, note: str) -> tuple[Figu
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.set_title(plain(title), loc="left", fontsize=12, color=INK, fontweight="bold", pad=24)
+    axes.set_title(in_plot(title), loc="left", fontsize=12, color=INK, fontweight="bold", pad=24)
     axes.annotate(
-        plain(note),
+        in_plot(note),
         (0, 1),
         xytext=(0, 8),
         xycoords="axes fraction",
@@ -51,8 +51,8 @@ def new_figure(width: float, height: float, title: str, note: str) -> tuple[Figu
 
 def name_axes(axes: Axes, x: str, y: str) -> None:
     """Name both axes, count in whole numbers along x, and rule the y axis."""
-    axes.set_xlabel(plain(x), color=INK, fontsize=10)
-    axes.set_ylabel(plain(y), color=INK, fontsize=10)
+    axes.set_xlabel(in_plot(x), color=INK, fontsize=10)
+    axes.set_ylabel(in_plot(y), color=INK, fontsize=10)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
 
