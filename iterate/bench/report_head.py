@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from iterate.bench.about import Made
 from iterate.bench.heading import cells, facts, origins
 from iterate.bench.rows import Leaderboard
 from iterate.bench.tables import DASH
+from iterate.core.foreign import in_html as escape
 
 
 def warnings(board: Leaderboard) -> list[str]:
