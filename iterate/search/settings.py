@@ -151,7 +151,7 @@ class SearchSettings(Section):
         max_failures: Failed trials in a row, from the first on, after which the study ends with
             their reason.
         storage: Database URL of the Optuna storage (PostgreSQL, MySQL); None keeps a SQLite file
-            in the run's folder.
+            in the run's folder. Each study in it has one driver at a time.
     """
 
     sampler: Annotated[SerializeAsAny[Component], Chosen(samplers)] = TPE()
