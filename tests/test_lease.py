@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from test_results import work
 
 from iterate.core.errors import RequestError, WorkError
 from iterate.run.lease import DRIVERS, owned
+from iterate.run.process import Process
 from iterate.run.session import RunSettings, run_studies
 from iterate.run.storage import opened_storage
 from iterate.search import journal
@@ -28,6 +30,7 @@ from iterate.search.truth import Truth
 
 DRIVER = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from iterate.run.lease import owned
 from iterate.run.storage import opened_storage
@@ -179,3 +182,10 @@ def test_a_batch_whose_answer_was_lost_is_written_once(
     with opened_storage(None, tmp_path) as storage:
         trials = Ledger(study, storage, tmp_path).history("trial")
     assert [trial.value for trial in trials] == [0.5, 0.6]
+
+
+def test_a_process_is_told_from_a_later_one_of_its_number() -> None:
+    this = Process.this()
+    assert not this.gone
+    assert replace(this, birth="another").gone
+    assert not replace(this, birth="another", machine="elsewhere").gone

@@ -159,7 +159,7 @@ class SearchSettings(Section):
             reason, the study stops with it. What fails for want of disk or memory counts nowhere:
             it waits.
         storage: Database URL of the Optuna storage (PostgreSQL, MySQL); None keeps a SQLite file
-            in the run's folder.
+            in the run's folder. Each study in it has one driver at a time.
     """
 
     sampler: Annotated[SerializeAsAny[Component], Chosen(samplers)] = TPE()
