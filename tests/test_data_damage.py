@@ -1,6 +1,7 @@
 """Damaged, forged and oversized files: a sentence each, before memory is taken."""
 
 import io
+import json
 import os
 import signal
 import struct
@@ -15,6 +16,7 @@ import h5py
 import numpy as np
 import pytest
 import rasterio
+from geobench_v2_support import written as written_v2
 from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 
@@ -23,6 +25,7 @@ from iterate.core.data.generated import GeneratedData, generate
 from iterate.core.data.geobench_v1 import GeoBenchV1, GeoBenchV1Data
 from iterate.core.data.geobench_v2.reader import GeoBenchV2
 from iterate.core.data.geobench_v2.section import GeoBenchV2Data
+from iterate.core.data.geobench_v2.writer import geotiff_file
 from iterate.core.data.images import read_image
 from iterate.core.errors import DataError
 
@@ -249,3 +252,18 @@ def test_a_pipe_as_a_tortilla_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.tortilla")
     with pytest.raises(DataError, match=r"x\.tortilla: is a pipe"):
         GeoBenchV2(GeoBenchV2Data(root=tmp_path / "x.tortilla", dataset="flair2"))
+
+
+def test_a_class_s_number_of_thousands_of_digits_is_refused(tmp_path: Path) -> None:
+    generate(GeneratedData(samples=(3, 1, 1), size=16), tmp_path / "set")
+    (tmp_path / "set/dataset.json").unlink()
+    (tmp_path / "set/label_map.json").write_text(json.dumps({"9" * 5000: []}))
+    with pytest.raises(DataError, match=r"label_map\.json: numbers a class with 5000 digits"):
+        GeoBenchV1(GeoBenchV1Data(root=tmp_path / "set"))
+
+
+def test_a_date_of_thousands_of_digits_is_no_date(tmp_path: Path) -> None:
+    image = geotiff_file("planet_" + "9" * 5000, np.ones((4, 4, 4), np.uint16))
+    written_v2(tmp_path, "dynamic_earthnet", [image])
+    with pytest.raises(DataError, match="lacks the file planet_0"):
+        GeoBenchV2(GeoBenchV2Data(root=tmp_path, dataset="dynamic_earthnet"))

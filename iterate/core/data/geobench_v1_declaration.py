@@ -21,6 +21,7 @@ from iterate.core.parsing import parse
 from iterate.core.section import Section
 
 DATASET_FILE = "dataset.json"
+_MOST_DIGITS = 9  # of a class's number
 TASKS = ("classification", "segmentation", "multilabel")
 
 
@@ -246,8 +247,12 @@ def _classes(label_type: Any, header: Header) -> tuple[str, ...] | None:
 def _classes_in_label_files(root: Path, task: str) -> tuple[str, ...] | None:
     """The classes that the label files tell of; one without samples may be missing."""
     if task == "classification":
-        labels = read_json_mapping(root / "label_map.json", absent={})
+        path = root / "label_map.json"
+        labels = read_json_mapping(path, absent={})
+        longest = max(map(len, labels), default=0)
         if all(label.isdecimal() for label in labels):
+            if longest > _MOST_DIGITS:
+                raise DataError(Problem(str(path), f"numbers a class with {longest} digits."))
             return _numbered(max((int(label) + 1 for label in labels), default=0))
         return _numbered(len(labels))
     entries = read_json_mapping(root / "label_stats.json", absent={}).values()

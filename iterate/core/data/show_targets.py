@@ -74,6 +74,7 @@ def _beside(axis: Axes, picture: npt.NDArray[Any], **options: Any) -> AxesImage:
     place = (left, -0.5)
     axis.add_patch(Rectangle(place, width, height, **_HATCHED, linewidth=0, zorder=0))
     frame = Rectangle(place, width, height, fill=False, edgecolor=_GREY, linewidth=0.7, zorder=2)
+    frame.set_clip_on(False)
     axis.add_patch(frame)
     drawn = axis.imshow(
         picture, extent=(left, left + width, height - 0.5, -0.5), zorder=1, **options

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from iterate.core.data.geobench_v2.declaration import (
@@ -23,6 +24,8 @@ MONTHS = (
     "may", "june", "july", "august",
 )  # fmt: skip
 """The order of a growing season's images."""
+
+_COUNTED = re.compile(r"[0-9]{1,9}")
 
 
 class Contents:
@@ -90,7 +93,7 @@ class Contents:
         numbered = {}
         for item in self.items:
             number = item.name.removeprefix(series.prefix)
-            if number != item.name and number.isdecimal():
+            if number != item.name and _COUNTED.fullmatch(number):
                 numbered[int(number)] = item
         if not numbered:
             raise self.lacks(f"{series.prefix}0, {series.prefix}1, …")
