@@ -45,8 +45,9 @@ def _hyperband(settings: Any, epochs: int) -> BasePruner:
 
 def _median(settings: Any, epochs: int) -> BasePruner:  # noqa: ARG001
     """The median stopping rule (Golovin et al. 2017, Google Vizier)."""
+    # Optuna's first judged step is `n_warmup_steps` itself, and our epochs count from 1.
     return pruners.MedianPruner(
-        n_startup_trials=settings.startup_trials, n_warmup_steps=settings.warmup_epochs
+        n_startup_trials=settings.startup_trials, n_warmup_steps=settings.warmup_epochs + 1
     )
 
 
