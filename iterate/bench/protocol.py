@@ -19,6 +19,7 @@ from iterate.search.space.grammar import read_override
 from iterate.search.space.text import value_text
 
 _OF_THE_RUN = ("search", "ray", "tracking")
+_SHARED = ("ray", "tracking", "bench")
 
 
 @dataclass(frozen=True)
@@ -161,8 +162,18 @@ def _strange(protocol: Protocol, suite: Suite) -> Iterator[Problem]:
     yield from _unknown(section.tasks, get_args(Task), f"{origin}.tasks", "task")
     legal = {*suite.datasets, *(one for name in suites() for one in load_suite(name).datasets)}
     yield from _unknown(section.datasets, legal, f"{origin}.datasets", "dataset")
+    told = (*section.tasks.values(), *section.datasets.values(), *section.backbones.values())
+    yield from _of_the_whole(told, origin)
     if section.track is not None:
         yield from _unknown([section.track], suite.tracks, f"{origin}.track", "track")
+
+
+def _of_the_whole(told: Iterable[Mapping[str, Any] | None], origin: str) -> Iterator[Problem]:
+    """Words on what all studies of a run share, where they would change nothing."""
+    for word in (word for one in told for word in words_of(one or {}, origin)):
+        if word.key == "search.storage" or ("." in word.key and section_of(word.key) in _SHARED):
+            what = f"{word.key} concerns the run as a whole: it cannot differ within one."
+            yield Problem(str(word.origin), what, "Say it outside of bench.")
 
 
 def _unknown(

@@ -89,6 +89,7 @@ def load_study(file: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
     if config is None:
         raise RequestError(problems)
     _check_grid(config, expansion)
+    _check_seed(config, expansion)
     return LoadedStudy(file, config, config.recipe(), base, expansion.space, resolver)
 
 
@@ -108,6 +109,14 @@ def _check_grid(config: SearchConfig, expansion: Expansion) -> None:
     ]
     if endless:
         raise RequestError(endless)
+
+
+def _check_seed(config: SearchConfig, expansion: Expansion) -> None:
+    """A search gives each training a seed of its own: one that is stated would not be used."""
+    if config.seed and expansion.space:
+        what = "fixes one training, and here a space is to be searched."
+        hint = "Set search.seed, from which the seeds of trials and repeats follow."
+        raise RequestError(Problem("seed", what, hint))
 
 
 def load_recipe(file: Path, overrides: Sequence[str] = ()) -> Recipe:

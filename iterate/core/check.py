@@ -7,8 +7,10 @@ from iterate.core.data.bands import resolve_bands, with_units
 from iterate.core.data.dataset import Band, DatasetInfo
 from iterate.core.data.open import open_dataset
 from iterate.core.errors import Problem, RequestError, nearest
+from iterate.core.models.backbones.card import Card
 from iterate.core.models.backbones.matching import Matching, match_bands
 from iterate.core.models.backbones.options import BackboneOptions
+from iterate.core.models.decoders.options import LinearOptions
 from iterate.core.probing import as_fitted, fitting_problems
 from iterate.core.recipe import Recipe
 from iterate.core.tasks.declarations import TaskDeclaration
@@ -37,7 +39,7 @@ def completed(recipe: Recipe, info: DatasetInfo) -> Recipe:
     except RequestError as error:
         problems += error.problems
     wrong = _components(recipe, info)
-    problems += wrong or fitting_problems(recipe, info)
+    problems += wrong or [*fitting_problems(recipe, info), *_level(recipe, info)]
     problems += _weights(recipe)
     metric, mode, wrong = _objective(recipe, info)
     problems += wrong
@@ -76,6 +78,17 @@ def _components(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
     return problems
 
 
+def _level(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
+    """A choice among feature maps where the decoder gets a vector."""
+    decoder = recipe.model.decoder
+    if not isinstance(decoder, LinearOptions) or decoder.level is None:
+        return []
+    if declaration_of(info.task).dense:
+        return []
+    what = f"chooses a feature map, but in {info.task} this decoder gets one vector an image."
+    return [Problem("model.decoder.level", what, "Leave it out, or choose attentive_pool.")]
+
+
 def _weights(recipe: Recipe) -> list[Problem]:
     options = recipe.model.backbone
     if not isinstance(options, BackboneOptions):
@@ -87,7 +100,20 @@ def _weights(recipe: Recipe) -> list[Problem]:
     if options.weights == "hub" and card is not None and card.file is None:
         what = f"no weights of {options.name} are published."
         return [Problem(where, what, "Name a file, or 'none'.")]
-    return []
+    return _digest(options, card)
+
+
+def _digest(options: BackboneOptions, card: Card | None) -> list[Problem]:
+    """A digest that is stated where no file is that could have it."""
+    if options.sha256 is None or options.file is not None:
+        return []
+    published = card.file.sha256 if options.weights == "hub" and card and card.file else None
+    if published == options.sha256.lower():
+        return []
+    what = "is that of a file, and model.backbone.weights names none."
+    if published is not None:
+        what = f"states {options.sha256}, but the published file of {options.name} has {published}."
+    return [Problem("model.backbone.sha256", what, "Leave it out, or name the file.")]
 
 
 def _objective(recipe: Recipe, info: DatasetInfo) -> tuple[str | None, str | None, list[Problem]]:

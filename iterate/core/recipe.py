@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, SerializeAsAny
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
 from iterate.core import components
 from iterate.core.files import replacing
@@ -80,7 +80,7 @@ class TrainerSection(Section):
     Attributes:
         epochs: Passes over the training split, at most.
         patience: Epochs without a better objective after which training stops; None never stops.
-        min_delta: What counts as better, in units of the objective.
+        min_delta: What counts as better for `patience`, in units of the objective.
         precision: Of the model's forward passes, as PyTorch Lightning names it; weights, losses
             and scores are float32 in each.
         gradient_clip: Largest norm of the gradient; None does not clip.
@@ -95,6 +95,13 @@ class TrainerSection(Section):
     gradient_clip: Annotated[float, Field(gt=0)] | None = None
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     deterministic: bool = True
+
+    @field_validator("min_delta")
+    @classmethod
+    def _for_patience(cls, value: float, known: ValidationInfo) -> float:
+        if value and known.data.get("patience", 0) is None:
+            raise ValueError("has no effect without trainer.patience: set that, or 0 here")
+        return value
 
 
 class Recipe(Section):

@@ -294,6 +294,9 @@ def _agree(root: Path, declared: Declaration, given: Given) -> None:
     if given.classes is not None and len(given.classes) != len(declared.classes):
         what = f"names {len(given.classes)} classes, but {root} has {len(declared.classes)}."
         problems.append(Problem("data.classes", what))
+    elif given.classes is not None and given.classes != declared.classes:
+        what = f"names other classes than {root / DATASET_FILE}, which says them."
+        problems.append(Problem("data.classes", what, "Leave it out, or change that file."))
     if len(set(declared.classes)) != len(declared.classes):
         problems.append(Problem(str(root), "declares a class name twice."))
     if problems:

@@ -287,7 +287,9 @@ def _by_wavelength(card: Card, bands: Sequence[Band], options: MatchedOptions) -
         raise RequestError(Problem(WHERE, what, f"It has {', '.join(b.name for b in bands)}."))
     named = platform is not None and platform.filled
     modalities = ((platform.modality.name, len(matches)),) if platform and named else ()
-    return Matching(tuple(matches), modalities)
+    idle = options.missing != "refuse"
+    notes = (f"missing: {options.missing} changes nothing: no channel stays empty",) * idle
+    return Matching(tuple(matches), modalities, notes)
 
 
 def _alike(filling: _Filling, bands: Sequence[Band]) -> int:

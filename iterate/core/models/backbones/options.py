@@ -60,6 +60,7 @@ class MatchedOptions(BackboneOptions):
     Attributes:
         missing: What a channel gets for which the dataset has no band: ``refuse`` is an error,
             ``zero`` gives zeros after normalisation, ``nearest`` the band of nearest wavelength.
+            A model that takes bands by their wavelengths has no such channel.
         extra: What becomes of bands the backbone has no channel for: ``drop`` leaves them out,
             ``refuse`` is an error, ``random`` adds channels with seeded random weights.
         modalities: The modalities to use, in this order; None takes those the dataset fills.

@@ -24,6 +24,7 @@ from iterate.core.models.inputs import Inputs
 from iterate.core.models.shapes import Maps, Pooled, Shape, evenly_spaced, padded
 
 NAME = "model.backbone.name"
+DROP_PATH = "model.backbone.drop_path"
 
 
 @dataclass(frozen=True)
@@ -175,8 +176,12 @@ def _create(name: str, **arguments: Any) -> nn.Module:
     try:
         model: nn.Module = timm.create_model(name.removeprefix(PREFIX), **arguments)
     except (TypeError, ValueError, RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        if "drop_path_rate" in reason:
+            what = f"timm's {name!r} has no stochastic depth."
+            raise RequestError(Problem(DROP_PATH, what, "Leave it out.")) from error
         given = {key: arguments[key] for key in ("img_size", "in_chans") if key in arguments}
-        what = f"timm cannot build {name!r} with {given} ({str(error).splitlines()[0]})."
+        what = f"timm cannot build {name!r} with {given} ({reason})."
         raise RequestError(Problem(NAME, what, "Try another data.image_size.")) from error
     return model
 
