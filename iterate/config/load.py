@@ -74,6 +74,12 @@ def load_study(file: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
         RequestError: With every mistake found, each with its file, YAML path and, where a name
             is wrong, the nearest legal ones.
     """
+    study = _loaded(file, overrides)
+    _check_seed(study)
+    return study
+
+
+def _loaded(file: Path, overrides: Sequence[str]) -> LoadedStudy:
     composer = Composer(file, overrides)
     try:
         expansion = expand(composer)
@@ -89,7 +95,6 @@ def load_study(file: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
     if config is None:
         raise RequestError(problems)
     _check_grid(config, expansion)
-    _check_seed(config, expansion)
     return LoadedStudy(file, config, config.recipe(), base, expansion.space, resolver)
 
 
@@ -111,9 +116,9 @@ def _check_grid(config: SearchConfig, expansion: Expansion) -> None:
         raise RequestError(endless)
 
 
-def _check_seed(config: SearchConfig, expansion: Expansion) -> None:
+def _check_seed(study: LoadedStudy) -> None:
     """A search gives each training a seed of its own: one that is stated would not be used."""
-    if config.seed and expansion.space:
+    if study.recipe.seed and study.space:
         what = "fixes one training, and here a space is to be searched."
         hint = "Set search.seed, from which the seeds of trials and repeats follow."
         raise RequestError(Problem("seed", what, hint))
@@ -125,7 +130,7 @@ def load_recipe(file: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         RequestError: With every mistake found; or the file leaves something to be searched.
     """
-    study = load_study(file, overrides)
+    study = _loaded(file, overrides)
     if study.space:
         hint = "Give each a constant (key=value), or search with `iterate hpo`."
         raise RequestError(
