@@ -156,7 +156,7 @@ def test_the_command_line_wins(load: Load) -> None:
     assert keys(load(SEARCHED, "~space.optimiser.lr").space) == ["trainer.epochs"]
     assert load(SEARCHED, "~space.optimiser.lr").recipe.to_mapping()["optimiser"]["lr"] == 0.5
     assert not load(SEARCHED, "~space").space
-    assert keys(load(SEARCHED, "~space", "seed=1", "data.batch_size=4,8").space) == [
+    assert keys(load(SEARCHED, "~space", "search.seed=1", "data.batch_size=4,8").space) == [
         "data.batch_size"
     ]
     # Of two words for one key the later one counts.

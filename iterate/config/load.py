@@ -86,6 +86,12 @@ def load_study(file: Path, overrides: Sequence[str] = ()) -> LoadedStudy:
         RequestError: With every mistake found, each with its file, YAML path and, where a name
             is wrong, the nearest legal ones.
     """
+    study = _loaded(file, overrides)
+    _check_seed(study)
+    return study
+
+
+def _loaded(file: Path, overrides: Sequence[str]) -> LoadedStudy:
     composer = Composer(file, overrides)
     try:
         expansion = expand(composer)
@@ -136,13 +142,21 @@ def _check_seed(config: SearchConfig, expansion: Expansion) -> None:
         raise RequestError(Problem("seed", what, hint))
 
 
+def _check_seed(study: LoadedStudy) -> None:
+    """A search gives each training a seed of its own: one that is stated would not be used."""
+    if study.recipe.seed and study.space:
+        what = "fixes one training, and here a space is to be searched."
+        hint = "Set search.seed, from which the seeds of trials and repeats follow."
+        raise RequestError(Problem("seed", what, hint))
+
+
 def load_recipe(file: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Compose and check a file that describes one training run.
 
     Raises:
         RequestError: With every mistake found; or the file leaves something to be searched.
     """
-    study = load_study(file, overrides)
+    study = _loaded(file, overrides)
     if study.space:
         hint = "Give each a constant (key=value), or search with `iterate hpo`."
         raise RequestError(
