@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
+
+from iterate.core.foreign import in_terminal
 
 _SHOWN = 30
 _COLUMNS = {"iou": "IoU", "precision": "precision", "recall": "recall", "f1": "F1"}
@@ -25,14 +26,18 @@ def class_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
         shown = sorted(rows, key=lambda row: (row["f1"] is None, row["f1"] or 0.0))[:_SHOWN]
         title = f"{title}: the {_SHOWN} of {len(rows)} classes with the lowest F1"
     table = Table(
-        title=escape(title), title_justify="left", title_style="dim", box=None, header_style="bold"
+        title=in_terminal(title),
+        title_justify="left",
+        title_style="dim",
+        box=None,
+        header_style="bold",
     )
     table.add_column("class", overflow="fold")
     for heading in ("support", *_COLUMNS.values()):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in shown:
         scores = [_score(row[name]) for name in _COLUMNS]
-        table.add_row(escape(str(row["name"])), str(row["support"]), *scores)
+        table.add_row(in_terminal(row["name"]), str(row["support"]), *scores)
     return table
 
 

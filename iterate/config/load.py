@@ -107,7 +107,6 @@ def _loaded(file: Path, overrides: Sequence[str]) -> LoadedStudy:
     if config is None:
         raise RequestError(problems)
     _check_grid(config, expansion)
-    _check_seed(config, expansion)
     return LoadedStudy(file, config, config.recipe(), base, expansion.space, resolver)
 
 
@@ -132,14 +131,6 @@ def _check_grid(config: SearchConfig, expansion: Expansion) -> None:
         what = f"a grid of {size:,} points; at most {_MOST_POINTS:,} are kept."
         hint = "Widen the steps, or take another sampler."
         raise RequestError(Problem("search.sampler", what, hint))
-
-
-def _check_seed(config: SearchConfig, expansion: Expansion) -> None:
-    """A search gives each training a seed of its own: one that is stated would not be used."""
-    if config.seed and expansion.space:
-        what = "fixes one training, and here a space is to be searched."
-        hint = "Set search.seed, from which the seeds of trials and repeats follow."
-        raise RequestError(Problem("seed", what, hint))
 
 
 def _check_seed(study: LoadedStudy) -> None:

@@ -107,13 +107,6 @@ class TrainerSection(Section):
             raise ValueError("has no effect without trainer.patience: set that, or 0 here")
         return value
 
-    @field_validator("min_delta")
-    @classmethod
-    def _for_patience(cls, value: float, known: ValidationInfo) -> float:
-        if value and known.data.get("patience", 0) is None:
-            raise ValueError("has no effect without trainer.patience: set that, or 0 here")
-        return value
-
 
 class Recipe(Section):
     """Everything that decides a training run's result.
