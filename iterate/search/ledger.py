@@ -379,6 +379,8 @@ class Ledger:
             run.trial.set_user_attr("device", run.device)
         if progress.anew is not None:
             run.last_epoch = 0
+            # Or `report` would keep the first value of an epoch.
+            run.trial._cached_frozen_trial.intermediate_values.clear()
             run.trial.set_user_attr("began_anew", progress.anew)
         for report in progress.reports:
             if report.epoch > run.last_epoch and self._record_epoch(run, report):
@@ -447,9 +449,7 @@ class Ledger:
             "time_ms": int(time.time() * 1000),
         }
         run.trial.set_user_attr(f"epoch:{report.epoch}", noted)
-        # Not by the trial's own `report`, which keeps the first value of an epoch.
-        storage, trial_id = run.trial.storage, run.trial._trial_id
-        storage.set_trial_intermediate_value(trial_id, report.epoch, report.value)
+        run.trial.report(report.value, report.epoch)
         run.last_epoch = report.epoch
         return run.job.kind == "trial" and not report.done and run.trial.should_prune()
 
