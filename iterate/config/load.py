@@ -65,6 +65,18 @@ class LoadedStudy:
             found.append((condition, self.recipe_at(point, self.recipe.seed)))
         return found
 
+    def check_roots(self) -> None:
+        """Check that data which lie relative to something are there, in every branch.
+
+        Raises:
+            RequestError: They are not, with where they were looked for.
+        """
+        points = (self._resolver.base(self.space, dict(c)) for c in variants(self.space))
+        missing = [self._resolver.missing_root(point) for point in points]
+        problems = list(dict.fromkeys(problem for problem in missing if problem is not None))
+        if problems:
+            raise RequestError(problems)
+
     def environment(self) -> dict[str, tuple[str, ...]]:
         """Key → the variables of the environment that it was read from, in any branch."""
         found: dict[str, tuple[str, ...]] = {}
@@ -156,4 +168,5 @@ def load_recipe(file: Path, overrides: Sequence[str] = ()) -> Recipe:
                 for parameter in study.space.parameters
             ]
         )
+    study.check_roots()
     return study.recipe

@@ -73,9 +73,15 @@ class Resolver:
         if "name" not in list(config.keys()):  # `in`, or setdefault, would look what it stands for
             config["name"] = self.composer.file.stem
         found = resolve(config, lambda path: self.locate(path, point))
-        wrong = find_root(found.mapping, self.locate(ROOT, point), self._bases(point))
-        found.problems += [wrong] if wrong else []
+        self._find_root(found.mapping, point)
         return found
+
+    def missing_root(self, point: Mapping[str, Value]) -> Problem | None:
+        """What is wrong with a relative root that lies nowhere; None if it does not."""
+        return self._find_root(self.resolved(point).mapping, point)
+
+    def _find_root(self, mapping: dict[str, Any], point: Mapping[str, Value]) -> Problem | None:
+        return find_root(mapping, self.locate(ROOT, point), self._bases(point))
 
     def _bases(self, point: Mapping[str, Value]) -> list[Path]:
         """What a relative root is relative to; on the command line, to the working directory."""

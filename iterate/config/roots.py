@@ -22,8 +22,8 @@ def find_root(mapping: dict[str, Any], where: str, folders: Sequence[Path]) -> P
             working directory.
 
     Returns:
-        What is wrong: it lies below none of them. A root that may be made is no mistake; it is
-        then below the last one.
+        What is wrong: it lies below none of them, and stays as it is. A root that may be made is
+        no mistake; it is then below the last one.
     """
     data = mapping.get("data")
     stated = data.get("root") if isinstance(data, dict) else None

@@ -77,6 +77,7 @@ def for_each_branch(loaded: LoadedStudy, check: Callable[[Recipe], T]) -> list[T
     Raises:
         RequestError: The problems of all branches, each once and with its branch.
     """
+    loaded.check_roots()
     results: list[T] = []
     problems: dict[tuple[str, str], Problem] = {}
     for condition, recipe in loaded.branches():
