@@ -8,6 +8,7 @@ import yaml
 from bench_support import folders, small_suite
 from knobs_support import Case, Scene
 
+from iterate.bench.board import made_by
 from iterate.bench.contestants import contestants
 from iterate.bench.plan import Cell, Request, cells_of, track_of
 from iterate.bench.protocol import load_protocol
@@ -45,6 +46,9 @@ def track(scene: Scene) -> str:
 
 PROTOCOLS: dict[str, Case] = {
     "bench.track": Case((None, "frozen"), track, ("full_ft", "frozen")),
+    "bench.warning": Case(
+        (None, "Few."), lambda s: made_by(request(s), []).warning, (None, "Few.")
+    ),
     "bench.tasks": Case(
         ({}, {"classification": {"trainer.epochs": 3}}), lengths, ([20, 20], [3, 20])
     ),

@@ -118,6 +118,19 @@ def deterministic(scene: Scene) -> set[bool]:
     return found
 
 
+def threads(scene: Scene) -> set[int]:
+    """With how many threads layers compute."""
+    found: set[int] = set()
+    handle = nn.modules.module.register_module_forward_hook(
+        lambda *_: found.add(torch.get_num_threads())
+    )
+    try:
+        fit.fit(small(**setting(scene.knob.name, scene.value)), scene.folder)
+    finally:
+        handle.remove()
+    return found
+
+
 def device(scene: Scene) -> str:
     """Where it trains; a GPU that is not there is refused."""
     return fabric_for(prepared(scene)).device.type
@@ -163,6 +176,7 @@ RECIPE: dict[str, Case] = {
     "trainer.precision": Case(("32-true", "bf16-mixed"), results),
     "trainer.gradient_clip": Case((None, 1e-3), results),
     "trainer.accelerator": Case(("cpu", "gpu"), refused(device)),
+    "trainer.threads": Case((1, 2), threads, ({1}, {2})),
     "trainer.deterministic": Case((True, False), deterministic, ({True}, {False}), same=results),
     "objective.metric": Case(("accuracy", "loss"), objective),
     "objective.split": Case(("val", "train"), objective),

@@ -5,14 +5,19 @@ Studies are worked through in this process, one job after another, on curves tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
 import pytest
 from config_support import loader_in
 from knobs_support import Case, Scene, merged, setting
-from optuna.storages import InMemoryStorage
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from pool_support import make_study
 
@@ -24,11 +29,15 @@ from iterate.run.folders import run_folder
 from iterate.run.storage import opened_storage
 from iterate.search import cluster as ray_cluster
 from iterate.search.jobs import Job, Progress
+from iterate.search.journal import Journal
 from iterate.search.ledger import Ledger
-from iterate.search.pool import _resources_of
+from iterate.search.pool import Coordinator, _resources_of
 from iterate.search.recorded import Recorded
 from iterate.search.settings import RaySettings, ResourceSettings
+from iterate.search.shares import shares_of
 from iterate.search.study import Study
+from iterate.search.truth import Truth
+from iterate.search.watch import Watch
 from iterate.tracking.settings import TrackingSettings
 from iterate.tracking.store import place
 
@@ -51,18 +60,31 @@ def failing(job: Job) -> Sequence[float]:
     raise WorkError("it cannot work")
 
 
+@contextmanager
+def opened(study: Study, scene: Scene) -> Iterator[Ledger]:
+    """A study's ledger, on a database of its own."""
+    tables = RDBStorage("sqlite:///:memory:")
+    try:
+        yield Ledger(study, Truth(Journal(tables, "memory")), scene.folder)
+    finally:
+        tables.engine.dispose()
+
+
 def worked(
     study: Study, scene: Scene, curve: Callable[[Job], Sequence[float]] = rising, seconds: float = 0
 ) -> Ledger:
     """A study, worked through."""
-    ledger = Ledger(study, InMemoryStorage(), scene.folder)  # type: ignore[no-untyped-call]
-    while (job := ledger.next_job()) is not None:
-        try:
-            for progress in Recorded(curve, seconds)(job):
-                if ledger.record(job.key, progress):
-                    break
-        except WorkError as error:
-            ledger.record(job.key, Progress(failure=str(error)))
+    with opened(study, scene) as ledger:
+        while (job := ledger.next_job()) is not None:
+            ledger.started(job.key)
+            began = time.monotonic()
+            try:
+                for progress in Recorded(curve, seconds)(job):
+                    held = replace(progress, held_seconds=time.monotonic() - began)
+                    if ledger.record(job.key, held):
+                        break
+            except WorkError as error:
+                ledger.record(job.key, Progress(failure=str(error)))
     return ledger
 
 
@@ -124,11 +146,29 @@ def hours(scene: Scene) -> bool:
     return len(ledger.history("trial")) == 5
 
 
+def watched(scene: Scene, minutes: float) -> TrialState:
+    """What becomes of a trial that has reported one epoch and then is silent for so long."""
+    trial: Any = SimpleNamespace(trial_id="1", temporary_state=SimpleNamespace(ray_actor=None))
+    one = study(scene, trials=1)
+    with opened(one, scene) as ledger, pytest.MonkeyPatch.context() as patch:
+        coordinator = Coordinator([ledger], [], shares_of([one], {"CPU": 1.0}))
+        patch.setattr("ray.cluster_resources", lambda: {"CPU": 1.0})
+        job = coordinator.next_job("1")
+        assert job is not None
+        watch = Watch(coordinator, [])
+        watch.on_trial_start(0, [], trial)
+        coordinator.record("1", next(iter(Recorded(rising)(job))))
+        later = time.monotonic() + 60 * minutes
+        patch.setattr(time, "monotonic", lambda: later)
+        watch.on_step_begin(0, [])
+        return ledger.history("trial")[0].state
+
+
 def storage(scene: Scene) -> list[str]:
     """The databases that a run leaves."""
     url = None if scene.value is None else f"sqlite:///{scene.folder / 'other.db'}"
-    with opened_storage(url, scene.folder) as opened:
-        optuna.create_study(storage=opened)
+    with opened_storage(url, scene.folder) as storage:
+        optuna.create_study(study_name="study", storage=storage)
     return sorted(path.name for path in scene.folder.glob("*.db"))
 
 
@@ -139,22 +179,18 @@ def resources(scene: Scene) -> ResourceSettings:
 
 def held(scene: Scene) -> dict[str, float]:
     """What Ray is asked for, for one trial."""
-    one = make_study(trials=1)
-    ledger = Ledger(
-        Study(**{**vars(one), "resources": resources(scene)}),
-        InMemoryStorage(),
-        scene.folder,  # type: ignore[no-untyped-call]
-    )
-    return dict(_resources_of([ledger])({}).required_resources)
+    one = Study(**{**vars(make_study(trials=1)), "resources": resources(scene)})
+    shares = shares_of([one], {"CPU": 4.0, "GPU": 2.0})
+    return dict(_resources_of(shares)({}).required_resources)
 
 
 def at_once(scene: Scene) -> int:
     """How many of four trials are handed out before one has ended."""
     one = make_study(trials=4, concurrent=scene.value, sampler="random")
-    ledger = Ledger(one, InMemoryStorage(), scene.folder)  # type: ignore[no-untyped-call]
     jobs = 0
-    while ledger.next_job() is not None:
-        jobs += 1
+    with opened(one, scene) as ledger:
+        while ledger.next_job() is not None:
+            jobs += 1
     return jobs
 
 
@@ -186,9 +222,8 @@ def mirrored(scene: Scene, **settings: Any) -> list[Any]:
 
     one = make_study(trials=1, **settings)
     section = {scene.knob.field: scene.value} if scene.knob.name.startswith("tracking") else {}
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, opened(one, scene) as ledger:
         patch.setattr(mirroring, "Mirror", Mirror)
-        ledger = Ledger(one, InMemoryStorage(), scene.folder)  # type: ignore[no-untyped-call]
         given = TrackingSettings.model_validate(section)
         mirroring.Tracker(given, scene.folder).begin("run", [ledger])
     return sent
@@ -203,7 +238,7 @@ def written(scene: Scene) -> LoadedStudy:
 def planned(scene: Scene) -> Any:
     """What a plan says of the study, for people."""
     loaded = written(scene)
-    return describe(loaded, loaded.recipe)["note"]
+    return describe(loaded, loaded.recipe, None)["note"]
 
 
 def named(scene: Scene) -> str:
@@ -230,6 +265,12 @@ SEARCH: dict[str, Case] = {
     "Median.warmup_epochs": Case((0, 2), stopped, (1, 3)),
     "search.trials": Case((2, 5), counted, (2, 5)),
     "search.hours": Case((None, 1e-9), hours, (True, False)),
+    "search.trial_hours": Case(
+        (None, 0.5), partial(watched, minutes=40), (TrialState.RUNNING, TrialState.PRUNED)
+    ),
+    "search.silence_minutes": Case(
+        (None, 30), partial(watched, minutes=40), (TrialState.RUNNING, TrialState.FAIL)
+    ),
     "search.patience": Case(
         (None, 2), lambda s: len(lengths(s)), (8, 3)
     ),
@@ -241,7 +282,7 @@ SEARCH: dict[str, Case] = {
     "search.max_failures": Case((2, 4), failures, (2, 4)),
     "search.storage": Case((None, "a database"), storage, (["studies.db"], ["other.db"])),
     "resources.cpu": Case((1, 2), lambda s: held(s)["CPU"], (1, 2)),
-    "resources.gpu": Case((0, 0.5), lambda s: held(s).get("GPU", 0), (0, 0.5)),
+    "resources.gpu": Case((None, 0.5), lambda s: held(s).get("GPU", 0), (1, 0.5)),
     "resources.concurrent": Case((None, 2), at_once, (4, 2)),
     "ray.address": Case((None, "auto"), connected, ("local", "auto")),
     "tracking.enabled": Case((True, False), lambda s: bool(mirrored(s)), (True, False)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +18,9 @@ from iterate.bench.contestants import contestants
 from iterate.bench.download import Offer, want
 from iterate.bench.entries import entries_of
 from iterate.bench.leaderboard import build
-from iterate.bench.plan import Plan, Request, cells_of, differences
+from iterate.bench.plan import Plan, Request, cells_of
 from iterate.bench.protocol import load_protocol, run_name
+from iterate.bench.published_data import unlike_published
 from iterate.bench.report import page
 from iterate.bench.results import read_results
 from iterate.bench.rows import Leaderboard
@@ -173,7 +175,7 @@ def told(scene: Scene) -> list[str]:
     study: Any = SimpleNamespace(name="study", recipe=small())
     cell: Any = SimpleNamespace(dataset="alpha")
     plan = Plan(cells={"study": cell}, studies=[study])
-    return list(differences(asked(scene), plan))
+    return unlike_published(asked(scene), plan)
 
 
 def offered(scene: Scene) -> Any:
@@ -224,6 +226,11 @@ SUITES: dict[str, Case] = {
     "SuiteDataset.source": Case((SOURCE, None), refused(offered)),
     "SuiteMetric.of": Case(("accuracy", "f1_macro"), planned),
     "SuiteMetric.factor": Case((1.0, 2.0), score, (0.25, 0.5)),
+    "SuiteMetric.range": Case(
+        ((0.0, 2.0), (None, 1.0)),
+        lambda s: suite(s).metrics["Accuracy"].limits("classification"),
+        ((0.0, 2.0), (-math.inf, 1.0)),
+    ),
     "SuiteMetric.offset": Case((0.0, 1.0), score, (0.25, 1.25)),
     "SuiteBackbone.name": Case(("One", "First"), shown),
     "PublishedResults.sha256": Case((False, True), published, (False, True)),

@@ -45,7 +45,7 @@ def board_of(
     Raises:
         DataError: A baseline cannot be read.
     """
-    suite, run = request.suite, _run(request, kept)
+    suite, run = request.suite, made_by(request, kept)
     *theirs, ours = read_results([*baselines, results], suite)
     sources = [Source(file.label, file.sha256, published=True, run=None) for file in theirs]
     sources.append(Source(ours.label, ours.sha256, published=False, run=run))
@@ -64,7 +64,7 @@ def board_of(
     return replace(board, about=about(sources))
 
 
-def _run(request: Request, kept: Sequence[Entered]) -> Run:
+def made_by(request: Request, kept: Sequence[Entered]) -> Run:
     """How a run's results were made."""
     return Run(
         suite=request.suite.name,
