@@ -15,8 +15,8 @@ from iterate.bench.suite import Suite, SuiteDataset
 from iterate.config.load import LoadedStudy, load_study
 from iterate.core import components
 from iterate.core.data.open import open_dataset
+from iterate.core.data.options import DataSection
 from iterate.core.errors import Problem, RequestError, nearest
-from iterate.core.recipe import DataSection
 from iterate.search.space.text import value_text
 from iterate.search.study import Study
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from iterate.core import components
 from iterate.core.data.dataset import Reader
-from iterate.core.recipe import DataSection
+from iterate.core.data.options import DataSection
 
 
 def open_dataset(section: DataSection) -> Reader:
