@@ -11,6 +11,7 @@ What the commands do, from Python::
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
         search,
     )
 
-__version__ = "0.2.0"
+__version__ = version("geo-iterate")
 __all__ = [
     "Recipe",
     "Study",

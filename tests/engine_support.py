@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from iterate.core import components
 from iterate.core.data.dataset import Band, DatasetInfo, Sample, Split
+from iterate.core.data.options import DataSection
 from iterate.core.identity import fingerprint
-from iterate.core.recipe import DataSection, Recipe
+from iterate.core.recipe import Recipe
 from iterate.core.registry import Entry
 
 

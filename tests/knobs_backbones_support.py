@@ -14,6 +14,7 @@ from iterate.core import components
 from iterate.core.data.bands import describe
 from iterate.core.data.dataset import Band
 from iterate.core.models.backbones.base import Backbone, Context
+from iterate.core.models.backbones.catalogue import card_of
 from iterate.core.models.backbones.matching import Matching, match_bands
 from iterate.core.models.inputs import Inputs
 from iterate.core.parsing import parse
@@ -39,7 +40,7 @@ def options(scene: Scene, **others: Any) -> Any:
 
 def bands(scene: Scene, names: Sequence[str] = ()) -> tuple[Band, ...]:
     """The bands of a backbone's first modality, of those named, or of all that belong together."""
-    card = components.card_of(scene.knob.component)
+    card = card_of(scene.knob.component)
     known = () if card is None else card.modalities[: None if card.together else 1]
     if card is not None and names:
         known = tuple(one for one in card.modalities if one.name in names)
@@ -49,13 +50,13 @@ def bands(scene: Scene, names: Sequence[str] = ()) -> tuple[Band, ...]:
 
 def matching(scene: Scene, given: tuple[Band, ...]) -> Matching:
     """Which band goes to which channel."""
-    return match_bands(components.card_of(scene.knob.component), given, options(scene))
+    return match_bands(card_of(scene.knob.component), given, options(scene))
 
 
 def inputs_of(scene: Scene, chosen: Any, dense: bool = False) -> Inputs:
     """What a backbone is built for: small images of the bands it was trained with."""
     names = chosen.modalities if hasattr(chosen, "modalities") else None
-    found = match_bands(components.card_of(chosen.name), bands(scene, names or ()), chosen)
+    found = match_bands(card_of(chosen.name), bands(scene, names or ()), chosen)
     side = SIDES.get(chosen.name.partition("_")[0], 28)
     return Inputs(found.bands, (side, side), dense, 1, 10.0, found.modalities)
 
@@ -144,7 +145,7 @@ def extra(scene: Scene) -> Any:
 
 def modalities(scene: Scene) -> Any:
     """Which of its modalities are filled."""
-    card = components.card_of(scene.knob.component)
+    card = card_of(scene.knob.component)
     every = () if card is None else [one.name for one in card.modalities]
     found = matching(scene, bands(scene, every))
     return found.bands, found.modalities

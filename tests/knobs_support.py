@@ -19,10 +19,11 @@ from engine_support import recipe
 
 from iterate.config.schema import SearchConfig
 from iterate.core import components, fit
+from iterate.core.data.options import DataSection
 from iterate.core.errors import IterateError
 from iterate.core.models.backbones.options import BackboneOptions
 from iterate.core.parsing import Chosen
-from iterate.core.recipe import DataSection, Recipe
+from iterate.core.recipe import Recipe
 from iterate.core.section import Section
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from iterate.core import components
-from iterate.core.recipe import DataSection, Recipe
+from iterate.core.data.options import DataSection
+from iterate.core.recipe import Recipe
 from iterate.core.registry import Entry
 from iterate.core.section import Component
 from iterate.search.settings import ResourceSettings, SearchSettings

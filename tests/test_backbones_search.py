@@ -12,6 +12,7 @@ import pytest
 import yaml
 from engine_support import recipe
 
+from iterate.core import components
 from iterate.core.data.convert import convert
 from iterate.core.errors import RequestError
 from iterate.core.own import own_entry
@@ -122,7 +123,7 @@ def test_a_wrong_path_is_told_with_what_would_be_right(
         ("no_such_package.models:Net", "No module named 'no_such_package'"),
     ):
         with pytest.raises(RequestError, match=said):
-            own_entry(name, "", "model.backbone.name")
+            own_entry(components.backbones, name, "model.backbone.name")
 
 
 DECORATED = '''

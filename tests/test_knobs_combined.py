@@ -17,6 +17,7 @@ from iterate.core.check import complete
 from iterate.core.data.open import open_dataset
 from iterate.core.errors import IterateError, RequestError
 from iterate.core.hub import HubFile
+from iterate.core.models.backbones.catalogue import card_of
 from iterate.core.models.building import build_model
 from iterate.core.prepared import prepare
 
@@ -52,7 +53,7 @@ def test_a_digest_needs_a_file(weights: str) -> None:
 
 
 def test_a_digest_is_held_against_the_published_one() -> None:
-    card = components.card_of("dofa_base")
+    card = card_of("dofa_base")
     assert card is not None
     assert isinstance(card.file, HubFile)
     assert card.file.sha256 is not None

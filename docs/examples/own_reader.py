@@ -16,9 +16,9 @@ from pathlib import Path
 from iterate.core.data.content import hash_files
 from iterate.core.data.dataset import SPLITS, Band, DatasetInfo, Sample, Split
 from iterate.core.data.images import read_image
+from iterate.core.data.options import DataSection
 from iterate.core.errors import DataError, Problem
 from iterate.core.identity import fingerprint
-from iterate.core.recipe import DataSection
 
 TABLE = "labels.csv"
 # What each band is: its name in your files, its common name, wavelength in µm, and unit.

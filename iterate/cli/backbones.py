@@ -33,7 +33,8 @@ def listed(
     if context.invoked_subcommand is not None:
         return
     from iterate.core import components
-    from iterate.core.models.backbones.catalogue import cards, described
+    from iterate.core.models.backbones.catalogue import cards
+    from iterate.core.models.backbones.description import described
 
     found = [
         described(components.backbones.get(name), card)
@@ -94,10 +95,11 @@ def _weights(entry: dict[str, Any]) -> str:
 def show(name: _Name, json: _Json = False) -> None:
     """Show a backbone's whole card: bands, units, normalisation, files, options."""
     from iterate.core import components
-    from iterate.core.models.backbones.catalogue import described
+    from iterate.core.models.backbones.catalogue import card_of
+    from iterate.core.models.backbones.description import described
 
     entry = components.backbones.get(name, "NAME")
-    found = components.card_of(name) or _card_of_timm(name)
+    found = card_of(name) or _card_of_timm(name)
     told = described(entry, found)
     if json:
         print_json(told)

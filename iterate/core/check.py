@@ -8,6 +8,7 @@ from iterate.core.data.dataset import Band, DatasetInfo
 from iterate.core.data.open import open_dataset
 from iterate.core.errors import Problem, RequestError, nearest
 from iterate.core.models.backbones.card import Card
+from iterate.core.models.backbones.catalogue import card_of
 from iterate.core.models.backbones.matching import Matching, match_bands
 from iterate.core.models.backbones.options import BackboneOptions
 from iterate.core.models.decoders.options import LinearOptions
@@ -58,7 +59,7 @@ def matching_of(recipe: Recipe, bands: tuple[Band, ...]) -> Matching:
         RequestError: They do not fit, or `data.units` is wrong.
     """
     options = recipe.model.backbone
-    card = components.card_of(options.name, "model.backbone.name")
+    card = card_of(options.name, "model.backbone.name")
     stated = with_units(bands, recipe.data.units or {}, "data.units")
     return match_bands(card, stated, options)
 
@@ -98,7 +99,7 @@ def _weights(recipe: Recipe) -> list[Problem]:
     where, hint = "model.backbone.weights", "Name a file, or 'hub', or 'none'."
     if options.file is not None and not options.file.is_file():
         return [Problem(where, f"there is no file {options.file}.", hint)]
-    card = components.card_of(options.name)
+    card = card_of(options.name)
     if options.weights == "hub" and card is not None and card.file is None:
         what = f"no weights of {options.name} are published."
         return [Problem(where, what, "Name a file, or 'none'.")]

@@ -19,7 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from iterate import __version__
+from iterate.core import __version__
 from iterate.core.errors import Problem, RequestError
 from iterate.core.files import replacing
 from iterate.core.machine import machine_error

@@ -27,17 +27,13 @@ _decorated: set[str] = set()
 _PYTHONS_OWN = {*sys.stdlib_module_names, *sys.builtin_module_names}
 
 
-def own_entry(
-    name: str, options: Any, where: str = "", kind: str = "component", call: tuple[str, ...] = ()
-) -> Entry:
+def own_entry(registry: Registry, name: str, where: str = "") -> Entry:
     """The entry of a component that is named by the path of its code, which is not called yet.
 
     Args:
+        registry: Says what it is to be, what types its options, and what it will be called with.
         name: ``package.module:Name`` or ``folder/file.py:Name``.
-        options: Types its options where the component does not say otherwise.
         where: The YAML path of the name, for messages.
-        kind: What it is to be, for messages.
-        call: What it will be called with; empty checks nothing.
 
     Raises:
         RequestError: There is no such module, file or name in it, importing it fails, or it
@@ -49,11 +45,11 @@ def own_entry(
         public = [known for known in vars(module) if not known.startswith("_")]
         what = f"{place} has no {attribute!r}."
         raise RequestError(Problem(where, what, nearest(attribute, public)))
-    entry = entry_of(name, getattr(module, attribute), options)
-    reason = _unfit(entry.target, call)
+    entry = entry_of(name, getattr(module, attribute), registry.options)
+    reason = _unfit(entry.target, registry.call)
     if reason is not None:
-        what = f"{name!r} is no {kind}: {reason}."
-        hint = f"Name a class or function of yours that takes ({', '.join(call)})."
+        what = f"{name!r} is no {registry.kind}: {reason}."
+        hint = f"Name a class or function of yours that takes ({', '.join(registry.call)})."
         raise RequestError(Problem(where, what, hint))
     return entry
 

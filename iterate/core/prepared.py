@@ -12,15 +12,17 @@ from iterate.core.check import completed, declaration_of, matching_of
 from iterate.core.data.bands import with_units
 from iterate.core.data.dataset import Band, DatasetInfo, Reader
 from iterate.core.data.open import content_of, open_dataset, reader_code
+from iterate.core.data.options import DataSection
 from iterate.core.data.store import Pack, cache_folder, pack
 from iterate.core.errors import Problem, RequestError
 from iterate.core.hub import HubFile
 from iterate.core.identity import canonical
+from iterate.core.models.backbones.catalogue import card_of
 from iterate.core.models.backbones.matching import Matching
 from iterate.core.models.backbones.options import WHERE as WEIGHTS
 from iterate.core.models.backbones.options import BackboneOptions
 from iterate.core.models.inputs import Inputs
-from iterate.core.recipe import DataSection, Recipe
+from iterate.core.recipe import Recipe
 from iterate.core.tasks.declarations import TaskDeclaration
 
 REOPEN_SECONDS = 60.0
@@ -160,7 +162,7 @@ def weights_of(recipe: Recipe) -> str:
     options = recipe.model.backbone
     if not isinstance(options, BackboneOptions):
         return ""
-    card = components.card_of(options.name)
+    card = card_of(options.name)
     published = None if card is None else card.file
     if options.weights == "hub" and published is not None:
         return f"{published}@{published.sha256 or published.revision or 'main'}"

@@ -15,7 +15,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, TypeVar
 
-from iterate import __version__
+from iterate.core import __version__
 from iterate.core.secrets import without_passwords
 
 T = TypeVar("T")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from iterate.core import components
 from iterate.core.errors import Problem, RequestError
 from iterate.core.hub import check_reach
+from iterate.core.models.backbones.catalogue import card_of
 from iterate.core.models.backbones.names import PREFIX, architecture, timm_names
 from iterate.core.models.backbones.options import WHERE, BackboneOptions
 from iterate.core.recipe import Recipe
@@ -21,7 +21,7 @@ def check_weights(recipes: Iterable[Recipe]) -> None:
     """
     problems: list[Problem] = []
     for options in _published(recipes):
-        card = components.card_of(options.name)
+        card = card_of(options.name)
         try:
             if card is not None and card.file is not None:
                 check_reach(card.file)

@@ -11,56 +11,13 @@ import yaml
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
 from iterate.core import components
+from iterate.core.data.options import DataSection, Positive
 from iterate.core.files import replacing
 from iterate.core.identity import fingerprint
+from iterate.core.models.options import ModelSection
 from iterate.core.objective import Objective
 from iterate.core.parsing import Chosen, parse
 from iterate.core.section import Component, Section
-
-Positive = Annotated[int, Field(gt=0)]
-FrameMerge = Literal["mean", "max", "concat"]
-
-
-class DataSection(Component):
-    """What every dataset reader takes; a reader's own options are added by its subclass.
-
-    Attributes:
-        bands: The bands to use, by name and in this order; None takes all.
-        units: The unit of a band's pixels, where the files say none or a wrong one: ``dn``
-            (reflectance × 10,000), ``reflectance``, ``uint8``, ``fraction`` (8 bit ÷ 255), ``db``,
-            ``linear``, ``metre``, … Only ``normalisation: backbone`` needs units.
-        batch_size: Samples in a training step.
-        eval_batch_size: Samples in an evaluation step; None takes `batch_size`.
-        image_size: Height and width in pixels to which samples are resized (bilinear for images,
-            nearest for masks); None keeps their own.
-        normalisation: ``dataset`` (z-score with the training split's statistics), ``backbone``
-            (what the backbone's weights were trained with), or ``none``.
-        workers: Processes that prepare batches; 0 prepares them in the training process.
-    """
-
-    bands: tuple[str, ...] | None = None
-    units: dict[str, str] | None = None
-    batch_size: Positive = 32
-    eval_batch_size: Positive | None = None
-    image_size: Positive | None = None
-    normalisation: Literal["dataset", "backbone", "none"] = "dataset"
-    workers: Annotated[int, Field(ge=0)] = 0
-
-
-class ModelSection(Section):
-    """A backbone, and the decoder (head) that turns its features into predictions.
-
-    Attributes:
-        freeze: Train the decoder alone; the backbone stays in evaluation mode.
-        frames: How the features of several dates are merged, for a backbone that takes one date
-            at a time: their ``mean`` or ``max``, or ``concat``: all of them. Where there is one
-            date, or the backbone takes several, it has no effect.
-    """
-
-    backbone: Annotated[SerializeAsAny[Component], Chosen(components.backbones)]
-    decoder: Annotated[SerializeAsAny[Component], Chosen(components.decoders)]
-    freeze: bool = False
-    frames: FrameMerge = "mean"
 
 
 class AugmentationSection(Section):
@@ -165,7 +122,7 @@ class Recipe(Section):
         Args:
             data: The fingerprint of the dataset's content.
         """
-        from iterate import __version__
+        from iterate.core import __version__
 
         recipe = self.to_mapping()
         recipe["data"].pop("root", None)

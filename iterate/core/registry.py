@@ -1,8 +1,10 @@
 """Lazy registries of everything a recipe chooses by name.
 
 A registry maps a name to an `Entry`: the options the component takes, and where the code that
-builds it lives (``"module:attribute"``, imported only when it is built). Other packages add
-theirs through entry points, the ``iterate.register_…`` decorators or the path of their code.
+builds it lives (``"module:attribute"``, imported only when it is built). It starts empty and is
+filled when it is first asked: by its catalogue (what ships) and by the entry points of other
+packages, each a callable that is given the registry. The ``iterate.register_…`` decorators and
+the path of a user's code add to it too.
 """
 
 from __future__ import annotations
@@ -57,29 +59,31 @@ class Registry:
     Args:
         kind: What the names name, for messages: ``"decoder"``.
         group: Entry-point group through which other packages add to it.
-        fallback: Tried for a name that is not registered; returns an `Entry` or None.
-        more_names: Further legal names for hints and listings (the fallback's).
-        options: Types the options of components that are named by the path of their code; None
-            takes no such names.
-        call: What its components are built from, in this order.
+        catalogue: ``"module:attribute"`` of the callable that registers what ships.
+        options: Types the options of components that are named by the path of their code.
+        by_path: Makes the entry of such a name, from the registry, the name and its YAML path;
+            None takes no such names.
+        call: What its components are built from, in this order; empty where that is not checked.
     """
 
     def __init__(
         self,
         kind: str,
         group: str,
-        fallback: Callable[[str], Entry | None] | None = None,
-        more_names: Callable[[], list[str]] | None = None,
+        catalogue: str | None = None,
         options: str | None = None,
+        by_path: Callable[[Registry, str, str], Entry] | None = None,
         call: tuple[str, ...] = (),
     ) -> None:
         self.kind = kind
-        self._group = group
-        self._entries: dict[str, Entry] = {}
-        self._fallback = fallback
-        self._more_names = more_names
         self.options = options
-        self._call = call
+        self.call = call
+        self._group = group
+        self._catalogue = catalogue
+        self._by_path = by_path
+        self._entries: dict[str, Entry] = {}
+        self._find: Callable[[str], Entry | None] | None = None
+        self._more_names: Callable[[], list[str]] | None = None
         self._discovered = False
 
     def register(self, entry: Entry) -> None:
@@ -88,9 +92,21 @@ class Registry:
         Raises:
             ValueError: The name is taken.
         """
+        self._discover()
         if entry.name in self._entries:
             raise ValueError(f"{self.kind} {entry.name!r} is registered already")
         self._entries[entry.name] = entry
+
+    def fall_back(
+        self, find: Callable[[str], Entry | None], names: Callable[[], list[str]]
+    ) -> None:
+        """Find entries that nobody registers: the models of a library, by their names there.
+
+        Args:
+            find: Tried for a name that is not registered; None where it knows none either.
+            names: What it finds, for hints and listings.
+        """
+        self._find, self._more_names = find, names
 
     def get(self, name: str, where: str = "") -> Entry:
         """The entry of a name.
@@ -100,12 +116,10 @@ class Registry:
         """
         self._discover()
         found = self._entries.get(name)
-        if found is None and self._fallback is not None:
-            found = self._fallback(name)
-        if found is None and self.options is not None and ":" in name:
-            from iterate.core.own import own_entry
-
-            found = own_entry(name, self.options, where, self.kind, self._call)
+        if found is None and self._find is not None:
+            found = self._find(name)
+        if found is None and self._by_path is not None and ":" in name:
+            found = self._by_path(self, name, where)
         if found is None:
             what = f"there is no {self.kind} {name!r}."
             raise RequestError(Problem(where, what, nearest(name, self.names())))
@@ -122,9 +136,11 @@ class Registry:
         return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
 
     def _discover(self) -> None:
-        """Let installed packages register theirs, once: their entry point is called with us."""
+        """Let the catalogue and then installed packages register theirs, once."""
         if self._discovered:
             return
         self._discovered = True
+        if self._catalogue is not None:
+            resolve(self._catalogue)(self)
         for point in entry_points(group=self._group):
             point.load()(self)

@@ -117,21 +117,33 @@ class Median(Component):
     warmup_epochs: Counted = 1
 
 
-# A target makes Optuna's own: (options, `iterate.search.samplers.Seeds`) → a sampler.
-samplers = Registry("sampler", "iterate.samplers")
-for _sampler, _maker in (
-    *((TPE, "tpe"), (Random, "random"), (QMC, "qmc"), (CMAES, "cmaes")),
-    *((GP, "gp"), (NSGAII, "nsgaii")),
-    (Grid, "random"),  # the ledger queues its points
-):
-    _name = _sampler.model_fields["name"].default
-    samplers.register(Entry(_name, _sampler, f"iterate.search.samplers:{_maker}"))
+def register_samplers(samplers: Registry) -> None:
+    """Add every sampler that ships.
 
-# And: (options, the most epochs that a trial may train) → a pruner.
-schedulers = Registry("trial scheduler", "iterate.trial_schedulers")
-for _scheduler in (NoScheduler, ASHA, Hyperband, Median):
-    _name = _scheduler.model_fields["name"].default
-    schedulers.register(Entry(_name, _scheduler, f"iterate.search.schedulers:{_name}"))
+    A target makes Optuna's own: (options, `iterate.search.samplers.Seeds`) → a sampler.
+    """
+    for options, maker in (
+        *((TPE, "tpe"), (Random, "random"), (QMC, "qmc"), (CMAES, "cmaes")),
+        *((GP, "gp"), (NSGAII, "nsgaii")),
+        (Grid, "random"),  # the ledger queues its points
+    ):
+        name = options.model_fields["name"].default
+        samplers.register(Entry(name, options, f"iterate.search.samplers:{maker}"))
+
+
+def register_schedulers(schedulers: Registry) -> None:
+    """Add every trial scheduler that ships.
+
+    A target makes Optuna's own: (options, the most epochs that a trial may train) → a pruner.
+    """
+    for options in (NoScheduler, ASHA, Hyperband, Median):
+        name = options.model_fields["name"].default
+        schedulers.register(Entry(name, options, f"iterate.search.schedulers:{name}"))
+
+
+_HERE = "iterate.search.settings"
+samplers = Registry("sampler", "iterate.samplers", f"{_HERE}:register_samplers")
+schedulers = Registry("trial scheduler", "iterate.trial_schedulers", f"{_HERE}:register_schedulers")
 
 
 class SearchSettings(Section):

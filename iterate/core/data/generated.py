@@ -15,12 +15,12 @@ from iterate.core.data.dataset import SPLITS, DatasetInfo, Reader, Sample, Split
 from iterate.core.data.generated_samples import EDITION, Kind, Plan, draw, sample_name
 from iterate.core.data.geobench_v1 import GeoBenchV1, GeoBenchV1Data
 from iterate.core.data.geobench_v1_writer import NewDataset, writing
+from iterate.core.data.options import DataSection, Positive
 from iterate.core.data.spectra import BANDS, METRES
 from iterate.core.errors import Problem, RequestError, WorkError
 from iterate.core.files import Locked, lock
 from iterate.core.identity import fingerprint
 from iterate.core.machine import disk_error
-from iterate.core.recipe import DataSection, Positive
 
 _PATIENCE_SECONDS = 600.0
 _LICENCE = "CC0-1.0"

@@ -32,9 +32,9 @@ from iterate.core.data.geobench_v1_sample import (
     read_mask,
     read_pixels,
 )
+from iterate.core.data.options import DataSection
 from iterate.core.errors import DataError, Problem
 from iterate.core.identity import fingerprint
-from iterate.core.recipe import DataSection
 
 SUFFIX = ".hdf5"
 _SPLIT_IN_FILE: dict[Split, str] = {"train": "train", "val": "valid", "test": "test"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from iterate.core import components
 from iterate.core.data.dataset import Reader
+from iterate.core.data.options import DataSection
 from iterate.core.errors import Problem, RequestError
 from iterate.core.identity import fingerprint
-from iterate.core.recipe import DataSection
 
 _PARTS = ("info", "names", "read", "fingerprint")
 

@@ -9,8 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from iterate.core.data.geobench_v2.declarations import DATASETS
 from iterate.core.data.geobench_v2.defects import declared
+from iterate.core.data.options import DataSection, Positive
 from iterate.core.errors import nearest
-from iterate.core.recipe import DataSection, Positive
 
 Index = Annotated[int, Field(ge=0)]
 

@@ -1,75 +1,36 @@
-"""What is known of backbones without building one. Imports no torch."""
+"""The backbones that ship, and their cards. Imports no torch."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict
-from typing import Any
-
 from iterate.core import components
-from iterate.core.hub import at_hand
-from iterate.core.models.backbones.card import Card, Modality
-from iterate.core.registry import Entry
-from iterate.core.section import Section
+from iterate.core.models.backbones.card import Card
+from iterate.core.models.backbones.foundation import entries as foundation
+from iterate.core.models.backbones.presto import card as presto
+from iterate.core.models.backbones.terratorch_names import found_entry, listed_names
+from iterate.core.models.backbones.tessera import card as tessera
+from iterate.core.models.backbones.torchgeo_models import entries as torchgeo_models
+from iterate.core.registry import Registry
+
+
+def register(backbones: Registry) -> None:
+    """Add every backbone that has a card; timm's and terratorch's are found by their names."""
+    for family in (foundation, torchgeo_models, presto, tessera):
+        for entry in family.entries():
+            backbones.register(entry)
+    backbones.fall_back(found_entry, listed_names)
+
+
+def card_of(name: str, where: str = "") -> Card | None:
+    """A backbone's card; None where it has none.
+
+    Raises:
+        RequestError: There is no such backbone.
+    """
+    card: Card | None = components.backbones.get(name, where).facts.get("card")
+    return card
 
 
 def cards() -> dict[str, Card]:
     """The card of every registered backbone that has one."""
-    found = {entry.name: components.card_of(entry.name) for entry in components.backbones}
+    found = {entry.name: card_of(entry.name) for entry in components.backbones}
     return {name: card for name, card in found.items() if card is not None}
-
-
-def described(entry: Entry, card: Card) -> dict[str, Any]:
-    """A backbone's card as plain JSON types, and whether its weights are on this machine."""
-    path = at_hand(card.file) if card.file is not None else None
-    return {
-        "name": entry.name,
-        "title": card.title,
-        "reference": card.reference,
-        "licence": card.licence,
-        "parameters": card.parameters,
-        "size": card.size,
-        "patch": card.patch,
-        "takes": card.takes,
-        "modalities": [_modality(modality) for modality in card.modalities],
-        "stand_ins": dict(card.stand_ins),
-        "frames": card.frames,
-        "coordinates": card.coordinates,
-        "further_bands": card.widens,
-        "weights": None if card.file is None else asdict(card.file),
-        "at_hand": None if path is None else str(path),
-        "notes": list(card.notes),
-        "options": {
-            name: _default(field) for name, field in entry.load_options().model_fields.items()
-            if name != "name"
-        },
-    }  # fmt: skip
-
-
-def _modality(modality: Modality) -> dict[str, Any]:
-    channels = [modality.normal(index) for index in range(len(modality.bands))]
-    return {
-        "name": modality.name,
-        "metres": modality.metres,
-        "bands": [
-            {
-                **asdict(band),
-                "mean": None if channel is None else channel.shift,
-                "std": None if channel is None else channel.scale,
-                "low": None if channel is None else _finite(channel.low),
-                "high": None if channel is None else _finite(channel.high),
-            }
-            for band, channel in zip(modality.bands, channels, strict=True)
-        ],
-    }
-
-
-def _finite(limit: float) -> float | None:
-    return limit if math.isfinite(limit) else None
-
-
-def _default(field: Any) -> Any:
-    if field.is_required():
-        return "required"
-    default = field.get_default(call_default_factory=True, validated_data={})
-    return default.model_dump(mode="json") if isinstance(default, Section) else default

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from iterate.core.models.backbones.base import Backbone, Context
+from iterate.core.models.options import FrameMerge
 from iterate.core.models.shapes import Maps, Shape
-from iterate.core.recipe import FrameMerge
 
 
 class Framewise(Backbone):

@@ -14,6 +14,7 @@ from iterate.core.data.bands import describe
 from iterate.core.data.dataset import Band
 from iterate.core.models.backbones.base import Backbone
 from iterate.core.models.backbones.card import Card
+from iterate.core.models.backbones.catalogue import card_of
 from iterate.core.models.backbones.matching import match_bands
 from iterate.core.models.inputs import Inputs
 from iterate.core.models.shapes import Maps
@@ -40,7 +41,7 @@ def rehearse(name: str, options: Mapping[str, Any], size: int | None = None) -> 
     """
     entry = components.backbones.get(name, "NAME")
     chosen = parse(entry.load_options(), {"name": name, **options}, "model.backbone")
-    card = components.card_of(name)
+    card = card_of(name)
     side = size or (card.size if card is not None else DEFAULT_SIZE)
     told: dict[str, Any] = {"name": name, "size": side}
     for dense in (False, True):
