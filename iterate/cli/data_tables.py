@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.table import Table
 
 from iterate.cli.console import say
+from iterate.core.foreign import in_terminal as escape
 
 if TYPE_CHECKING:
     from iterate.core.data.dataset import DatasetInfo, Split

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from iterate.config.limits import check_size
 from iterate.config.mistakes import unreadable
 from iterate.core.errors import RequestError
 
@@ -23,8 +24,10 @@ def read_yaml(path: Path) -> Any:
     """The plain content of a YAML file.
 
     Raises:
-        RequestError: It is absent, no text, no valid YAML, or holds a number without end.
+        RequestError: It is absent, no text, no valid YAML, too large, or holds a number without
+            end.
     """
+    check_size(path)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         check_numbers(content)
