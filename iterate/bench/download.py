@@ -18,6 +18,7 @@ from iterate.core.errors import Problem, RequestError, nearest
 from iterate.core.files import lock, write_json
 from iterate.core.hub import HubFile, Origin, obtain, source_of
 from iterate.core.hub_servers import Published, UnreachableError
+from iterate.core.machine import readable
 from iterate.core.names import inside, is_inside
 from iterate.core.transfer import Progress
 
@@ -337,6 +338,6 @@ def _unreachable(wanted: Wanted, error: UnreachableError) -> Problem:
 
 
 def _no_room(offer: Offer) -> Problem:
-    needed = transfer.readable(offer.missing or 0)
+    needed = readable(offer.missing or 0)
     what = f"needs {needed} more than is free below {offer.wanted.folder.parent}."
     return Problem(offer.wanted.name, what, "Free some space, or choose another place with --to.")

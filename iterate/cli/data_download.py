@@ -94,7 +94,7 @@ def _table(found: list[Offer], root: Path) -> Table:
 
     from rich.table import Table
 
-    from iterate.core.transfer import readable
+    from iterate.core.machine import readable
 
     there = next(path for path in (root, *root.parents) if path.exists())
     free = readable(shutil.disk_usage(there).free)

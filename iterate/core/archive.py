@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from iterate.core.errors import DataError, Problem
-from iterate.core.transfer import Progress, readable
+from iterate.core.machine import readable
+from iterate.core.transfer import Progress
 
 MOST_FILES = 1_000_000
 """Entries beyond which an archive is refused; the largest published one has some 20,000."""

@@ -18,7 +18,7 @@ from pathlib import Path
 import requests
 
 from iterate.core.errors import Problem, RequestError
-from iterate.core.machine import readable as readable
+from iterate.core.machine import readable
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are here and the bytes that there will be; None if not known."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from iterate.core.errors import DataError, Problem
+from iterate.core.machine import readable
 from iterate.core.provenance import memory_bytes
-from iterate.core.transfer import readable
 
 MOST_BYTES = 1 << 30
 """Decoded pixels of one sample's file beyond this are damage, or an attack on the memory."""
