@@ -28,10 +28,11 @@ from iterate.run import mirroring
 from iterate.run.folders import run_folder
 from iterate.run.storage import opened_storage
 from iterate.search import cluster as ray_cluster
+from iterate.search.coordinator import Coordinator
 from iterate.search.jobs import Job, Progress
 from iterate.search.journal import Journal
 from iterate.search.ledger import Ledger
-from iterate.search.pool import Coordinator, _resources_of
+from iterate.search.pool import _resources_of
 from iterate.search.recorded import Recorded
 from iterate.search.settings import RaySettings, ResourceSettings
 from iterate.search.shares import shares_of

@@ -10,17 +10,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ray
 from ray import tune
 
+from iterate.search.coordinator import Coordinator
 from iterate.search.jobs import Job, Progress
+from iterate.search.ledger import Ledger
 from iterate.search.training import SIGN_OF_LIFE
-
-if TYPE_CHECKING:
-    from iterate.search.ledger import Ledger
-    from iterate.search.pool import Coordinator
 
 # Between two looks at a job's sign of life, which may lie on a slow file system.
 _SECONDS_BETWEEN_LOOKS = 5.0
