@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iterate.config.load import load_recipe as _load_recipe
-from iterate.core import components
-from iterate.core.own import registering
-from iterate.core.recipe import Recipe
+from iterate.hpo.settings import RaySettings
+from iterate.hpo.study import Study
 from iterate.run.folders import claim_folder, undone_if_refused
-from iterate.search.settings import RaySettings
-from iterate.search.study import Study
 from iterate.tracking.settings import TrackingSettings
+from iterate_core.recipe import Recipe
+from iterate_core.registry import registries
+from iterate_core.registry.user_code import registering
 
 if TYPE_CHECKING:
-    from iterate.core.fit import FitResult
-    from iterate.core.reports import EpochReport
     from iterate.run.session import RunResult
+    from iterate_core.engine.fit import FitResult
+    from iterate_core.engine.reports import EpochReport
 
 __all__ = [
     "Recipe",
@@ -32,9 +32,9 @@ __all__ = [
     "search",
 ]
 
-register_backbone = registering(components.backbones)
-register_decoder = registering(components.decoders)
-register_dataset = registering(components.datasets)
+register_backbone = registering(registries.backbones)
+register_decoder = registering(registries.decoders)
+register_dataset = registering(registries.datasets)
 
 
 def load_recipe(file: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -68,8 +68,8 @@ def fit(
         RequestError: The recipe does not fit its data, or the folder cannot be written.
         WorkError: Training failed.
     """
-    from iterate.core.check import complete
-    from iterate.core.fit import fit as train
+    from iterate_core.engine.complete import complete
+    from iterate_core.engine.fit import fit as train
 
     folder = Path(out)
     with undone_if_refused(folder):

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from iterate.core.errors import RequestError
 from iterate.resources import shipped
+from iterate_core.errors import RequestError
 
 CODE = """
 import json, sys
 from pathlib import Path
-import iterate.search.study  # the subpackage of that name does not hide the function
+import iterate.hpo.study  # the subpackage of that name does not hide the function
 from iterate import Recipe, Study, fit, load_recipe, load_study, search
 from iterate.tracking.settings import TrackingSettings
 

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from iterate.bench.suite import SuiteDataset, load_suite
-from iterate.core.data.convert import convert
-from iterate.core.data.dataset import SPLITS, Band
-from iterate.core.data.geobench_v1_writer import NewDataset, writing
-from iterate.core.identity import seed_for
+from iterate.bench.suites.suite import SuiteDataset, load_suite
+from iterate_core.data.convert.convert import convert
+from iterate_core.data.dataset import SPLITS, Band
+from iterate_core.data.geobench_v1.writer import NewDataset, writing
+from iterate_core.fingerprint import seed_for
 
 DRAWN = ("m-so2sat", "m-forestnet", "m-pv4ger-seg")
 _FOLDERS = {"segmentation": "segmentation_v1.0"}

@@ -18,18 +18,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from iterate.core.models.encoders import configurations as known
-from iterate.core.models.encoders.clay import Clay
-from iterate.core.models.encoders.configurations import (
+from iterate_core.models.backbones.clay.encoder import Clay
+from iterate_core.models.backbones.dofa.encoder import Dofa
+from iterate_core.models.backbones.prithvi.encoder import Prithvi
+from iterate_core.models.backbones.terramind.encoder import TerraMind
+from iterate_core.models.encoders import configurations as known
+from iterate_core.models.encoders.configurations import (
     ClayConfiguration,
     Configuration,
     DofaConfiguration,
     PrithviConfiguration,
     TerraMindConfiguration,
 )
-from iterate.core.models.encoders.dofa import Dofa
-from iterate.core.models.encoders.prithvi import Prithvi
-from iterate.core.models.encoders.terramind import TerraMind
 
 PRITHVI_NAMES = {
     known.PRITHVI_V1_100.name: "prithvi_eo_v1_100",

@@ -18,15 +18,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from iterate.cli.progress import Progress
-from iterate.core.reports import EpochReport
-from iterate.run.mirroring import Tracker
-from iterate.run.storage import open_storage
-from iterate.search.jobs import Job
-from iterate.search.jobs import Progress as Told
-from iterate.search.ledger import Ledger
+from iterate.cli.views.progress import Progress
+from iterate.hpo.jobs import Job
+from iterate.hpo.jobs import Progress as Told
+from iterate.hpo.ledger import Ledger
+from iterate.hpo.storage.open import open_storage
+from iterate.run.mlflow import Tracker
 from iterate.tracking.records import RunRecord
 from iterate.tracking.settings import TrackingSettings
+from iterate_core.engine.reports import EpochReport
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 

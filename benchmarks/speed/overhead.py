@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 
 from iterate import load_study, search
-from iterate.core.fit import fit
-from iterate.core.recipe import Recipe
-from iterate.search.cluster import cpus
+from iterate.hpo.pool.cluster import cpus
+from iterate_core.engine.fit import fit
+from iterate_core.recipe import Recipe
 
 QUICKSTART = Path(__file__).parents[2] / "search_spaces/quickstart.yaml"
 

@@ -22,9 +22,9 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from iterate.core.models.decoders.probes_knn import Knn
-from iterate.core.models.decoders.probes_logistic import Logistic
-from iterate.core.models.decoders.probes_options import KnnOptions, LogisticOptions
+from iterate_core.models.decoders.probes.knn import Knn
+from iterate_core.models.decoders.probes.logistic import Logistic
+from iterate_core.models.decoders.probes.options import KnnOptions, LogisticOptions
 
 Floats = npt.NDArray[np.float32]
 STRENGTHS = np.logspace(-6, 4, 40)

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 from pydantic import Field
 from torch import Tensor, nn
 
-from iterate.core.models.backbones.base import Backbone, Context
-from iterate.core.models.backbones.options import BackboneOptions
-from iterate.core.models.inputs import Inputs
-from iterate.core.models.shapes import Maps, Pooled
+from iterate_core.models.backbones.base import Backbone, Context
+from iterate_core.models.backbones.options import BackboneOptions
+from iterate_core.models.inputs import Inputs
+from iterate_core.models.shapes import Maps, Pooled
 
 
 class PyramidOptions(BackboneOptions):

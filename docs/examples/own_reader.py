@@ -13,12 +13,12 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from iterate.core.data.content import hash_files
-from iterate.core.data.dataset import SPLITS, Band, DatasetInfo, Sample, Split
-from iterate.core.data.images import read_image
-from iterate.core.data.options import DataSection
-from iterate.core.errors import DataError, Problem
-from iterate.core.identity import fingerprint
+from iterate_core.data.convert.images import read_image
+from iterate_core.data.dataset import SPLITS, Band, DatasetInfo, Sample, Split
+from iterate_core.data.options import DataSection
+from iterate_core.errors import DataError, Problem
+from iterate_core.fingerprint import fingerprint
+from iterate_core.storage.digests import hash_files
 
 TABLE = "labels.csv"
 # What each band is: its name in your files, its common name, wavelength in µm, and unit.
@@ -36,7 +36,7 @@ class LabelledTilesData(DataSection):
 
 
 class LabelledTiles:
-    """See `iterate.core.data.dataset.Reader`."""
+    """See `iterate_core.data.dataset.Reader`."""
 
     options = LabelledTilesData
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from iterate.cli.console import print_json, say
-from iterate.cli.groups import NearestGroup
-from iterate.core.foreign import in_terminal as escape
+from iterate.cli.views.console import print_json, say
+from iterate.cli.views.groups import NearestGroup
+from iterate_core.foreign import in_terminal as escape
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from iterate.core.models.backbones.card import Card
+    from iterate_core.models.backbones.card import Card
 
 app = typer.Typer(
     cls=NearestGroup, help="Backbones: which there are, what they expect, whether one works here."
@@ -32,17 +32,17 @@ def listed(
     """List all backbones with size, bands, licence and whether the weights are at hand."""
     if context.invoked_subcommand is not None:
         return
-    from iterate.core import components
-    from iterate.core.models.backbones.catalogue import cards
-    from iterate.core.models.backbones.description import described
+    from iterate_core.models.backbones.catalogue import cards
+    from iterate_core.models.backbones.description import described
+    from iterate_core.registry import registries
 
     found = [
-        described(components.backbones.get(name), card)
+        described(registries.backbones.get(name), card)
         for name, card in cards().items()
         if find.casefold() in name
     ]
     carded = {entry["name"] for entry in found}
-    others = [n for n in components.backbones.names() if n not in carded and find.casefold() in n]
+    others = [n for n in registries.backbones.names() if n not in carded and find.casefold() in n]
     if json:
         print_json({"backbones": found, "others": others})
         return
@@ -94,11 +94,11 @@ def _weights(entry: dict[str, Any]) -> str:
 @app.command()
 def show(name: _Name, json: _Json = False) -> None:
     """Show a backbone's whole card: bands, units, normalisation, files, options."""
-    from iterate.core import components
-    from iterate.core.models.backbones.catalogue import card_of
-    from iterate.core.models.backbones.description import described
+    from iterate_core.models.backbones.catalogue import card_of
+    from iterate_core.models.backbones.description import described
+    from iterate_core.registry import registries
 
-    entry = components.backbones.get(name, "NAME")
+    entry = registries.backbones.get(name, "NAME")
     found = card_of(name) or _card_of_timm(name)
     told = described(entry, found)
     if json:
@@ -108,7 +108,7 @@ def show(name: _Name, json: _Json = False) -> None:
 
 
 def _card_of_timm(name: str) -> Card:
-    from iterate.core.models.backbones.timm import card_for
+    from iterate_core.models.backbones.timm.backbone import card_for
 
     return card_for(name)
 
@@ -184,7 +184,7 @@ def check(
 
     Without `weights=…` the published weights are fetched; `weights=none` takes random ones.
     """
-    from iterate.core.models.backbones.rehearsal import rehearse
+    from iterate_core.engine.rehearsal import rehearse
 
     told = rehearse(name, _options(options or []), size)
     if json:
@@ -203,9 +203,9 @@ def _options(words: list[str]) -> dict[str, Any]:
 
     import yaml
 
-    from iterate.config.mistakes import unreadable
+    from iterate.config.messages import unreadable
     from iterate.config.yaml_files import FAILURES
-    from iterate.core.errors import Problem, RequestError
+    from iterate_core.errors import Problem, RequestError
 
     wrong = [word for word in words if "=" not in word]
     if wrong:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iterate.cli.console import print_json, say
-from iterate.core.foreign import in_terminal
+from iterate.cli.views.console import print_json, say
+from iterate_core.foreign import in_terminal
 
 if TYPE_CHECKING:
-    from iterate.core.recipe import Recipe
-    from iterate.core.reports import EpochReport
+    from iterate_core.engine.reports import EpochReport
+    from iterate_core.recipe import Recipe
 
 RecipeFile = Annotated[Path, typer.Argument(help="A recipe, such as a run's recipe.yaml.")]
 Overrides = Annotated[
@@ -35,8 +35,8 @@ def fit(
     """
     recipe, folder = recipe_and_folder(file, overrides or [], out)
 
-    from iterate.core.fit import fit as train
     from iterate.run.folders import claim_folder, undone_if_refused
+    from iterate_core.engine.fit import fit as train
 
     with undone_if_refused(folder):
         claim_folder(folder)
@@ -67,8 +67,8 @@ def recipe_and_folder(file: Path, overrides: list[str], out: Path | None) -> tup
         RequestError: The recipe is wrong.
     """
     from iterate.config.load import load_recipe
-    from iterate.core.check import complete
-    from iterate.core.data.open import content_of, open_dataset
+    from iterate_core.data.open import content_of, open_dataset
+    from iterate_core.engine.complete import complete
 
     recipe = complete(load_recipe(file, overrides))
     identity = recipe.fingerprint(content_of(recipe.data, open_dataset(recipe.data)))
@@ -84,8 +84,8 @@ def _with_its_threads(recipe: Recipe, before: Path) -> Recipe:
     They are written down, because a CPU's last digits depend on them.
     """
     from iterate.config.load import load_recipe
-    from iterate.core.errors import IterateError
-    from iterate.core.isolation import threads
+    from iterate_core.engine.determinism import threads
+    from iterate_core.errors import IterateError
 
     with suppress(IterateError):  # absent or damaged: it is about to be written anew
         earlier = load_recipe(before, [])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iterate.cli.console import print_json, say
+from iterate.cli.views.console import print_json, say
 
 if TYPE_CHECKING:
     from iterate.config.load import LoadedStudy
@@ -38,16 +38,16 @@ def hpo(
     began = time.monotonic()
 
     from iterate.config.load import load_study
+    from iterate.hpo.shares import share_here
     from iterate.run.folders import check_folder, run_folder
-    from iterate.search.shares import share_here
 
     loaded = load_study(file, overrides or [])
     config = loaded.config
     share_here(config.ray, config.resources, config.trainer.accelerator)
     name, folder = run_folder(config.name, out, fresh=fresh)
 
-    from iterate.cli.progress import Progress
-    from iterate.cli.tables import outcome
+    from iterate.cli.views.progress import Progress
+    from iterate.cli.views.tables import outcome
     from iterate.config.studies import study_from
     from iterate.run.session import run_studies
 

@@ -10,13 +10,15 @@ from typing import Annotated
 import typer
 
 from iterate import __version__
-from iterate.cli import backbones, bench, data, fit, hpo, plan, test, ui
-from iterate.cli.console import problems_of, say
-from iterate.cli.groups import NearestGroup
-from iterate.core.errors import IterateError, MachineError, RequestError
-from iterate.core.foreign import in_terminal
-from iterate.core.machine import blaming_machine
+from iterate.cli import backbones, fit, hpo, plan, test, ui
+from iterate.cli.bench import app as bench
+from iterate.cli.data import app as data
+from iterate.cli.views.console import problems_of, say
+from iterate.cli.views.groups import NearestGroup
 from iterate.run.stopping import Stopped, leave, stoppable
+from iterate_core.errors import IterateError, MachineError, RequestError
+from iterate_core.foreign import in_terminal
+from iterate_core.machine import blaming_machine
 
 app = typer.Typer(
     name="iterate",

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from iterate.cli.console import print_json, stderr
+from iterate.cli.views.console import print_json, stderr
 
 if TYPE_CHECKING:
     from iterate.config.load import LoadedStudy
-    from iterate.core.recipe import Recipe
-    from iterate.search.shares import Share
+    from iterate.hpo.shares import Share
+    from iterate_core.recipe import Recipe
 
 
 def plan(
@@ -28,10 +28,10 @@ def plan(
     """Show what a search would do, and everything that is wrong with it, without training."""
     from iterate.config.load import load_study
     from iterate.config.studies import for_each_branch
-    from iterate.core.check import complete
-    from iterate.core.reach import check_weights
-    from iterate.core.secrets import without_passwords
-    from iterate.search.shares import share_here
+    from iterate.hpo.shares import share_here
+    from iterate_core.engine.complete import complete
+    from iterate_core.engine.reach import check_weights
+    from iterate_core.secrets import without_passwords
 
     loaded = load_study(file, overrides or [])
     config = loaded.config
@@ -43,7 +43,7 @@ def plan(
     if json:
         print_json(described)
         return
-    from iterate.cli.plan_view import view
+    from iterate.cli.views.plan import view
 
     stderr().print(view(described, loaded.space))
 
@@ -80,9 +80,9 @@ def describe(loaded: LoadedStudy, recipe: Recipe, share: Share | None) -> dict[s
 
 def channels(recipe: Recipe) -> dict[str, Any]:
     """Which of the dataset's bands goes to which channel of the backbone, as plain JSON types."""
-    from iterate.core.check import matching_of
-    from iterate.core.data.bands import resolve_bands
-    from iterate.core.data.open import open_dataset
+    from iterate_core.data.bands import resolve_bands
+    from iterate_core.data.open import open_dataset
+    from iterate_core.engine.complete import matching_of
 
     bands = resolve_bands(recipe.data.bands, open_dataset(recipe.data).info.bands, "data.bands")
     return matching_of(recipe, bands).described(bands)

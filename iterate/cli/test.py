@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from iterate.cli.class_table import class_table
-from iterate.cli.console import print_json, say
 from iterate.cli.fit import AsJson, Out, Overrides, RecipeFile, recipe_and_folder
-from iterate.core.data.dataset import Split
-from iterate.core.errors import Problem, RequestError
-from iterate.core.foreign import in_terminal
+from iterate.cli.views.classes import class_table
+from iterate.cli.views.console import print_json, say
+from iterate_core.data.dataset import Split
+from iterate_core.errors import Problem, RequestError
+from iterate_core.foreign import in_terminal
 
 if TYPE_CHECKING:
-    from iterate.core.recipe import Recipe
+    from iterate_core.recipe import Recipe
 
 _MOST_NAMES = 8
 
@@ -36,7 +36,7 @@ def test(
         what = f"holds no checkpoint of this recipe ({recipe.model.backbone.name})."
         raise RequestError(Problem(str(folder), what, f"Train it first: iterate fit {file}"))
 
-    from iterate.core.fit import evaluate
+    from iterate_core.engine.fit import evaluate
 
     found = evaluate(recipe, folder, split)
     table = Table(box=None, header_style="bold")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from iterate.core.foreign import visible
+from iterate_core.foreign import visible
 
 
 def ui(
@@ -29,9 +29,9 @@ def ui(
     ] = None,
 ) -> None:
     """Open the MLflow dashboard on what a run wrote; Ctrl-C ends it."""
-    from iterate.tracking.links import front
     from iterate.tracking.server import find_store, serve
     from iterate.tracking.store import place
+    from iterate.tracking.urls import front
 
     if uri is not None and uri.startswith(("http://", "https://")):
         typer.echo(visible(f"That server has its own dashboard: {uri}"))

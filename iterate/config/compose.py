@@ -18,13 +18,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from iterate.config.environment import reading
 from iterate.config.interpolate import resolve, settle
-from iterate.config.mistakes import first_line, shown, uncomposed
+from iterate.config.messages import first_line, shown, uncomposed
+from iterate.config.overrides import PLACE, Words, read_words
 from iterate.config.peers import refuse_peers
 from iterate.config.repository import Repository
 from iterate.config.schema import component_exists
-from iterate.config.words import PLACE, Words, read_words
-from iterate.core.errors import Problem, RequestError, nearest
 from iterate.resources import shipped
+from iterate_core.errors import Problem, RequestError, nearest
 
 
 @dataclass(frozen=True)

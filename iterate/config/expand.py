@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from iterate.config.compose import Composer, Composition
+from iterate.config.overrides import PLACE
 from iterate.config.schema import SEARCHED
-from iterate.config.sections import Entry, entries_of, entry, rejoined
-from iterate.config.words import PLACE
-from iterate.core.errors import Problem, RequestError, nearest
-from iterate.search.space import Categorical, Condition, Parameter, Space, Value
-from iterate.search.space.grammar import option_value, read_dimension
-from iterate.search.space.text import at
+from iterate.config.space_sections import Entry, entries_of, entry, rejoined
+from iterate.hpo.space import Categorical, Condition, Parameter, Space, Value
+from iterate.hpo.space.grammar import option_value, read_dimension
+from iterate.hpo.space.text import at
+from iterate_core.errors import Problem, RequestError, nearest
 
 _COMMAND_LINE = (2, 0)
 

@@ -8,9 +8,9 @@ from typing import Any
 from iterate.config.keys import UNKNOWN
 from iterate.config.resolve import Resolver
 from iterate.config.schema import collect_config
-from iterate.core.check import complete
-from iterate.core.errors import Problem, RequestError
-from iterate.search.space import Space
+from iterate.hpo.space import Space
+from iterate_core.engine.complete import complete
+from iterate_core.errors import Problem, RequestError
 
 
 def further(resolver: Resolver, space: Space, problems: Sequence[Problem]) -> list[Problem]:

@@ -20,9 +20,9 @@ from omegaconf.errors import (
 
 from iterate.config import limits
 from iterate.config.environment import FROM_ENVIRONMENT, may_read, reading
-from iterate.config.mistakes import unresolved
-from iterate.core.errors import Problem, RequestError
-from iterate.search.space.grammar import MOST_CHARACTERS
+from iterate.config.messages import unresolved
+from iterate.hpo.space.grammar import MOST_CHARACTERS
+from iterate_core.errors import Problem, RequestError
 
 MISSING = "???"
 Place = tuple[Any, ...]

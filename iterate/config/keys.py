@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from iterate.config.schema import fields_at
-from iterate.core.errors import Problem
+from iterate_core.errors import Problem
 
 UNKNOWN = "unknown key"
 _LEGAL = "Legal here:"

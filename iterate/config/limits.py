@@ -11,9 +11,9 @@ from pathlib import Path
 
 import yaml
 
-from iterate.config.mistakes import shown
-from iterate.core.errors import Problem, RequestError
-from iterate.search.space.grammar import MOST_CHARACTERS, deepest
+from iterate.config.messages import shown
+from iterate.hpo.space.grammar import MOST_CHARACTERS, deepest
+from iterate_core.errors import Problem, RequestError
 
 FILE_BYTES = 512 * 1024
 VALUES = 2_000  # of a file, its aliases written out

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from iterate.config.check import check, variants
 from iterate.config.compose import Composer
 from iterate.config.expand import Expansion, expand
 from iterate.config.further import further
-from iterate.config.mistakes import shown
+from iterate.config.messages import shown
 from iterate.config.resolve import Resolver
 from iterate.config.schema import SearchConfig, collect_config
-from iterate.core.errors import Problem, RequestError
-from iterate.core.recipe import Recipe
-from iterate.search.space import Condition, Point, Space
-from iterate.search.space.text import at, dimension_text
+from iterate.config.validate import check, variants
+from iterate.hpo.space import Condition, Point, Space
+from iterate.hpo.space.text import at, dimension_text
+from iterate_core.errors import Problem, RequestError
+from iterate_core.recipe import Recipe
 
 _MOST_POINTS = 100_000  # of a grid
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from iterate.config.mistakes import shown
-from iterate.core.errors import Problem, RequestError
+from iterate.config.messages import shown
+from iterate_core.errors import Problem, RequestError
 
 # What they call a thing, and what it is called here.
 _SAME = {

@@ -18,9 +18,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from iterate.config.limits import check_size
-from iterate.config.mistakes import unreadable
+from iterate.config.messages import unreadable
 from iterate.config.yaml_files import FAILURES, check_numbers
-from iterate.core.errors import RequestError
+from iterate_core.errors import RequestError
 
 
 class Repository(CachingConfigRepository):

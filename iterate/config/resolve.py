@@ -13,12 +13,12 @@ from omegaconf.errors import OmegaConfBaseException
 from iterate.config.compose import Composer, Composition
 from iterate.config.expand import Expansion, touch
 from iterate.config.interpolate import Resolved, references, resolve, settle
-from iterate.config.mistakes import first_line
+from iterate.config.messages import first_line
+from iterate.config.overrides import PLACE
 from iterate.config.roots import ROOT, find_root
 from iterate.config.schema import default_at, takes
-from iterate.config.words import PLACE
-from iterate.core.errors import Problem, RequestError
-from iterate.search.space import Parameter, Point, Space, Value
+from iterate.hpo.space import Parameter, Point, Space, Value
+from iterate_core.errors import Problem, RequestError
 
 
 class Resolver:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from iterate.config.schema import required_at
-from iterate.core.errors import Problem
+from iterate_core.errors import Problem
 
 ROOT = "data.root"
 

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from iterate.config.protocol import ProtocolSection
-from iterate.core.errors import Problem, RequestError
-from iterate.core.parsing import Chosen, collect
-from iterate.core.recipe import Recipe
-from iterate.core.section import Section
-from iterate.search.settings import RaySettings, ResourceSettings, SearchSettings
+from iterate.config.bench_section import ProtocolSection
+from iterate.hpo.settings import RaySettings, ResourceSettings, SearchSettings
 from iterate.tracking.settings import TrackingSettings
+from iterate_core.errors import Problem, RequestError
+from iterate_core.recipe import Recipe
+from iterate_core.registry.options import Section
+from iterate_core.registry.parsing import Chosen, collect
 
 SEARCHED = ("data", "model", "optimiser", "scheduler", "augmentation", "trainer")
 """The sections of a recipe that a space may vary; the rest is the question itself."""

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from iterate.config.load import LoadedStudy
-from iterate.core.check import complete
-from iterate.core.data.open import content_of, open_dataset
-from iterate.core.errors import Problem, RequestError
-from iterate.core.recipe import Recipe
-from iterate.search.space import Point
-from iterate.search.space.text import condition_text
-from iterate.search.study import Study
+from iterate.hpo.space import Point
+from iterate.hpo.space.text import condition_text
+from iterate.hpo.study import Study
+from iterate_core.data.open import content_of, open_dataset
+from iterate_core.engine.complete import complete
+from iterate_core.errors import Problem, RequestError
+from iterate_core.recipe import Recipe
 
 T = TypeVar("T")
 
@@ -39,7 +39,9 @@ def try_study(loaded: LoadedStudy) -> None:
     Raises:
         RequestError: Everything that does not fit in any branch, together.
     """
-    from iterate.core.preflight import preflight  # imports torch, which `iterate plan` does without
+    from iterate_core.engine.preflight import (
+        preflight,  # imports torch, which `iterate plan` does without
+    )
 
     for_each_branch(loaded, preflight)
 

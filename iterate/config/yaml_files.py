@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from iterate.config.limits import check_size
-from iterate.config.mistakes import unreadable
-from iterate.core.errors import RequestError
+from iterate.config.messages import unreadable
+from iterate_core.errors import RequestError
 
 FAILURES = (
     yaml.YAMLError, OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from iterate.core.errors import Problem, RequestError
-from iterate.core.names import file_name
+from iterate_core.errors import Problem, RequestError
+from iterate_core.storage.names import file_name
 
 
 def run_folder(name: str, out: Path | None, *, fresh: bool) -> tuple[str, Path]:

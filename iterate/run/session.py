@@ -9,27 +9,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from iterate.core.errors import IterateError, MachineError, Problem, RequestError
-from iterate.core.files import Locked, lock
-from iterate.core.machine import blaming_machine
-from iterate.core.names import inside
+from iterate.hpo.execute import train as train_job
+from iterate.hpo.jobs import Job, Train
+from iterate.hpo.ledger import Ledger
+from iterate.hpo.pool.cluster import cluster
+from iterate.hpo.pool.pool import run_pool
+from iterate.hpo.results import failure_of
+from iterate.hpo.settings import RaySettings
+from iterate.hpo.shares import check_local, shares_of
+from iterate.hpo.storage.lease import owned
+from iterate.hpo.storage.open import opened_storage
+from iterate.hpo.study import Study
 from iterate.run.folders import claim_folder, undone_if_refused
-from iterate.run.lease import owned
-from iterate.run.mirroring import Tracker
-from iterate.run.outcome import write_results
+from iterate.run.mlflow import Tracker
+from iterate.run.results import write_results
 from iterate.run.stopping import at_safe_points
-from iterate.run.storage import opened_storage
-from iterate.search.cluster import cluster
-from iterate.search.jobs import Job, Train
-from iterate.search.ledger import Ledger
-from iterate.search.pool import run_pool
-from iterate.search.results import failure_of
-from iterate.search.settings import RaySettings
-from iterate.search.shares import check_local, shares_of
-from iterate.search.study import Study
-from iterate.search.training import train as train_job
 from iterate.tracking.mirror import Backlog
 from iterate.tracking.settings import TrackingSettings
+from iterate_core.errors import IterateError, MachineError, Problem, RequestError
+from iterate_core.machine import blaming_machine
+from iterate_core.storage.files import Locked, lock
+from iterate_core.storage.names import inside
 
 _GOES_ON = "Nothing is lost: once that is mended, the same command goes on where this one stopped."
 

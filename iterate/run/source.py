@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from iterate.core.provenance import commit
+from iterate_core.provenance import commit
 
 
 def source_tags(words: Sequence[str] | None = None) -> dict[str, str]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from iterate.core.checkpoints import BEST
-from iterate.core.prepared import prepare
-from iterate.core.recipe import Recipe
+from iterate_core.engine.checkpoints import BEST
+from iterate_core.engine.resolved import prepare
+from iterate_core.recipe import Recipe
 
 
 def checkpoint_of(recipe: Recipe, folders: Iterator[Path]) -> Path | None:

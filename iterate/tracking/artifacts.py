@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from iterate.tracking.cursor import Cursor
+    from iterate.tracking.diff import Cursor
 
 
 def send_artifacts(client: MlflowClient, cursor: Cursor, paths: Iterable[Path]) -> list[Path]:

@@ -2,7 +2,7 @@
 
 MLflow takes each browser to be there for chat programs until told that it is for training, opens
 a chat assistant beside them, and says that it collects usage data, which it does not here (see
-`iterate.tracking.quiet`). A browser that has not said otherwise is told so; what a person chooses
+`iterate.tracking.logging`). A browser that has not said otherwise is told so; what a person chooses
 later stays. It is an app in MLflow's sense (entry point group ``mlflow.app``), started with
 ``mlflow server --app-name iterate``.
 """

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from iterate.core.foreign import visible
-from iterate.core.secrets import without_passwords
-from iterate.tracking.quiet import quiet_thread, set_defaults
+from iterate.tracking.logging import quiet_thread, set_defaults
 from iterate.tracking.records import RunRecord, StudyRecord
 from iterate.tracking.settings import TrackingSettings
 from iterate.tracking.store import Place, open_store, place
 from iterate.tracking.writer import Key, NoParent, Record, Writer
+from iterate_core.foreign import visible
+from iterate_core.secrets import without_passwords
 
 logger = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import IO, Any
 
-from iterate.core.errors import Problem, RequestError, WorkError
-from iterate.tracking.quiet import DEFAULTS
+from iterate.tracking.logging import DEFAULTS
 from iterate.tracking.store import ARTIFACTS, DATABASE, Place, place
+from iterate_core.errors import Problem, RequestError, WorkError
 
 _STOP_SECONDS = 10.0
 _FREE_PORTS_TRIED = 50

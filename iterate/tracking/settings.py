@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iterate.core.section import Section
+from iterate_core.registry.options import Section
 
 
 class TrackingSettings(Section):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iterate.core import files
-from iterate.core.secrets import without_passwords
+from iterate_core.secrets import without_passwords
+from iterate_core.storage import files
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -78,7 +78,7 @@ def create_default(folder: Path) -> Path:
         The database's path.
 
     Raises:
-        iterate.core.files.Locked: Another process has been making it for over a minute.
+        iterate_core.storage.files.Locked: Another process has been making it for over a minute.
         OSError: The folder cannot be written.
     """
     path = folder / DATABASE

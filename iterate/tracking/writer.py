@@ -10,8 +10,8 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeVar
 
 from iterate.tracking.artifacts import send_artifacts
-from iterate.tracking.cursor import ENDED, STATUS, Cursor, News
-from iterate.tracking.points import legal_name, tag_values
+from iterate.tracking.diff import ENDED, STATUS, Cursor, News
+from iterate.tracking.metrics import legal_name, tag_values
 from iterate.tracking.records import RunRecord, StudyRecord
 from iterate.tracking.views import VIEW_TAG, studies_view
 

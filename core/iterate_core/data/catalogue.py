@@ -1,0 +1,17 @@
+"""The dataset readers that ship. Imports none of them."""
+
+from __future__ import annotations
+
+from iterate_core.registry.registry import Entry, Registry
+
+_DATA = "iterate_core.data"
+
+
+def register(datasets: Registry) -> None:
+    """Add every reader that ships."""
+    for name, options, reader in (
+        ("geobench_v1", "geobench_v1.reader:GeoBenchV1Data", "geobench_v1.reader:GeoBenchV1"),
+        ("geobench_v2", "geobench_v2.options:GeoBenchV2Data", "geobench_v2.reader:GeoBenchV2"),
+        ("generated", "generated.reader:GeneratedData", "generated.reader:open_generated"),
+    ):
+        datasets.register(Entry(name, f"{_DATA}.{options}", f"{_DATA}.{reader}"))

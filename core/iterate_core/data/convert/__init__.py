@@ -1,0 +1,1 @@
+"""Data in other forms, written in the format that the engine reads."""

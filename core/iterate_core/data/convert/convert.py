@@ -1,0 +1,167 @@
+"""From other people's arrays and folders to GeoBench v1 format, with nothing dropped quietly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import reduce
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from iterate_core.data.bands import LANDSAT_8, SENTINEL_2, describe, guess_unit
+from iterate_core.data.convert.arrays import ArraySource
+from iterate_core.data.convert.folders import FolderSource
+from iterate_core.data.convert.missing import Missing, check_ranges, parse_missing
+from iterate_core.data.convert.source import Source, Wanted
+from iterate_core.data.convert.splits import assign, check_filled
+from iterate_core.data.dataset import Band, DatasetInfo
+from iterate_core.data.geobench_v1.reader import GeoBenchV1, GeoBenchV1Data
+from iterate_core.data.geobench_v1.writer import NewDataset, writing
+from iterate_core.errors import DataError, Problem, RequestError, nearest
+
+UNITS = ("dn", "reflectance", "uint8", "db", "linear", "metre", "probability", "unknown")
+SENSORS = (SENTINEL_2, LANDSAT_8)
+_LOOKED_AT = 16
+
+
+def convert(
+    source: Path,
+    out: Path,
+    *,
+    name: str | None = None,
+    bands: Sequence[str] | None = None,
+    task: Literal["classification", "segmentation", "multilabel"] | None = None,
+    split: str | None = None,
+    classes: Sequence[str] | None = None,
+    unit: str | None = None,
+    sensor: str | None = None,
+    ignore_index: int | None = None,
+    layout: Literal["channels-first", "channels-last"] | None = None,
+    nodata: str | None = None,
+    fill: str | None = None,
+    mask: bool = False,
+    licence: str | None = None,
+    origin: str | None = None,
+    seed: int = 0,
+) -> DatasetInfo:
+    """Convert an .npz file or a folder of GeoTIFF, PNG or JPEG images.
+
+    An .npz holds `images`, one of `labels` and `masks`, and optionally `split`, `class_names`,
+    `band_names`, `ignore_index` and `names` (or `files`). A folder holds a subfolder for each
+    class, or `images/` and `masks/` with equal stems; folders `train`, `val` and `test` may stand
+    above either.
+
+    Args:
+        source: The file or folder.
+        out: The folder to make.
+        name: The dataset's name; the source's stem else.
+        bands: Names of the source's bands, in its order; what its files say else.
+        task: What the labels are, where the source leaves it open.
+        split: A split file (.csv, .json), the name of an array in the .npz, or three shares such
+            as ``"0.6,0.2,0.2"``; what the source says else, or else those shares.
+        classes: Class names in the order of their indices.
+        unit: The unit of every band; worked out from names and values else.
+        sensor: Whose short names the bands bear (``sentinel-2``, ``landsat-8``).
+        ignore_index: The mask value that does not count.
+        nodata: The value that marks pixels without data, as a number; what the source says else.
+            ``none``: all values are real.
+        fill: What stands in pixels without data: a number, or ``mean``, that of the sample's other
+            pixels of the band. Without it (and without `mask`) such pixels are refused.
+        mask: Leave pixels without data in any band out of the masks.
+        layout: Where the band axis of the array stands, where that is not plain.
+        licence: The data's licence, for the record.
+        origin: Where the data come from, for the record.
+        seed: Fixes random splits and the smaller training partitions.
+
+    Raises:
+        RequestError: An option is wrong, or the output folder is taken.
+        DataError: A file is damaged, unfit, unexpected or without its partner; a label or pixel
+            is out of its range and no option accepts it.
+    """
+    _check_options(unit, sensor)
+    wanted = Wanted(task, tuple(classes) if classes else None, ignore_index, layout, split)
+    wanted = wanted.with_bands(bands)
+    found = _open(source.expanduser(), wanted)
+    missing = parse_missing(nodata, fill, mask=mask, task=found.task)
+    splits, split_notes = assign(found, split, seed)
+    described = _bands(found, missing, wanted, unit, sensor)
+    dataset = NewDataset(
+        name=name or source.stem,
+        task=found.task,
+        classes=found.classes,
+        bands=described,
+        ignore_index=found.ignore_index,
+        licence=licence,
+        source=origin or source.name,
+        notes=(*found.notes, *split_notes, *((missing.note,) if missing.note else ())),
+    )
+    with writing(out, dataset, seed) as writer:
+        for index, (sample, chosen) in enumerate(zip(found.names, splits, strict=True)):
+            image, target = missing.treated(found, index)
+            with _of_file(found.origin(index)):
+                check_ranges(image, described, missing, f"sample {sample}")
+                writer.add(chosen, sample, image, target)
+        check_filled(found, splits)
+    return GeoBenchV1(GeoBenchV1Data(root=out)).info
+
+
+@contextmanager
+def _of_file(file: str) -> Iterator[None]:
+    """Name the file that a sample comes from in whatever is wrong with the sample."""
+    try:
+        yield
+    except DataError as error:
+        problems = [Problem(f"{file}, {p.where}", p.what, p.hint) for p in error.problems]
+        raise DataError(problems) from None
+
+
+def _check_options(unit: str | None, sensor: str | None) -> None:
+    problems = []
+    if unit is not None and unit not in UNITS:
+        problems.append(Problem("unit", f"there is no unit {unit!r}.", nearest(unit, UNITS)))
+    if sensor is not None and sensor not in SENSORS:
+        what = f"there is no sensor {sensor!r}."
+        problems.append(Problem("sensor", what, nearest(sensor, SENSORS)))
+    if problems:
+        raise RequestError(problems)
+
+
+def _open(source: Path, wanted: Wanted) -> Source:
+    if source.is_dir():
+        return FolderSource(source, wanted)
+    if not source.exists():
+        raise DataError(Problem(str(source), "does not exist."))
+    if source.suffix.lower() != ".npz":
+        hint = "Name an .npz file, or a folder of GeoTIFF, PNG or JPEG images."
+        raise DataError(Problem(str(source), f"cannot convert {source.suffix!r} files.", hint))
+    return ArraySource(source, wanted)
+
+
+def _bands(
+    found: Source, missing: Missing, wanted: Wanted, unit: str | None, sensor: str | None
+) -> tuple[Band, ...]:
+    """Names from the request or the source, and what is known of bands that bear them."""
+    first: Any = missing.treated(found, 0)[0]
+    names = wanted.bands or found.band_names
+    if names is None:
+        what = f"does not name its {len(first)} bands."
+        hint = "List them with --bands, in the order of the files: B02,B03,B04."
+        raise DataError(Problem(found.where, what, hint))
+    if len(names) != len(first):
+        what = f"{len(names)} bands are named ({', '.join(names)}), but {found.where} has"
+        raise DataError(Problem("bands", f"{what} {len(first)}."))
+    steps = np.linspace(0, len(found.names) - 1, min(_LOOKED_AT, len(found.names)))
+    each = (missing.treated(found, int(index))[0].max(axis=(1, 2)) for index in steps)
+    largest = reduce(np.maximum, each)
+    known = describe(names, sensor)
+    return tuple(
+        Band(
+            band.name,
+            band.common,
+            band.wavelength,
+            unit or found.unit or guess_unit(band, first.dtype, float(value)),
+        )
+        for band, value in zip(known, largest, strict=True)
+    )

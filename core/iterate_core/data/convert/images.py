@@ -1,0 +1,78 @@
+"""Reading GeoTIFF, PNG and JPEG files."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from iterate_core.errors import DataError, Problem
+from iterate_core.storage.limits import check_plain_file, check_size
+
+DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+"""Suffix → the one GDAL driver that may read it: no file chooses its own reader."""
+
+LOSSY = (".jpg", ".jpeg")
+
+# Else libjpeg fills what is missing of a truncated file with grey, and GDAL's quick way of reading
+# a PNG fills it with zeros.
+_STRICT = {
+    "GDAL_ERROR_ON_LIBJPEG_WARNING": True,
+    "GDAL_PNG_WHOLE_IMAGE_OPTIM": False,
+    "GDAL_PAM_ENABLED": False,
+}
+
+
+@contextmanager
+def open_image(path: Path) -> Iterator[Any]:
+    """Open an image; what GDAL finds wrong, then or while it is read, is a `DataError`.
+
+    So is an image that would take more memory than a sample can need.
+    """
+    check_plain_file(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            with (
+                rasterio.Env(**_STRICT),
+                rasterio.open(path, driver=DRIVERS[path.suffix.lower()]) as file,
+            ):
+                shape = (file.count, file.height, file.width)
+                check_size(str(path), shape, np.result_type(*file.dtypes))
+                yield file
+        except (RasterioError, OSError, ValueError, MemoryError) as error:
+            reason = str(error.__cause__ or error).strip()
+            what = f"is not a readable {DRIVERS[path.suffix.lower()]} image ({reason})."
+            raise DataError(Problem(str(path), what)) from None
+
+
+def read_image(path: Path) -> npt.NDArray[Any]:
+    """(bands, height, width) in the file's own type."""
+    with open_image(path) as file:
+        pixels: npt.NDArray[Any] = file.read()
+        return pixels
+
+
+def band_names(path: Path) -> tuple[str, ...] | None:
+    """The file's band descriptions, or its colours; None where it declares neither."""
+    with open_image(path) as file:
+        described = tuple(text for text in file.descriptions if text)
+        if len(described) == file.count:
+            return described
+        colours = tuple(colour.name for colour in file.colorinterp)
+        named = all(colour in ("red", "green", "blue", "alpha") for colour in colours)
+        return colours if named else None
+
+
+def nodata_of(path: Path) -> float | None:
+    """The value that marks pixels without data, where the file declares one."""
+    with open_image(path) as file:
+        value: float | None = file.nodata
+        return value

@@ -1,0 +1,1 @@
+"""Drawn datasets: for tests, demonstrations and first steps."""

@@ -1,0 +1,111 @@
+"""One generated sample: what lies there, what the sensor sees of it, and what is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from iterate_core.data.dataset import Sample, Split
+from iterate_core.data.generated.scenes import COVERS, mosaic, scene, with_intrusion
+from iterate_core.data.generated.seasons import days_of, on_day
+from iterate_core.data.generated.spectra import MATERIALS, Array, material_spectra, observe
+from iterate_core.fingerprint import seed_for
+
+EDITION = 1
+"""Raised when the same plan would give other pixels."""
+
+Kind = Literal["classification", "multilabel", "segmentation", "regression"]
+
+_MOSAIC = ("water", "broadleaf forest", "grassland", "cropland", "bare ground", "built-up")
+_WOODED = (
+    "coniferous forest",
+    "broadleaf forest",
+    "orchard",
+    "grassland",
+    "cropland",
+    "built-up",
+)
+_CROWNS = [list(MATERIALS).index(name) for name in ("conifer", "broadleaf")]
+CANOPY = "canopy cover in percent"
+_INTRUSION = 0.35
+_PRESENT = 0.05
+"""The share of a scene from which on a land cover is one of its labels."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What decides a generated dataset's pixels, beside how many samples there are.
+
+    Attributes:
+        kind: The task.
+        size: Height and width in pixels of 10 m.
+        frames: Dates of a sample.
+        seed: Fixes every pixel.
+    """
+
+    kind: Kind
+    size: int
+    frames: int
+    seed: int
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, or of the quantity."""
+        if self.kind == "classification":
+            return COVERS
+        return (CANOPY,) if self.kind == "regression" else _MOSAIC
+
+    @property
+    def dated(self) -> bool:
+        """Whether its samples know when and where they were seen."""
+        return self.frames > 1 or self.kind == "regression"
+
+
+def sample_name(split: Split, index: int) -> str:
+    """The name of a split's sample."""
+    return f"{split}_{index:05d}"
+
+
+def draw(plan: Plan, split: Split, index: int) -> Sample:
+    """One sample, fixed by plan, split and index alone; the classes of images take turns."""
+    rng = np.random.default_rng(seed_for("generated", EDITION, plan.seed, split, index))
+    abundances, target = _ground(plan, rng, index)
+    name = sample_name(split, index)
+    if not plan.dated:
+        return Sample(name, observe(abundances, rng), target)
+    days = days_of(rng, plan.frames)
+    year = int(rng.integers(2018, 2024))
+    place = (round(rng.uniform(42.0, 58.0), 4), round(rng.uniform(-5.0, 25.0), 4))
+    spectra = material_spectra(rng)
+    images = [observe(on_day(abundances, day), rng, spectra) for day in days]
+    image = images[0] if plan.frames == 1 else np.stack(images, axis=1)
+    return Sample(name, image, target, tuple((year, day) for day in days), place)
+
+
+def _ground(plan: Plan, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
+    """What lies in a scene, as shares of materials in full leaf, and the sample's target."""
+    if plan.kind == "classification":
+        label = index % len(COVERS)
+        other = int(rng.choice([cover for cover in range(len(COVERS)) if cover != label]))
+        abundances = scene(COVERS[label], rng, plan.size)
+        neighbour = scene(COVERS[other], rng, plan.size)
+        return with_intrusion(abundances, neighbour, rng, _INTRUSION), label
+    if plan.kind == "regression":
+        abundances, _ = mosaic(_WOODED, rng, plan.size)
+        return abundances, _surveyed(100 * abundances[_CROWNS].sum(axis=0), rng)
+    abundances, mask = mosaic(_MOSAIC, rng, plan.size)
+    if plan.kind == "segmentation":
+        return abundances, mask
+    shares = np.bincount(mask.ravel(), minlength=len(_MOSAIC)) / mask.size
+    return abundances, (shares >= _PRESENT).astype(np.uint8)
+
+
+def _surveyed(cover: Array, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Canopy cover as far as the survey went: every fourth scene reaches over its edge."""
+    known = cover.astype(np.float32)
+    if rng.uniform() < 0.25:
+        known[: int(rng.uniform(0.1, 0.4) * len(known))] = np.nan
+    return known

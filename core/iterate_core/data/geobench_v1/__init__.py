@@ -1,0 +1,1 @@
+"""The file format of GEO-Bench (v1), and its datasets' known defects."""

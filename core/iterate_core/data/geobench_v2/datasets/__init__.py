@@ -1,0 +1,1 @@
+"""What each dataset of GEO-Bench-2 declares, and its defects."""

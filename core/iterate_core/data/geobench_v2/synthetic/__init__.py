@@ -1,0 +1,1 @@
+"""Generated files in the layout of GEO-Bench-2."""

@@ -1,0 +1,1 @@
+"""A dataset looked at: counted, measured and drawn."""

@@ -1,0 +1,127 @@
+"""A picture of a dataset's samples, each beside what it is labelled with."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from iterate_core.data.bands import match
+from iterate_core.data.dataset import Band, Boxes, DatasetInfo, Reader, Sample, Split
+from iterate_core.data.inspect.targets import DENSE, draw_targets, plain
+from iterate_core.data.store.validation import checked
+from iterate_core.errors import Problem, RequestError
+from iterate_core.fingerprint import seed_for
+from iterate_core.storage.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_IMAGES = 6  # in a row; half as many where a mask or map stands beside each
+_SIDE = 1.9  # inches
+_DARKEST = 0.5  # brightness, as a share of all samples', from which one is brightened in full
+_MIDDLE = 0.3  # what half of a sample's pixels should reach …
+_STEEPEST = 0.5  # … with no power below this, which shows noise
+
+
+def draw(reader: Reader, split: Split, out: Path, count: int = 18, seed: int = 0) -> None:
+    """Write a PNG of samples: true colour where there is red, green and blue, else grey.
+
+    Masks and maps stand beside their images, in the colours of the legend or bar; objects are
+    frames in them. Of several dates the last is drawn.
+
+    Raises:
+        RequestError: The picture cannot be written.
+        DataError: A sample is damaged, or not what the dataset declares.
+    """
+    from matplotlib import rc_context
+
+    names = list(reader.names(split))
+    rng = np.random.default_rng(seed_for("show", split, seed))
+    chosen = sorted(rng.permutation(len(names))[:count])
+    bands = visible_bands(reader.info)
+    samples = [reader.read(names[index], [band.name for band in bands]) for index in chosen]
+    for sample in samples:
+        if not isinstance(sample.target, Boxes):
+            checked(sample, reader.info)
+    if reader.info.task == "classification":
+        samples.sort(key=lambda sample: int(np.asarray(sample.target)))
+    # Names are a stranger's: no formula is set in them, and no font has every letter.
+    with rc_context({"text.parse_math": False}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure = _figure(reader.info, split, samples, bands)
+        try:
+            with replacing(out) as part:
+                figure.savefig(part, format="png", dpi=110)
+        except OSError as error:
+            what = f"cannot be written ({error.strerror})."
+            raise RequestError(Problem(str(out), what)) from None
+
+
+def visible_bands(info: DatasetInfo) -> tuple[Band, ...]:
+    """Red, green and blue by name where the dataset has them, else its first band."""
+    found = [match(name, info.bands) for name in ("red", "green", "blue")]
+    if all(len(bands) == 1 for bands in found):
+        return tuple(bands[0] for bands in found)
+    return info.bands[:1]
+
+
+def stretched(images: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
+    """(samples, height, width, bands) in [0, 1], each band from its 2nd to its 98th percentile.
+
+    Each sample is then made brighter as a whole, as far as it does not burn out, so that a dark
+    scene is seen beside a bright one, and the ground beside clouds. Colours compare between
+    samples; brightness does not.
+    """
+    pixels = np.stack(images).astype(np.float64)
+    low, high = np.percentile(pixels, (2, 98), axis=(0, 2, 3), keepdims=True)
+    filled = np.clip((pixels - low) / np.maximum(high - low, 1e-12), 0.0, 1.0)
+    brightest = np.percentile(filled, 98, axis=(1, 2, 3), keepdims=True)
+    filled = np.clip(filled / np.maximum(brightest, _DARKEST), 0.0, 1.0)
+    middle = np.clip(np.median(filled, axis=(1, 2, 3), keepdims=True), 1e-3, _MIDDLE)
+    gamma = np.maximum(np.log(_MIDDLE) / np.log(middle), _STEEPEST)
+    return np.moveaxis(filled**gamma, 1, -1)
+
+
+def _figure(
+    info: DatasetInfo, split: Split, samples: list[Sample], bands: tuple[Band, ...]
+) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    width = 2 if info.task in DENSE else 1
+    columns = min(_IMAGES // width, len(samples))
+    rows = -(-len(samples) // columns)
+    size = (_SIDE * width * columns, (_SIDE * info.height / info.width + 0.2) * rows + 0.7)
+    figure = Figure(figsize=(max(size[0], 4.0), size[1]))
+    FigureCanvasAgg(figure)
+    figure.set_layout_engine("constrained", h_pad=0.03, w_pad=0.03, wspace=0.02, hspace=0.02)
+    shown = ", ".join(band.name for band in bands)
+    title = f"{info.name}: {split}, {info.height}×{info.width} px, {shown}"
+    figure.suptitle(plain(title, 14 * round(size[0])), fontsize=10)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for axis in axes:
+        axis.set_axis_off()
+    images = stretched([_last_date(sample.image) for sample in samples])
+    for axis, sample, image in zip(axes, samples, images, strict=False):
+        axis.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
+        axis.set_title(plain(_title(sample, info)), fontsize=7, loc="left", pad=3)
+    draw_targets(figure, axes[: len(samples)], [sample.target for sample in samples], info)
+    return figure
+
+
+def _last_date(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return image[:, -1] if image.ndim == 4 else image
+
+
+def _title(sample: Sample, info: DatasetInfo) -> str:
+    if info.task == "classification":
+        return info.classes[int(np.asarray(sample.target))]
+    if info.task == "multilabel":
+        chosen = np.flatnonzero(np.asarray(sample.target))
+        return ", ".join(info.classes[index] for index in chosen)
+    return sample.name

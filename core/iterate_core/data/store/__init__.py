@@ -1,0 +1,1 @@
+"""A dataset's pixels and targets, checked and packed once."""

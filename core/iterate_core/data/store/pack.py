@@ -1,0 +1,260 @@
+"""The packed store: each split as contiguous, memory-mapped arrays, read from its files once.
+
+A packed split is some files that appear whole: images, targets, dates and places where any sample
+has them, and last ``<split>.json``, which says that the others are complete. Images and targets
+are written as they are read, so that packing takes the memory of a few samples. Processes that
+want the same split at once wait for the one that packs it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from iterate_core.data.bands import resolve_bands
+from iterate_core.data.dataset import Band, DatasetInfo, Reader, Sample, Split
+from iterate_core.data.store.moments import Moments
+from iterate_core.data.store.validation import (
+    Dates,
+    Place,
+    checked,
+    packed_target,
+    stacked_dates,
+    stacked_places,
+)
+from iterate_core.errors import DataError, Problem, WorkError
+from iterate_core.fingerprint import fingerprint as identify
+from iterate_core.pulse import beat
+from iterate_core.storage.cache import Room, cache_folder, cached
+from iterate_core.storage.files import Locked, lock, write_json
+from iterate_core.storage.growing import growing
+
+__all__ = ["Pack", "cache_folder", "pack"]
+
+LAYOUT = 2
+"""Raised when the files of a packed split change their meaning."""
+
+PATIENCE_SECONDS = 6 * 3600.0
+
+
+@dataclass(frozen=True)
+class _Split:
+    arrays: dict[str, npt.NDArray[Any]]
+    names: tuple[str, ...]
+    record: dict[str, Any]
+
+
+class Pack:
+    """A dataset's chosen bands, packed; each split is packed when it is first asked for.
+
+    Attributes:
+        info: What the reader knows of the dataset.
+        bands: The packed bands, in the order of the images' second axis.
+        folder: Where the files lie.
+    """
+
+    def __init__(self, reader: Reader, bands: tuple[Band, ...], folder: Path) -> None:
+        self.info: DatasetInfo = reader.info
+        self.bands = bands
+        self.folder = folder
+        self._reader = reader
+        self._splits: dict[Split, _Split] = {}
+
+    def images(self, split: Split) -> npt.NDArray[Any]:
+        """(samples, bands, height, width) in the files' own type and units; read-only.
+
+        With several dates, (samples, bands, frames, height, width).
+        """
+        return self._open(split).arrays["images"]
+
+    def targets(self, split: Split) -> npt.NDArray[Any]:
+        """The samples' targets.
+
+        (samples,) int64 class indices, (samples, classes) uint8 of 0 and 1, or (samples, height,
+        width): masks of whole numbers, or float32 maps with NaN where nothing is known.
+        """
+        return self._open(split).arrays["targets"]
+
+    def dates(self, split: Split) -> npt.NDArray[np.float32] | None:
+        """(samples, frames, 2) year and day of the year, NaN where unknown; None if all are."""
+        return self._open(split).arrays.get("dates")
+
+    def places(self, split: Split) -> npt.NDArray[np.float32] | None:
+        """(samples, 2) latitude and longitude in degrees, NaN where unknown; None if all are."""
+        return self._open(split).arrays.get("places")
+
+    def holds(self, split: Split) -> bool:
+        """Whether the split is packed already."""
+        return split in self._splits or (self.folder / f"{split}.json").exists()
+
+    def names(self, split: Split) -> tuple[str, ...]:
+        """The samples' identifiers, in the order of the arrays."""
+        return self._open(split).names
+
+    @property
+    def mean(self) -> npt.NDArray[np.float64]:
+        """Mean of each band over every pixel of the training split, in its unit."""
+        return np.array(self._open("train").record["mean"], dtype=np.float64)
+
+    @property
+    def std(self) -> npt.NDArray[np.float64]:
+        """Standard deviation of each band over the training split; 1 for a constant band."""
+        std = np.array(self._open("train").record["std"], dtype=np.float64)
+        return np.where(std > 0, std, 1.0)
+
+    @property
+    def target_statistics(self) -> tuple[float, float]:
+        """Mean and standard deviation of a regression's training targets, over what is known.
+
+        The deviation is 1 where all targets are equal.
+        """
+        found = self._open("train").record["target"]
+        return found["mean"], found["std"] or 1.0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader corrected, and the bands that are constant over the training split."""
+        std = self._open("train").record["std"]
+        constant = [band.name for band, value in zip(self.bands, std, strict=True) if value == 0]
+        told = tuple(f"band {name!r} is constant: its std is taken as 1" for name in constant)
+        return (*self.info.notes, *told)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Another process maps the files anew instead of receiving a copy of their pixels."""
+        return {**self.__dict__, "_splits": {}}
+
+    def _open(self, split: Split) -> _Split:
+        if split not in self._splits:
+            found = _load(self.folder, split)
+            self._splits[split] = found if found is not None else self._pack(split)
+        return self._splits[split]
+
+    def _pack(self, split: Split) -> _Split:
+        what = f"the packed {split} split of {self.info.name}"
+        try:
+            with (
+                cached(what, self.folder) as room,
+                lock(self.folder / f"{split}.lock", PATIENCE_SECONDS),
+            ):
+                found = _load(self.folder, split)
+                if found is not None:
+                    return found
+                _write(self.folder, split, self._reader, self.bands, room)
+        except Locked as error:
+            raise WorkError(f"{self.folder}: {error} has been packing for hours.") from None
+        packed = _load(self.folder, split)
+        if packed is None:
+            raise WorkError(f"{self.folder}: what was packed of {split!r} was changed at once.")
+        return packed
+
+
+def pack(
+    reader: Reader, bands: Sequence[str] | None, cache: Path, *, fingerprint: str | None = None
+) -> Pack:
+    """The packed store of a dataset and some of its bands. Nothing is read yet.
+
+    Args:
+        reader: The dataset.
+        bands: Bands by name, alias or common name, in the order wanted; None takes all.
+        cache: The folder that holds all packed stores, such as `cache_folder()`.
+        fingerprint: The reader's fingerprint, where it is known already.
+
+    Raises:
+        RequestError: The dataset lacks a band.
+    """
+    chosen = resolve_bands(bands, reader.info.bands, "data.bands")
+    identity = {
+        "layout": LAYOUT,
+        "data": fingerprint or reader.fingerprint(),
+        "bands": [band.name for band in chosen],
+    }
+    return Pack(reader, chosen, cache / "packs" / identify(identity))
+
+
+def _load(folder: Path, split: Split) -> _Split | None:
+    """A packed split, or None where it is absent, incomplete or damaged."""
+    try:
+        record = json.loads((folder / f"{split}.json").read_text(encoding="utf-8"))
+        names = tuple(record["names"])
+        arrays = {
+            kind: np.load(folder / f"{split}-{kind}.npy", mmap_mode="r")
+            for kind in record["arrays"]
+        }
+    except (OSError, ValueError, EOFError, KeyError, TypeError):
+        return None
+    if any(len(array) != len(names) for array in arrays.values()):
+        return None
+    return _Split(arrays, names, record)
+
+
+class _Taken:
+    """What is remembered of a split's samples while their images and targets are written."""
+
+    def __init__(self, bands: int) -> None:
+        self.bands = Moments(bands)
+        self.target = Moments(1)
+        self.dates: list[Dates | None] = []
+        self.places: list[Place | None] = []
+
+    def add(self, sample: Sample, info: DatasetInfo) -> None:
+        """Take a sample in."""
+        self.bands.add(sample.image.reshape(len(sample.image), -1))
+        if info.task == "regression":
+            target = np.asarray(sample.target, dtype=np.float64)
+            self.target.add(target[np.isfinite(target)][None])
+        self.dates.append(sample.dates)
+        self.places.append(sample.place)
+
+
+def _write(folder: Path, split: Split, reader: Reader, bands: tuple[Band, ...], room: Room) -> None:
+    for left in folder.glob(f".{split}*.part"):  # by a process that was killed: the lock is ours
+        left.unlink(missing_ok=True)
+    info = reader.info
+    names = list(reader.names(split))
+    order = [band.name for band in bands]
+    taken = _Taken(len(bands))
+    samples = (checked(reader.read(name, order), info) for name in names)
+    with (
+        growing(folder / f"{split}-images.npy", len(names)) as images,
+        growing(folder / f"{split}-targets.npy", len(names)) as targets,
+    ):
+        for sample in samples:
+            target = packed_target(sample.target, info)
+            room.needs = len(names) * (sample.image.nbytes + target.nbytes)
+            taken.add(sample, info)
+            _check_type(sample, images.dtype)
+            images.extend(sample.image[None])
+            targets.extend(target[None])
+            beat()
+    beside = _beside(taken, info)
+    for kind, array in beside.items():
+        with growing(folder / f"{split}-{kind}.npy", len(names)) as file:
+            file.extend(array)
+    record: dict[str, Any] = {"names": names, "arrays": ["images", "targets", *beside]}
+    record |= {"mean": taken.bands.mean.tolist(), "std": taken.bands.std.tolist()}
+    if info.task == "regression":
+        record["target"] = {"mean": taken.target.mean.item(), "std": taken.target.std.item()}
+    write_json(folder / f"{split}.json", record)
+
+
+def _beside(taken: _Taken, info: DatasetInfo) -> dict[str, npt.NDArray[Any]]:
+    """The small arrays of a split, where any sample has them."""
+    found = {
+        "dates": stacked_dates(taken.dates, info.frames),
+        "places": stacked_places(taken.places),
+    }
+    return {kind: array for kind, array in found.items() if array is not None}
+
+
+def _check_type(sample: Sample, dtype: np.dtype[Any] | None) -> None:
+    """Refuse an image that the type of those before it cannot hold."""
+    kind = sample.image.dtype
+    if dtype is not None and not np.can_cast(kind, dtype, "safe"):
+        what = f"sample {sample.name!r} is {kind}, but those before it are {dtype}."
+        raise DataError(Problem("", what, "All samples of a dataset must be of one type."))

@@ -1,0 +1,1 @@
+"""One recipe in training: completed, built, fitted, evaluated, checkpointed."""

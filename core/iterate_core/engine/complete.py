@@ -1,0 +1,153 @@
+"""Is a recipe complete and possible? `complete` needs no torch; `preflight` does."""
+
+from __future__ import annotations
+
+from iterate_core.data.bands import resolve_bands, with_units
+from iterate_core.data.dataset import Band, DatasetInfo
+from iterate_core.data.open import open_dataset
+from iterate_core.engine.probing import as_fitted, fitting_problems
+from iterate_core.errors import Problem, RequestError, nearest
+from iterate_core.models.backbones.card import Card
+from iterate_core.models.backbones.catalogue import card_of
+from iterate_core.models.backbones.matching import Matching, match_bands
+from iterate_core.models.backbones.options import BackboneOptions
+from iterate_core.models.decoders.options import LinearOptions
+from iterate_core.recipe import Recipe
+from iterate_core.registry import registries
+from iterate_core.tasks.declarations import TaskDeclaration
+
+
+def complete(recipe: Recipe) -> Recipe:
+    """Fill in what the dataset decides: its bands by their own names, and the objective.
+
+    A decoder that is fitted leaves one epoch without augmentation;
+    see `iterate_core.engine.probing`.
+
+    Raises:
+        RequestError: With everything found wrong: the dataset, bands, metric, direction, a
+            component that does not serve the task, or weights that are not there.
+    """
+    return completed(recipe, open_dataset(recipe.data).info)
+
+
+def completed(recipe: Recipe, info: DatasetInfo) -> Recipe:
+    """As `complete`, for a dataset that is open already."""
+    declaration_of(info.task)
+    problems: list[Problem] = []
+    bands = recipe.data.bands
+    try:
+        chosen = resolve_bands(bands, info.bands, "data.bands")
+        bands = tuple(band.name for band in chosen)
+        matching_of(recipe, chosen)
+    except RequestError as error:
+        problems += error.problems
+    wrong = _components(recipe, info)
+    problems += wrong or [*fitting_problems(recipe, info), *_level(recipe, info)]
+    problems += _weights(recipe)
+    metric, mode, wrong = _objective(recipe, info)
+    problems += wrong
+    if problems:
+        raise RequestError(problems)
+    data = recipe.data.model_copy(update={"bands": bands})
+    objective = recipe.objective.model_copy(update={"metric": metric, "mode": mode})
+    return as_fitted(recipe.model_copy(update={"data": data, "objective": objective}))
+
+
+def matching_of(recipe: Recipe, bands: tuple[Band, ...]) -> Matching:
+    """Which of a dataset's chosen bands goes to which channel of the recipe's backbone.
+
+    Raises:
+        RequestError: They do not fit, or `data.units` is wrong.
+    """
+    options = recipe.model.backbone
+    card = card_of(options.name, "model.backbone.name")
+    stated = with_units(bands, recipe.data.units or {}, "data.units")
+    return match_bands(card, stated, options)
+
+
+def _components(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
+    problems = []
+    for registry, chosen, where in (
+        (registries.backbones, recipe.model.backbone, "model.backbone.name"),
+        (registries.decoders, recipe.model.decoder, "model.decoder.name"),
+        (registries.optimisers, recipe.optimiser, "optimiser.name"),
+        (registries.schedulers, recipe.scheduler, "scheduler.name"),
+    ):
+        entry = registry.get(chosen.name, where)
+        if entry.tasks and info.task not in entry.tasks:
+            serving = [e.name for e in registry if not e.tasks or info.task in e.tasks]
+            what = f"{registry.kind} {chosen.name!r} does not serve {info.task}."
+            hint = f"These do: {', '.join(serving)}." if serving else "None does."
+            problems.append(Problem(where, what, hint))
+    return problems
+
+
+def _level(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
+    """A choice among feature maps where the decoder gets a vector."""
+    decoder = recipe.model.decoder
+    if not isinstance(decoder, LinearOptions) or decoder.level is None:
+        return []
+    if declaration_of(info.task).dense:
+        return []
+    what = f"chooses a feature map, but in {info.task} this decoder gets one vector an image."
+    return [Problem("model.decoder.level", what, "Leave it out, or choose attentive_pool.")]
+
+
+def _weights(recipe: Recipe) -> list[Problem]:
+    options = recipe.model.backbone
+    if not isinstance(options, BackboneOptions):
+        return []
+    where, hint = "model.backbone.weights", "Name a file, or 'hub', or 'none'."
+    if options.file is not None and not options.file.is_file():
+        return [Problem(where, f"there is no file {options.file}.", hint)]
+    card = card_of(options.name)
+    if options.weights == "hub" and card is not None and card.file is None:
+        what = f"no weights of {options.name} are published."
+        return [Problem(where, what, "Name a file, or 'none'.")]
+    return _digest(options, card)
+
+
+def _digest(options: BackboneOptions, card: Card | None) -> list[Problem]:
+    """A digest that is stated where no file is that could have it."""
+    if options.sha256 is None or options.file is not None:
+        return []
+    published = card.file.sha256 if options.weights == "hub" and card and card.file else None
+    if published == options.sha256.lower():
+        return []
+    what = "is that of a file, and model.backbone.weights names none."
+    if published is not None:
+        what = f"states {options.sha256}, but the published file of {options.name} has {published}."
+    return [Problem("model.backbone.sha256", what, "Leave it out, or name the file.")]
+
+
+def _objective(recipe: Recipe, info: DatasetInfo) -> tuple[str | None, str | None, list[Problem]]:
+    """Metric and direction, and what is wrong with those asked for."""
+    task = declaration_of(info.task)
+    asked = recipe.objective
+    metric = task.metric(asked.metric) if asked.metric is not None else task.primary
+    if metric is None:
+        names = [known.name for known in task.metrics]
+        what = f"{info.task} does not produce a metric {asked.metric!r}."
+        hint = nearest(str(asked.metric), names) or f"Legal here: {', '.join(names)}."
+        return None, None, [Problem("objective.metric", what, hint)]
+    if asked.mode not in (None, metric.mode):
+        what = f"{metric.name} is better when it is {_BETTER[metric.mode]}, but got {asked.mode!r}."
+        return None, None, [Problem("objective.mode", what, f"Say {metric.mode} or leave it out.")]
+    return metric.name, metric.mode, []
+
+
+def declaration_of(task: str) -> TaskDeclaration:
+    """A task's declaration.
+
+    Raises:
+        RequestError: This version does not know the dataset's task.
+    """
+    if task not in registries.tasks.names():
+        what = f"the dataset's task is {task}, which no engine here trains."
+        legal = f"Trained are {', '.join(registries.tasks.names())}."
+        raise RequestError(Problem("data.name", what, legal))
+    found: TaskDeclaration = registries.tasks.get(task).facts["declaration"]
+    return found
+
+
+_BETTER = {"max": "higher", "min": "lower"}

@@ -1,0 +1,51 @@
+"""What a recipe costs to train, counted without training it."""
+
+from __future__ import annotations
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from iterate_core.engine.build import build_model
+from iterate_core.engine.resolved import Prepared, prepare
+from iterate_core.models.assembly import Model
+from iterate_core.recipe import Recipe
+
+# A training step is a forward pass, and a backward pass of about twice its operations.
+_TRAINING = 3.0
+
+
+def epoch_flops(recipe: Recipe) -> float:
+    """Floating-point operations of one epoch: training samples trained on, validation ones scored.
+
+    Counted on PyTorch's meta device for matrix products and convolutions, a multiplication and an
+    addition each. A frozen backbone's backward pass is left out; features that are kept between
+    epochs cost less than is counted.
+
+    Raises:
+        RequestError: The recipe does not fit its data.
+    """
+    prepared = prepare(recipe)
+    model = _outline(prepared).eval()
+    frames = () if prepared.info.frames == 1 else (prepared.info.frames,)
+    image = torch.empty((1, len(prepared.bands), *frames, *prepared.size), device="meta")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(image)
+    forward = float(counter.get_total_flops())
+    trained = 1.0 if recipe.model.freeze else _TRAINING
+    sizes = prepared.info.sizes
+    return forward * (trained * sizes["train"] + sizes["val"])
+
+
+def parameters(recipe: Recipe) -> int:
+    """How many parameters the model has, its backbone's and its decoder's.
+
+    Raises:
+        RequestError: The recipe does not fit its data, or those are not there.
+    """
+    return sum(value.numel() for value in _outline(prepare(recipe)).parameters())
+
+
+def _outline(prepared: Prepared) -> Model:
+    """The model without weights; random state stays as it is."""
+    with torch.random.fork_rng(devices=[]):
+        return build_model(prepared, meta=True)

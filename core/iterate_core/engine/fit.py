@@ -1,0 +1,217 @@
+"""Training one recipe, and testing what came of it.
+
+`epochs` is a generator: whoever drives it consumes epochs and may stop between any two. What it
+leaves in its folder lets the same call continue there, with the same results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from iterate_core.data.dataset import Split
+from iterate_core.engine.checkpoints import (
+    Progress,
+    load_best,
+    load_progress,
+    save_best,
+    save_progress,
+)
+from iterate_core.engine.reports import EpochReport
+from iterate_core.engine.resolved import prepare
+from iterate_core.engine.trainer import Stopwatch, Training
+from iterate_core.errors import Problem, RequestError
+from iterate_core.recipe import Recipe
+from iterate_core.storage.files import write_json
+from iterate_core.tasks.per_class import ByClass
+from iterate_core.tasks.sample_sums import Outcomes
+
+CHANNELS_FILE = "channels.json"
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a fit came to.
+
+    Attributes:
+        value: The objective's best value.
+        epoch: The epoch that reached it, whose weights are in ``best.safetensors``.
+        reports: Of every epoch, those before an interruption included.
+        seconds: Wall time of all epochs.
+    """
+
+    value: float
+    epoch: int
+    reports: tuple[EpochReport, ...]
+    seconds: float
+
+
+def epochs(recipe: Recipe, folder: Path, *, replay: bool = False) -> Iterator[EpochReport]:
+    """Train a recipe, an epoch at a time, continuing where `folder` says it was left.
+
+    On a CPU an interrupted run gives the same numbers as one that was not. A run that is complete
+    trains nothing and yields its last report.
+
+    Args:
+        recipe: What to train.
+        folder: Where ``last.ckpt`` and ``best.safetensors`` are kept, and ``channels.json``: which
+            band went to which channel of the backbone.
+        replay: Yield the reports of epochs finished earlier first.
+
+    Raises:
+        RequestError: The recipe cannot be trained as it stands, or the folder is another's.
+        WorkError: Training failed: the objective is not finite, or memory ran out.
+    """
+    prepared = prepare(recipe)
+    progress = load_progress(folder, prepared.identity)
+    if replay:
+        yield from progress.reports
+    elif progress.done:
+        yield progress.reports[-1]
+    if progress.done:
+        return
+    training = Training(prepared)
+    write_json(folder / CHANNELS_FILE, prepared.matching.described(prepared.stated))
+    if progress.state is not None:
+        training.restore(progress.state)
+    while not progress.done:
+        yield _next_epoch(training, progress, folder)
+
+
+def _next_epoch(training: Training, progress: Progress, folder: Path) -> EpochReport:
+    watch = Stopwatch()
+    recipe = training.recipe
+    epoch = len(progress.reports) + 1
+    metrics = training.train_epoch(epoch)
+    value = recipe.objective.read(metrics)
+    training.schedule.epoch_ended(value)
+    best = progress.reports[-1].best if progress.reports else None
+    improved = recipe.objective.better(value, best)
+    if recipe.objective.better(value, progress.reference, by=recipe.trainer.min_delta):
+        progress.reference, progress.waited = value, 0
+    else:
+        progress.waited += 1
+    patience = recipe.trainer.patience
+    report = EpochReport(
+        epoch=epoch,
+        metrics=metrics,
+        value=value,
+        best=value if improved or best is None else best,
+        seconds=watch.seconds,
+        done=epoch >= recipe.trainer.epochs
+        or (patience is not None and progress.waited >= patience),
+    )
+    progress.reports.append(report)
+    if improved:
+        metadata = {"identity": progress.identity, "epoch": str(epoch), "value": repr(value)}
+        save_best(folder, training.trained(), metadata | {"objective": recipe.objective.key})
+    progress.state = None if report.done else training.state()
+    save_progress(folder, progress)
+    return report
+
+
+def fit(
+    recipe: Recipe, folder: Path, on_epoch: Callable[[EpochReport], None] | None = None
+) -> FitResult:
+    """Train a recipe to its end, continuing where `folder` says it was left.
+
+    Args:
+        recipe: What to train.
+        folder: See `epochs`.
+        on_epoch: Told of each epoch, those finished earlier first.
+
+    Raises:
+        RequestError: See `epochs`.
+        WorkError: See `epochs`.
+    """
+    reports = []
+    for report in epochs(recipe, folder, replay=True):
+        reports.append(report)
+        if on_epoch is not None:
+            on_epoch(report)
+    best = reports[-1].best
+    reached = next(report.epoch for report in reports if report.value == best)
+    seconds = sum(report.seconds for report in reports)
+    return FitResult(best, reached, tuple(reports), seconds)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a checkpoint did on a split.
+
+    Attributes:
+        metrics: ``"test/accuracy"`` and the task's other metrics.
+        by_class: The same, class by class; None of a task without classes.
+    """
+
+    metrics: dict[str, float]
+    by_class: ByClass | None
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The metrics, and where there are classes ``classes`` and ``confusion``, as JSON types."""
+        return self.metrics | ({} if self.by_class is None else self.by_class.to_mapping())
+
+
+def evaluate(
+    recipe: Recipe, folder: Path, split: Split = "test", keep: Path | None = None
+) -> Evaluation:
+    """Score the best checkpoint of a fit, as a whole and class by class.
+
+    Args:
+        recipe: The recipe that was fitted.
+        folder: Where it was.
+        split: What to score it on.
+        keep: A file for what each sample adds to the scores
+            (`iterate_core.tasks.sample_sums.Outcomes`); a task that has no such sums writes none.
+
+    Raises:
+        RequestError: The folder holds no checkpoint of this recipe.
+        WorkError: Memory ran out.
+    """
+    prepared = prepare(recipe)
+    tensors, _ = load_best(folder, prepared.identity)
+    training = Training(prepared, optimise=False)
+    training.take(tensors)
+    task = training.module
+    if keep is not None and task.outcomes is not None:
+        task.kept = []
+    scores = training.evaluate(split)
+    if keep is not None and task.kept:
+        Outcomes(task.outcomes, torch.cat(task.kept).numpy(), task.ignored).write(keep)
+    metrics = {f"{split}/{name}": value for name, value in scores.items()}
+    return Evaluation(metrics, training.by_class)
+
+
+def test(  # a command's name, not a test of ours
+    recipe: Recipe,
+    folder: Path,
+    split: Split = "test",  # noqa: PT028
+    keep: Path | None = None,  # noqa: PT028
+) -> dict[str, float]:
+    """The metrics of `evaluate`: ``"test/accuracy"`` and the task's others.
+
+    Raises:
+        RequestError: See `evaluate`.
+        WorkError: See `evaluate`.
+    """
+    return evaluate(recipe, folder, split, keep).metrics
+
+
+def confusion(recipe: Recipe, folder: Path, split: Split = "test") -> list[list[int]]:
+    """The best checkpoint's confusion matrix: rows are true classes, columns predicted ones.
+
+    Raises:
+        RequestError: The folder holds no checkpoint of this recipe, or its task is not one of
+            classes that exclude each other.
+        WorkError: Memory ran out.
+    """
+    found = evaluate(recipe, folder, split).by_class
+    if found is None or found.confusion.ndim != 2:
+        what = "its task has no confusion matrix: no classes that exclude each other."
+        raise RequestError(Problem(recipe.data.name, what))
+    counts: list[list[int]] = found.confusion.tolist()
+    return counts

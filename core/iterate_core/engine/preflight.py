@@ -1,0 +1,92 @@
+"""What would fail in training is found before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from iterate_core.data.dataset import SPLITS
+from iterate_core.data.loading.contexts import Contexts
+from iterate_core.engine.build import build_model, shared_backbone
+from iterate_core.engine.normalisation import scaling_of
+from iterate_core.engine.resolved import Prepared, prepare
+from iterate_core.engine.trainer import fabric_for
+from iterate_core.errors import Problem, RequestError
+from iterate_core.recipe import Recipe
+
+
+def preflight(recipe: Recipe) -> None:
+    """Try a recipe without training it.
+
+    Every sample is read, once for all recipes that share dataset and bands: it is packed, which
+    training would do anyway. The weights are fetched or read, strictly. The model is built on
+    PyTorch's meta device, so it takes no memory, and the shape of a batch is sent through it.
+
+    Raises:
+        RequestError: Everything that `iterate_core.engine.complete.complete` finds, or else
+            everything that does not fit: splits, device and arithmetic, weights,
+            normalisation, shapes.
+        DataError: A sample is damaged.
+    """
+    prepared = prepare(recipe)
+    problems: list[Problem] = []
+    with torch.random.fork_rng(devices=[]):
+        for attempt in (_read_splits, fabric_for, _load_weights, _normalise, _send_shape):
+            problems += _problems_of(attempt, prepared)
+    if problems:
+        raise RequestError(list(dict.fromkeys(problems)))
+
+
+def _problems_of(attempt: Callable[[Prepared], object], prepared: Prepared) -> list[Problem]:
+    try:
+        attempt(prepared)
+    except RequestError as error:
+        return list(error.problems)
+    return []
+
+
+def _read_splits(prepared: Prepared) -> None:
+    empty = [split for split in SPLITS if not prepared.pack.names(split)]
+    if empty:
+        what = f"its {' and '.join(empty)} split is empty."
+        raise RequestError(Problem(prepared.info.name, what))
+
+
+def _load_weights(prepared: Prepared) -> None:
+    if prepared.weights not in ("", "none"):
+        shared_backbone(prepared)
+
+
+def _normalise(prepared: Prepared) -> None:
+    scaling_of(prepared, shared_backbone(prepared, meta=True))
+
+
+def _send_shape(prepared: Prepared) -> None:
+    """Send a training batch's shape through the model, which batch normalisation may refuse."""
+    model = build_model(prepared, meta=True)
+    data = prepared.recipe.data
+    count = min(data.batch_size, prepared.info.sizes["train"])
+    frames = (prepared.info.frames,) if prepared.info.frames > 1 else ()
+    shape = (count, len(prepared.bands), *frames, *prepared.size)
+    context = Contexts(prepared.pack, "train", torch.device("meta")).of(np.arange(count))
+    try:
+        with torch.no_grad():
+            logits = model(torch.empty(shape, device="meta"), context)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        what = f"the model does not take {count} × {_sizes(prepared)} ({reason})."
+        hint = "Try another data.image_size or data.batch_size."
+        raise RequestError(Problem("model", what, hint)) from error
+    classes = len(prepared.info.classes)
+    expected = (count, classes, *prepared.size) if prepared.task.dense else (count, classes)
+    if tuple(logits.shape) != expected:
+        what = f"gives {tuple(logits.shape)} where {expected} is needed."
+        raise RequestError(Problem("model.decoder.name", what))
+
+
+def _sizes(prepared: Prepared) -> str:
+    height, width = prepared.size
+    dates = f"{prepared.info.frames} dates × " if prepared.info.frames > 1 else ""
+    return f"{len(prepared.bands)} × {dates}{height} × {width} pixels"

@@ -1,0 +1,84 @@
+"""What can go wrong, told to a person.
+
+    IterateError
+    ├── RequestError   the request was wrong; nothing was started (exit code 2)
+    │   └── DataError  a file or folder of a dataset is absent, truncated, foreign or unsafe
+    └── WorkError      the work itself failed (exit code 1)
+        └── MachineError  the machine ran out of something, so the work waits until it has it again
+
+A `RequestError` carries every mistake found, not only the first. What is a `MachineError` counts
+against nobody: no trial has failed by it, and the same command goes on (`iterate_core.machine`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from iterate_core.foreign import visible
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: where it stands, what is wrong, and what would be right.
+
+    Attributes:
+        where: A YAML path (``model.decoder.name``), a file, or a dataset and sample.
+        what: The broken rule with the values that break it.
+        hint: What would be right, where that is known.
+    """
+
+    where: str
+    what: str
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return visible(f"{place}{self.what}" + (f" {self.hint}" if self.hint else ""), keep="\n")
+
+    def under(self, prefix: str) -> Problem:
+        """The same problem, seen from one section further up."""
+        return Problem(f"{prefix}.{self.where}" if self.where else prefix, self.what, self.hint)
+
+
+class IterateError(Exception):
+    """Whatever a user should read as a sentence rather than as a traceback."""
+
+    exit_code = 1
+
+
+class RequestError(IterateError):
+    """The request cannot be carried out as it stands; all that is wrong with it, together."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Problem | Sequence[Problem]) -> None:
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[RequestError], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
+
+
+class DataError(RequestError):
+    """A dataset's file or folder is absent, truncated, foreign or unsafe."""
+
+
+class WorkError(IterateError):
+    """The request was fine and the work failed."""
+
+
+class MachineError(WorkError):
+    """The machine has no room left, no memory, or has lost a disk: nobody's request is at fault."""
+
+
+def nearest(name: str, legal: Iterable[str]) -> str | None:
+    """A hint that names the nearest legal names: ``Did you mean 'unet'?``; None if none is near."""
+    names = sorted(set(legal))
+    close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.6)
+    if close:
+        return f"Did you mean {' or '.join(repr(match) for match in close)}?"
+    if names and len(names) <= 12:
+        return f"Legal here: {', '.join(names)}."
+    return None

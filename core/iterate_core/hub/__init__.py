@@ -1,0 +1,1 @@
+"""Files of a hub: found, fetched, verified."""

@@ -1,0 +1,125 @@
+"""A recipe's model: its backbone and its decoder."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from iterate_core.models.backbones.base import Backbone, Context
+from iterate_core.models.shapes import padded
+
+
+class Quantity(nn.Module):
+    """From standardised predictions to the quantity a regression is of.
+
+    Args:
+        mean: Of the training targets, in their unit.
+        std: Their standard deviation, above 0.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: float, std: float) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32))
+
+    def forward(self, standardised: Tensor) -> Tensor:
+        """The quantity in its unit, float32."""
+        return standardised.float() * self.std + self.mean
+
+
+class Model(nn.Module):
+    """Backbone and decoder.
+
+    A frozen backbone takes no gradient and stays in evaluation mode, so that its normalisation
+    statistics do not drift; dropout in it is off.
+
+    Args:
+        backbone: None where only features computed earlier are decoded.
+        decoder: Turns features into logits; for maps it also takes the padded image's size.
+        multiple: To what the backbone pads.
+        freeze: Whether the backbone is left as it is.
+
+    Attributes:
+        quantity: What a regression predicts; None where outputs are logits.
+    """
+
+    quantity: Quantity | None
+
+    def __init__(
+        self, backbone: Backbone | None, decoder: nn.Module, multiple: int, freeze: bool
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.decoder = decoder
+        self.multiple = multiple
+        self.freeze = freeze
+        self.quantity = None
+        if backbone is not None:
+            backbone.train_parameters(wanted=not freeze)
+        self.train()
+
+    def train(self, mode: bool = True) -> Self:
+        """Training or evaluation mode; a frozen backbone stays in evaluation mode."""
+        super().train(mode)
+        if self.freeze and self.backbone is not None:
+            self.backbone.eval()
+        return self
+
+    def forward(self, images: Tensor, context: Context | None = None) -> Tensor:
+        """Logits, or a quantity, of images.
+
+        Args:
+            images: (n, bands, height, width) or (n, bands, frames, height, width).
+            context: When and where they were taken.
+
+        Returns:
+            (n, classes), or (n, classes, height, width) for dense tasks.
+        """
+        return self.decode(self.encode(images, context), (images.shape[-2], images.shape[-1]))
+
+    def encode(self, images: Tensor, context: Context | None = None) -> Any:
+        """The backbone's features of images; see `forward`."""
+        if self.backbone is None:
+            raise RuntimeError("this model was assembled without its backbone")
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze):
+            features = laid_out(self.backbone(images, context))
+        return as_kept(features) if self.freeze else features
+
+    def decode(self, features: Any, size: tuple[int, int]) -> Tensor:
+        """Logits, or a quantity, of features.
+
+        Args:
+            features: (n, width) or a list of maps, of which a decoder may make one vector.
+            size: (height, width) of the images before padding.
+        """
+        if isinstance(features, Tensor):
+            pooled: Tensor = self.decoder(features)
+            return pooled
+        whole = padded(size, self.multiple)
+        maps: Tensor = self.decoder(list(features), whole)
+        if maps.ndim == 2:
+            return maps
+        if tuple(maps.shape[-2:]) != whole:
+            maps = functional.interpolate(maps, size=whole, mode="bilinear", align_corners=False)
+        maps = maps[..., : size[0], : size[1]]
+        return maps if self.quantity is None else self.quantity(maps)
+
+
+def as_kept(features: Any) -> Any:
+    """Features as `iterate_core.engine.features` keeps them, float32: decoders see the same."""
+    if isinstance(features, Tensor):
+        return features.float()
+    return [level.float() for level in features]
+
+
+def laid_out(features: Any) -> Any:
+    """Feature maps with their channels together in memory; vectors as they are."""
+    if isinstance(features, Tensor):
+        return features
+    return [level.contiguous(memory_format=torch.channels_last) for level in features]

@@ -1,0 +1,36 @@
+"""The backbones that ship, and their cards. Imports no torch."""
+
+from __future__ import annotations
+
+from iterate_core.models.backbones.card import Card
+from iterate_core.models.backbones.foundation import entries as foundation
+from iterate_core.models.backbones.presto import card as presto
+from iterate_core.models.backbones.terratorch.names import found_entry, listed_names
+from iterate_core.models.backbones.tessera import card as tessera
+from iterate_core.models.backbones.torchgeo import entries as torchgeo_models
+from iterate_core.registry import registries
+from iterate_core.registry.registry import Registry
+
+
+def register(backbones: Registry) -> None:
+    """Add every backbone that has a card; timm's and terratorch's are found by their names."""
+    for family in (foundation, torchgeo_models, presto, tessera):
+        for entry in family.entries():
+            backbones.register(entry)
+    backbones.fall_back(found_entry, listed_names)
+
+
+def card_of(name: str, where: str = "") -> Card | None:
+    """A backbone's card; None where it has none.
+
+    Raises:
+        RequestError: There is no such backbone.
+    """
+    card: Card | None = registries.backbones.get(name, where).facts.get("card")
+    return card
+
+
+def cards() -> dict[str, Card]:
+    """The card of every registered backbone that has one."""
+    found = {entry.name: card_of(entry.name) for entry in registries.backbones}
+    return {name: card for name, card in found.items() if card is not None}

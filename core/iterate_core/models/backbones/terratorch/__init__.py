@@ -1,0 +1,1 @@
+"""Every encoder of an installed terratorch, by its name."""

@@ -1,0 +1,1 @@
+"""What several vision transformers share: tokens, positions, wavelengths."""

@@ -1,0 +1,87 @@
+"""Options of decoders. Imports no torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from iterate_core.registry.options import Component
+
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+Width = Annotated[int, Field(gt=0, multiple_of=32)]
+Normalise = Literal["batch", "layer", "none"]
+
+
+class LinearOptions(Component):
+    """One linear layer: on the pooled vector, or on every cell of a feature map.
+
+    Attributes:
+        dropout: Share of features dropped in training.
+        normalise: How features are standardised first: ``batch`` (each feature over the batch in
+            training, over the training split in evaluation, without parameters), ``layer`` (each
+            sample over its features) or ``none``. Without it one learning rate does not suit
+            features of different scale.
+        level: Segmentation: the stride of the feature map; None takes the deepest. Smaller
+            strides are sharper and see less context.
+    """
+
+    dropout: Dropout = 0.0
+    normalise: Normalise = "batch"
+    level: Annotated[int, Field(gt=0)] | None = None
+
+
+class MlpOptions(Component):
+    """Hidden layers with GELU, then one linear layer.
+
+    Attributes:
+        hidden: Width of each hidden layer.
+        layers: Number of hidden layers.
+        dropout: Share of units dropped after each hidden layer in training.
+        normalise: As for ``linear``.
+    """
+
+    hidden: Annotated[int, Field(gt=0)] = 256
+    layers: Annotated[int, Field(gt=0, le=8)] = 1
+    dropout: Dropout = 0.1
+    normalise: Normalise = "batch"
+
+
+class UnetOptions(Component):
+    """UNet: skip connections at every resolution (Ronneberger et al. 2015).
+
+    Attributes:
+        channels: Width of the shallowest block; each deeper block doubles it, up to 16 times.
+        dropout: Share of channels dropped before the last convolution in training.
+        norm: Normalisation inside the blocks; ``batchnorm`` wants batches of some eight samples.
+    """
+
+    channels: Annotated[int, Field(gt=0)] = 16
+    dropout: Dropout = 0.0
+    norm: Literal["batchnorm", "layernorm", "identity"] = "batchnorm"
+
+
+class FpnOptions(Component):
+    """Feature pyramid network (Lin et al. 2017; Kirillov et al. 2019), with group normalisation.
+
+    Attributes:
+        channels: Width of the pyramid.
+        segmentation_channels: Width of the merged prediction branch.
+        dropout: Share of channels dropped before the last convolution in training.
+    """
+
+    channels: Width = 256
+    segmentation_channels: Width = 128
+    dropout: Dropout = 0.2
+
+
+class UpernetOptions(Component):
+    """UPerNet: pyramid pooling on top of a feature pyramid (Xiao et al. 2018).
+
+    Attributes:
+        channels: Width of the pyramid.
+        dropout: Share of channels dropped before the last convolution in training.
+    """
+
+    channels: Annotated[int, Field(gt=0)] = 256
+    dropout: Dropout = 0.1

@@ -1,0 +1,1 @@
+"""Small heads on frozen features: fitted, or trained with attention."""

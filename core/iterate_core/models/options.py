@@ -1,0 +1,29 @@
+"""The model section of a recipe."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import SerializeAsAny
+
+from iterate_core.registry import registries
+from iterate_core.registry.options import Component, Section
+from iterate_core.registry.parsing import Chosen
+
+FrameMerge = Literal["mean", "max", "concat"]
+
+
+class ModelSection(Section):
+    """A backbone, and the decoder (head) that turns its features into predictions.
+
+    Attributes:
+        freeze: Train the decoder alone; the backbone stays in evaluation mode.
+        frames: How the features of several dates are merged, for a backbone that takes one date
+            at a time: their ``mean`` or ``max``, or ``concat``: all of them. Where there is one
+            date, or the backbone takes several, it has no effect.
+    """
+
+    backbone: Annotated[SerializeAsAny[Component], Chosen(registries.backbones)]
+    decoder: Annotated[SerializeAsAny[Component], Chosen(registries.decoders)]
+    freeze: bool = False
+    frames: FrameMerge = "mean"

@@ -1,0 +1,26 @@
+"""The optimisers and learning-rate schedules that ship. Imports none of them."""
+
+from __future__ import annotations
+
+from iterate_core.registry.registry import Entry, Registry
+
+_CODE, _OPTIONS = "iterate_core.optimisation.optimisers", "iterate_core.optimisation.options"
+
+
+def register_optimisers(optimisers: Registry) -> None:
+    """Add every optimiser that ships."""
+    for name, options, builder in (
+        ("adamw", "AdamWOptions", "build_adamw"),
+        ("sgd", "SgdOptions", "build_sgd"),
+    ):
+        optimisers.register(Entry(name, f"{_OPTIONS}:{options}", f"{_CODE}:{builder}"))
+
+
+def register_schedules(schedulers: Registry) -> None:
+    """Add every learning-rate schedule that ships."""
+    for name, options, builder in (
+        ("constant", "ConstantOptions", "build_constant"),
+        ("cosine", "CosineOptions", "build_cosine"),
+        ("plateau", "PlateauOptions", "build_plateau"),
+    ):
+        schedulers.register(Entry(name, f"{_OPTIONS}:{options}", f"{_CODE}:{builder}"))

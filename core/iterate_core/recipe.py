@@ -1,0 +1,129 @@
+"""The recipe: the complete, resolved description of one training run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
+
+from iterate_core.data.options import DataSection, Positive
+from iterate_core.fingerprint import fingerprint
+from iterate_core.models.options import ModelSection
+from iterate_core.objective import Objective
+from iterate_core.registry import registries
+from iterate_core.registry.options import Component, Section
+from iterate_core.registry.parsing import Chosen, parse
+from iterate_core.storage.files import replacing
+
+
+class AugmentationSection(Section):
+    """Random changes of training samples that keep their meaning.
+
+    Attributes:
+        flip: Horizontal and vertical flips, each with probability one half.
+        rotate: Rotations by a random multiple of 90 degrees.
+    """
+
+    flip: bool = True
+    rotate: bool = True
+
+
+class TrainerSection(Section):
+    """How long and with what arithmetic a recipe trains.
+
+    Attributes:
+        epochs: Passes over the training split, at most.
+        patience: Epochs without a better objective after which training stops; None never stops.
+        min_delta: What counts as better for `patience`, in units of the objective.
+        precision: Of the model's forward passes, as PyTorch Lightning names it; weights, losses
+            and scores are float32 in each.
+        gradient_clip: Largest norm of the gradient; None does not clip.
+        accelerator: ``auto`` takes a GPU where this process sees one.
+        deterministic: Refuse algorithms that give other results under the same seed.
+        threads: CPU threads of one operation, which decide the last digits of a result on a CPU;
+            None takes as many as a trial holds CPUs, and outside a search as PyTorch chooses.
+    """
+
+    epochs: Positive = 20
+    patience: Positive | None = None
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    gradient_clip: Annotated[float, Field(gt=0)] | None = None
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    deterministic: bool = True
+    threads: Positive | None = None
+
+    @field_validator("min_delta")
+    @classmethod
+    def _for_patience(cls, value: float, known: ValidationInfo) -> float:
+        if value and known.data.get("patience", 0) is None:
+            raise ValueError("has no effect without trainer.patience: set that, or 0 here")
+        return value
+
+
+class Recipe(Section):
+    """Everything that decides a training run's result.
+
+    A recipe read from a file is complete once `iterate_core.engine.complete.complete` has filled in
+    what the dataset's task decides (the objective's metric and direction).
+    """
+
+    data: Annotated[SerializeAsAny[DataSection], Chosen(registries.datasets)]
+    model: ModelSection
+    optimiser: Annotated[SerializeAsAny[Component], Chosen(registries.optimisers)]
+    scheduler: Annotated[SerializeAsAny[Component], Chosen(registries.schedulers)]
+    augmentation: AugmentationSection = AugmentationSection()
+    trainer: TrainerSection = TrainerSection()
+    objective: Objective = Objective()
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+    @classmethod
+    def parse(cls, mapping: Mapping[str, Any]) -> Self:
+        """Type and check a plain mapping, such as a YAML file gives.
+
+        Raises:
+            RequestError: With every mistake found, each under its YAML path.
+        """
+        return parse(cls, mapping)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The recipe as plain JSON types; `parse` gives the same recipe back."""
+        return self.model_dump(mode="json")
+
+    def with_threads(self, threads: int) -> Self:
+        """The same, trained with so many threads unless it says its own number."""
+        if self.trainer.threads is not None:
+            return self
+        trainer = self.trainer.model_copy(update={"threads": threads})
+        return self.model_copy(update={"trainer": trainer})
+
+    def write(self, path: Path) -> None:
+        """Write the recipe as YAML that ``iterate fit`` runs, from whatever folder."""
+        mapping = self.to_mapping()
+        weights = getattr(self.model.backbone, "file", None)
+        if mapping["data"].get("root"):
+            mapping["data"]["root"] = os.path.abspath(Path(mapping["data"]["root"]).expanduser())
+        if isinstance(weights, Path):
+            mapping["model"]["backbone"]["weights"] = os.path.abspath(weights)
+        opening = f"# iterate fit {path.name}\n# iterate test {path.name}\n"
+        with replacing(path) as part:
+            text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True)
+            part.write_text(opening + text, encoding="utf-8")
+
+    def fingerprint(self, data: str) -> str:
+        """Names this run, its checkpoints and its cache entries.
+
+        Where the data lie is no part of it; what they hold is.
+
+        Args:
+            data: The fingerprint of the dataset's content.
+        """
+        from iterate_core import __version__
+
+        recipe = self.to_mapping()
+        recipe["data"].pop("root", None)
+        return fingerprint({"recipe": recipe, "data": data, "code": __version__})

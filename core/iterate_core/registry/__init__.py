@@ -1,0 +1,1 @@
+"""Components by name: registries, their typed options, and users' own code."""

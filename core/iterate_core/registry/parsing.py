@@ -1,0 +1,102 @@
+"""From a plain mapping to typed sections, with every mistake found at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from iterate_core.errors import Problem, RequestError, nearest
+from iterate_core.registry.options import Section
+from iterate_core.registry.registry import Registry
+
+S = TypeVar("S", bound=Section)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Annotation of a field whose `name` is looked up in a registry, which then types the rest."""
+
+    registry: Registry
+
+
+def parse(cls: type[S], mapping: Mapping[str, Any], path: str = "") -> S:
+    """Type and check a mapping.
+
+    Raises:
+        RequestError: With every problem found, each under its dotted path.
+    """
+    section, problems = collect(cls, mapping, path)
+    if section is None:
+        raise RequestError(problems)
+    return section
+
+
+def collect(
+    cls: type[S], mapping: Mapping[str, Any], path: str = ""
+) -> tuple[S | None, list[Problem]]:
+    """As `parse`, but returns the problems: (section, []) or (None, problems)."""
+    values: dict[str, Any] = dict(mapping)
+    failed: dict[str, list[Problem]] = {}
+    for name, field in cls.model_fields.items():
+        if name not in values:
+            continue
+        nested = _nested_class(field, values[name], _join(path, name))
+        if isinstance(nested, Problem):
+            failed[name] = [nested]
+        elif nested is not None and isinstance(values[name], Mapping):
+            values[name], problems = collect(nested, values[name], _join(path, name))
+            if problems:
+                failed[name] = problems
+    problems = [problem for found in failed.values() for problem in found]
+    try:
+        section = cls.model_validate(values)
+    except ValidationError as error:
+        problems += [
+            _problem(cls, detail, path)
+            for detail in error.errors(include_url=False)
+            if not detail["loc"] or detail["loc"][0] not in failed
+        ]
+    else:
+        if not problems:
+            return section, []
+    return None, problems
+
+
+def _nested_class(field: Any, value: Any, path: str) -> type[Section] | Problem | None:
+    """The class that types this field's mapping, what is wrong with the choice, or None."""
+    chosen = next((mark for mark in field.metadata if isinstance(mark, Chosen)), None)
+    if chosen is None:
+        annotation = field.annotation
+        is_section = isinstance(annotation, type) and issubclass(annotation, Section)
+        return annotation if is_section else None
+    if isinstance(value, Section):
+        return None
+    kind = chosen.registry.kind
+    if not isinstance(value, Mapping):
+        return Problem(path, f"must be a mapping with a name of a {kind}, but got {value!r}.")
+    name = value.get("name")
+    if not isinstance(name, str):
+        return Problem(_join(path, "name"), f"must name a {kind}, but got {name!r}.")
+    try:
+        options: type[Section] = chosen.registry.get(name, _join(path, "name")).load_options()
+    except RequestError as error:
+        return error.problems[0]
+    return options
+
+
+def _problem(cls: type[Section], detail: Any, path: str) -> Problem:
+    where = _join(path, *detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return Problem(where, "unknown key.", nearest(str(detail["loc"][-1]), cls.model_fields))
+    if detail["type"] == "missing":
+        return Problem(where, "is required.")
+    message = detail["msg"].removeprefix("Value error, ").rstrip(".")
+    message = message[0].lower() + message[1:]
+    return Problem(where, f"{message}, but got {detail['input']!r}.")
+
+
+def _join(*parts: Any) -> str:
+    return ".".join(str(part) for part in parts if part != "")

@@ -1,0 +1,40 @@
+"""The registries of everything a recipe chooses by name. They are filled when first asked."""
+
+from __future__ import annotations
+
+from iterate_core.registry.registry import Registry
+from iterate_core.registry.user_code import own_entry
+
+datasets = Registry(
+    "dataset reader",
+    "iterate.datasets",
+    "iterate_core.data.catalogue:register",
+    "iterate_core.data.options:DataSection",
+    own_entry,
+    ("section",),
+)
+backbones = Registry(
+    "backbone",
+    "iterate.backbones",
+    "iterate_core.models.backbones.catalogue:register",
+    "iterate_core.models.backbones.options:BackboneOptions",
+    own_entry,
+    ("options", "inputs", "meta"),
+)
+decoders = Registry(
+    "decoder",
+    "iterate.decoders",
+    "iterate_core.models.decoders.catalogue:register",
+    "iterate_core.registry.options:Component",
+    own_entry,
+    ("options", "shape", "classes"),
+)
+optimisers = Registry(
+    "optimiser", "iterate.optimisers", "iterate_core.optimisation.catalogue:register_optimisers"
+)
+schedulers = Registry(
+    "learning-rate schedule",
+    "iterate.schedulers",
+    "iterate_core.optimisation.catalogue:register_schedules",
+)
+tasks = Registry("task", "iterate.tasks", "iterate_core.tasks.catalogue:register")

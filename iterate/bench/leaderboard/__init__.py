@@ -1,0 +1,1 @@
+"""From result rows to ranks, tables, pages and submissions."""

@@ -1,0 +1,184 @@
+"""Where the numbers of a leaderboard come from: its results files, and the runs that wrote them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from iterate import __version__
+from iterate.bench.leaderboard.results_csv import ResultsFile
+
+BOARD_FILE = "leaderboard.json"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the models behind one cell were made with.
+
+    Attributes:
+        dataset: Of the suite.
+        backbone: Its name in the table.
+        weights: What the backbone began with: ``random``, or a file or the hub's with its digest.
+        parameters: How many the whole model has; None where not known.
+        trials: How many points were tried.
+        repeats: How often the best was trained again.
+        epochs: Of each training, at most.
+        settings: The best point that was found, by override keys.
+        versions: Of iterate and torch.
+        finished: When the last repeat ended, in UTC; None where not known.
+    """
+
+    dataset: str
+    backbone: str
+    weights: str
+    parameters: int | None
+    trials: int
+    repeats: int
+    epochs: int
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    finished: str | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """How the results of one file were made.
+
+    Attributes:
+        suite: Name of the suite.
+        protocol: Name of the protocol.
+        warning: What its numbers are not good for; None where there is nothing to warn of.
+        percent: Per cent of the training samples.
+        words: Of the command line, for every study.
+        unlike: Dataset → how the one on disk is not the published one.
+        cells: What each was made with, as far as it is known.
+    """
+
+    suite: str
+    protocol: str
+    warning: str | None
+    percent: int
+    words: tuple[str, ...]
+    unlike: dict[str, str]
+    cells: tuple[Made, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A results file.
+
+    Attributes:
+        label: What the leaderboard calls it.
+        sha256: Of its content.
+        published: Whether it is a published baseline.
+        run: How its results were made; None where nothing says so.
+    """
+
+    label: str
+    sha256: str
+    published: bool
+    run: Run | None
+
+
+@dataclass(frozen=True)
+class About:
+    """All that is known of a leaderboard besides its numbers.
+
+    Attributes:
+        written: When, in UTC.
+        versions: Of iterate and torch, when it was written.
+        sources: Its results files.
+    """
+
+    written: str
+    versions: dict[str, str]
+    sources: tuple[Source, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its numbers are not good for, each warning once."""
+        told = (one.run.warning for one in self.sources if one.run is not None)
+        return tuple(dict.fromkeys(text for text in told if text))
+
+
+def about(sources: Sequence[Source]) -> About:
+    """What is to be said of a leaderboard that is written now."""
+    return About(stamp(dt.datetime.now(dt.UTC)), versions(), tuple(sources))
+
+
+def stamp(moment: dt.datetime) -> str:
+    """A moment in UTC, to the minute."""
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def versions() -> dict[str, str]:
+    """The versions at work that decide a result most; torch need not be imported for it."""
+    found = {"iterate": __version__}
+    try:
+        return {**found, "torch": version("torch")}
+    except PackageNotFoundError:
+        return found
+
+
+def source_of(file: ResultsFile, published: bool) -> Source:
+    """A results file, with what the leaderboard of the run beside it says of the same content."""
+    run = None
+    try:
+        text = (file.path.parent / BOARD_FILE).read_text(encoding="utf-8")
+        content = json.loads(text, parse_constant=_refuse)
+        known = TypeAdapter(About).validate_python(content["about"])
+        run = next((one.run for one in known.sources if one.sha256 == file.sha256), None)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, ValidationError):
+        pass  # results of another origin: nothing says how they were made
+    return Source(file.label, file.sha256, published, run)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def without(file: ResultsFile, datasets: Container[str]) -> ResultsFile:
+    """A results file less what it says of some datasets."""
+    kept = tuple(result for result in file.results if result.dataset not in datasets)
+    return replace(file, results=kept)
+
+
+def comparable(
+    files: Sequence[ResultsFile], sources: Sequence[Source]
+) -> tuple[list[ResultsFile], dict[str, str], list[str]]:
+    """Leave out results on other data than the published ones, where a file is about those.
+
+    Args:
+        files: As read.
+        sources: What is known of each.
+
+    Returns:
+        The files; the datasets that are the published ones in none of them, with the reason; and
+        what to tell people.
+    """
+    strange = [_unlike(file, one.run) for file, one in zip(files, sources, strict=True)]
+    pairs = list(zip(files, strange, strict=True))
+    known = {
+        one.dataset for file, unlike in pairs for one in file.results if one.dataset not in unlike
+    }
+    notes = [
+        f"{name} of {file.label} is left out: it does not count as the published dataset ({why})."
+        for file, unlike in pairs
+        for name, why in unlike.items()
+        if name in known
+    ]
+    raw = {name: why for unlike in strange for name, why in unlike.items() if name not in known}
+    return [without(file, known & set(unlike)) for file, unlike in pairs], raw, notes
+
+
+def _unlike(file: ResultsFile, run: Run | None) -> dict[str, str]:
+    """The datasets of a file that are not the published ones, with the reason."""
+    measured = {result.dataset for result in file.results}
+    told = {} if run is None else run.unlike
+    return {name: why for name, why in told.items() if name in measured}

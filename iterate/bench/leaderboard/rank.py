@@ -1,0 +1,265 @@
+"""Ranks entries: every backbone on every capability group and every dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from iterate.bench.leaderboard.entries import Entry
+from iterate.bench.leaderboard.rows import POINTS, DatasetRow, GroupFindings, GroupRow, Leaderboard
+from iterate.bench.suites.suite import Suite, SuiteDataset
+from iterate.statistics import published
+from iterate.statistics.comparisons import Comparison, alike, compare, ranks
+from iterate.statistics.friedman import critical_difference
+from iterate.statistics.intervals import Estimate, Range, mean_estimate, pool_estimate, pool_range
+from iterate.statistics.scores import Scale, Scores, iqm, scales
+from iterate.statistics.spread import spread
+from iterate.statistics.ties import tied
+
+
+def computed_normaliser(entries: Sequence[Entry], suite: Suite) -> dict[str, Scale]:
+    """The min–max normaliser of these results: over the first track's, or over all without any."""
+    main = next(iter(suite.tracks))
+    chosen = [entry for entry in entries if entry.track == main] or list(entries)
+    falling = {name for name, dataset in suite.datasets.items() if dataset.direction == "min"}
+    cells = [cell for entry in chosen for cell in entry.cells.items()]
+    return scales(cells, falling)
+
+
+def build(
+    entries: Sequence[Entry],
+    suite: Suite,
+    normaliser: Mapping[str, Scale] | Literal["suite", "computed"] = "suite",
+    notes: Sequence[str] = (),
+    unlike: Mapping[str, str] | None = None,
+) -> Leaderboard:
+    """Rank entries.
+
+    Args:
+        entries: From `entries_of`.
+        suite: The benchmark.
+        normaliser: ``"suite"``: the suite's own, and computed from the entries for datasets
+            where it has none; ``"computed"``: from the entries alone; or a given one.
+        notes: To carry along.
+        unlike: Dataset → how what was measured is not the published dataset. The suite's scale
+            says nothing of it, so raw scores stand in its place.
+    """
+    told = list(notes)
+    by = _scales(entries, suite, normaliser, unlike or {}, told)
+    rows: list[GroupRow] = []
+    findings: list[GroupFindings] = []
+    for track in suite.tracks:
+        for group, members in suite.groups.items():
+            own = [entry for entry in entries if entry.track == track]
+            found = _Group(track, group, members, own, by, suite)
+            rows += found.rows()
+            findings += found.findings()
+    return Leaderboard(
+        suite,
+        tuple(entries),
+        by,
+        normaliser if isinstance(normaliser, str) else "given",
+        tuple(rows),
+        tuple(_dataset_rows(entries, by, suite)),
+        tuple(findings),
+        tuple(told),
+        dict(unlike or {}),
+    )
+
+
+def _scales(
+    entries: Sequence[Entry],
+    suite: Suite,
+    normaliser: Mapping[str, Scale] | Literal["suite", "computed"],
+    unlike: Mapping[str, str],
+    told: list[str],
+) -> dict[str, Scale]:
+    """The scale of each dataset that has one; what to tell people of them is added to `told`."""
+    computed = computed_normaliser(entries, suite)
+    if normaliser == "suite":
+        own = {name: one.scale for name, one in suite.datasets.items() if one.scale is not None}
+        raw = {name: _raw_scale(suite.datasets[name]) for name in unlike}
+        by = {**computed, **own, **raw}
+        filled = [name for name in computed if name not in own and name not in raw]
+        if filled:
+            told.append(f"The results at hand set the scale of {', '.join(filled)}.")
+        told += [
+            f"{name} does not count as the published dataset: {why}. Its points are raw scores × "
+            "100, and compare with no published figure."
+            for name, why in unlike.items()
+        ]
+    else:
+        by = dict(computed if normaliser == "computed" else normaliser)
+    cells = [(name, scores) for entry in entries for name, scores in entry.cells.items()]
+    steep = {name for name, scores in cells if name in by and not by[name].carries(scores)}
+    by = {name: scale for name, scale in by.items() if name not in steep}
+    bare = sorted({name for name, _ in cells if name not in by})
+    if bare:
+        told.append(f"No scale for {', '.join(bare)}: only raw scores there.")
+    return by
+
+
+def _raw_scale(dataset: SuiteDataset) -> Scale:
+    """Scores as they are; where lower is better, what they lack to 1."""
+    return Scale(0.0, 1.0) if dataset.direction == "max" else Scale(1.0, 0.0)
+
+
+class _Group:
+    """The entries of one track on one group."""
+
+    def __init__(
+        self,
+        track: str,
+        group: str,
+        members: Sequence[str],
+        entries: Sequence[Entry],
+        by: Mapping[str, Scale],
+        suite: Suite,
+    ) -> None:
+        self._track, self._group, self._members = track, group, members
+        self._entries = entries
+        self._cells = {
+            entry.label: {
+                name: by[name].normalise(entry.cells[name])
+                for name in members
+                if name in entry.cells and name in by
+            }
+            for entry in entries
+        }
+        self._whole = [e for e in entries if len(self._cells[e.label]) == len(members)]
+        self._estimates: dict[str, Estimate] = {}
+        reach: dict[str, Range] = {}
+        for entry in self._whole:
+            strata = list(self._cells[entry.label].values())
+            ranges = [by[name].normalised(suite.limits(name)) for name in self._cells[entry.label]]
+            self._estimates[entry.label] = pool_estimate(strata, ranges)
+            reach[entry.label] = pool_range(strata, ranges)
+        self._comparisons = compare(self._estimates, reach)
+
+    def rows(self) -> list[GroupRow]:
+        """A row for each entry that has any of the group's datasets."""
+        rounds = self._rounds()
+        places = ranks(self._estimates, self._comparisons)
+        rows = []
+        for entry in self._entries:
+            cells = self._cells[entry.label]
+            shared = (entry.label, self._track, self._group)
+            if entry.label in self._estimates:
+                estimate, place = self._estimates[entry.label], places[entry.label]
+                drawn, varied = rounds[entry.label], all(map(_varies, cells.values()))
+                rows.append(
+                    GroupRow(
+                        *shared,
+                        value=POINTS * estimate.value,
+                        error=_points(estimate.error),
+                        low=_points(estimate.low),
+                        high=_points(estimate.high),
+                        rank=place.rank,
+                        rank_low=place.low,
+                        rank_high=place.high,
+                        published_value=POINTS * published.value(drawn),
+                        published_error=POINTS * published.error(drawn),
+                        bootstrap_sd=POINTS * published.bootstrap_sd(drawn) if varied else None,
+                        published=entry.published,
+                    )
+                )
+            elif cells:
+                missing = tuple(name for name in self._members if name not in cells)
+                rows.append(GroupRow(*shared, published=entry.published, missing=missing))
+        return rows
+
+    def _rounds(self) -> dict[str, Scores]:
+        """The leaderboard's own bootstrap, which resamples each submission as a whole."""
+        found: dict[str, Scores] = {}
+        for submission in dict.fromkeys(entry.submission for entry in self._entries):
+            labels = {e.backbone: e.label for e in self._entries if e.submission == submission}
+            cells = {
+                (backbone, name): scores
+                for backbone, label in labels.items()
+                for name, scores in self._cells[label].items()
+            }
+            if cells:
+                drawn = published.resampled(cells)
+                found.update({labels[backbone]: rounds for backbone, rounds in drawn.items()})
+        return found
+
+    def findings(self) -> list[GroupFindings]:
+        """What the entries show together; nothing with fewer than two."""
+        if len(self._whole) < 2:
+            return []
+        means = {
+            label: {name: float(self._cells[label][name].mean()) for name in self._members}
+            for label in self._estimates
+        }
+        single = [e for e in self._whole if not e.repeated]
+        return [
+            GroupFindings(
+                self._track,
+                self._group,
+                tuple(_in_points(pair) for pair in self._comparisons),
+                tuple(alike(self._estimates, self._comparisons)),
+                critical_difference(means),
+                spread({e.label: self._cells[e.label] for e in single}),
+            )
+        ]
+
+
+def _varies(scores: Scores) -> bool:
+    return len(scores) > 1 and not tied(scores)
+
+
+def _points(value: float | None) -> float | None:
+    return None if value is None else POINTS * value
+
+
+def _in_points(pair: Comparison) -> Comparison:
+    one = pair.difference
+    scaled = Estimate(
+        POINTS * one.value, _points(one.error), one.freedom, _points(one.low), _points(one.high)
+    )
+    return Comparison(pair.first, pair.second, scaled, pair.p, pair.adjusted)
+
+
+def _dataset_rows(
+    entries: Sequence[Entry], by: Mapping[str, Scale], suite: Suite
+) -> list[DatasetRow]:
+    return [
+        _dataset_row(entry, name, by.get(name), suite.limits(name))
+        for entry in entries
+        for name in suite.datasets
+        if name in entry.cells
+    ]
+
+
+def _dataset_row(entry: Entry, name: str, scale: Scale | None, limits: Range) -> DatasetRow:
+    scores = entry.cells[name]
+    raw = mean_estimate(scores, limits)
+    row = DatasetRow(
+        entry.label,
+        entry.track,
+        name,
+        mean=raw.value,
+        sd=float(np.std(scores, ddof=1)) if len(scores) > 1 else None,
+        sem=published.sem(scores),
+        mean_low=raw.low,
+        mean_high=raw.high,
+        n=len(scores),
+        published=entry.published,
+        repeated=name in entry.repeated,
+    )
+    if scale is None:
+        return row
+    normalised = scale.normalise(scores)
+    estimate = pool_estimate([normalised], [scale.normalised(limits)])
+    drawn = published.resampled({(entry.label, name): normalised})[entry.label]
+    return replace(
+        row,
+        value=POINTS * float(iqm(normalised)),
+        published_error=_points(published.trimmed_sem(normalised)),
+        bootstrap_sd=POINTS * published.bootstrap_sd(drawn) if _varies(scores) else None,
+        low=_points(estimate.low),
+        high=_points(estimate.high),
+    )

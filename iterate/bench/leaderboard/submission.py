@@ -1,0 +1,304 @@
+"""The submission folder of the GEO-Bench-2 leaderboard: its rules, a checker and a writer.
+
+Two files: one row a (backbone, dataset, seed) with all that was chosen, and what people should
+know. The rules are those of the leaderboard's own check, for each backbone where that is lax.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from iterate.bench.leaderboard.results_csv import RESULTS_FILE, nearest_column, table, whole
+from iterate.bench.suites.suite import Suite
+from iterate_core.errors import DataError, Problem, RequestError, nearest
+
+INFO_FILE = "additional_info.json"
+FOLDER = "new_submission"
+
+TEXT = (
+    "dataset",
+    "Metric",
+    "experiment_name",
+    "partition name",
+    "backbone",
+    "decoder",
+    "batch_size_selection",
+    "frozen_or_full_ft",
+)
+WHOLE = ("early_stop_patience", "n_trials", "Seed", "data_percentages", "batch_size")
+REAL = ("weight_decay", "lr", "test metric")
+# Without early stopping there is no patience; published submissions leave it empty, too.
+_MAY_BE_EMPTY = "early_stop_patience"
+_TRACK = "frozen_or_full_ft"
+
+# The trailing space of the second is the leaderboard's.
+INFO_TEXT = (
+    "Paper Link",
+    "Code Repository Link ",
+    "License",
+    "Number of HPO trials",
+    "Additional information about submission",
+    "Comments on new models in submission",
+)
+INFO_MODELS = "New model info"
+MODEL_KEYS = ("model_display_name", "model_size", "unique_backbone_key")
+
+
+@dataclass(frozen=True)
+class SubmissionRow:
+    """One repeat, as the leaderboard wants it.
+
+    Attributes:
+        patience: Epochs of early stopping; None without.
+        batch_size_selection: ``"HPO"`` where the batch size was searched, else ``"Fixed"``.
+        data_percentages: Whole per cent of the training data.
+    """
+
+    dataset: str
+    metric: str
+    score: float
+    backbone: str
+    decoder: str
+    seed: int
+    track: str
+    experiment: str
+    batch_size: int
+    batch_size_selection: str
+    lr: float
+    weight_decay: float
+    trials: int
+    patience: int | None = None
+    data_percentages: int = 100
+
+    def columns(self) -> dict[str, Any]:
+        """The row under the leaderboard's column names."""
+        return {
+            "dataset": self.dataset,
+            "Metric": self.metric,
+            "experiment_name": self.experiment,
+            "partition name": f"{self.data_percentages}%",
+            "backbone": self.backbone,
+            "decoder": self.decoder,
+            "batch_size_selection": self.batch_size_selection,
+            "frozen_or_full_ft": self.track,
+            "early_stop_patience": "" if self.patience is None else self.patience,
+            "n_trials": self.trials,
+            "Seed": self.seed,
+            "data_percentages": self.data_percentages,
+            "batch_size": self.batch_size,
+            "weight_decay": self.weight_decay,
+            "lr": self.lr,
+            "test metric": self.score,
+        }
+
+
+def write_submission(
+    rows: Sequence[SubmissionRow | Mapping[str, Any]],
+    info: Mapping[str, Any],
+    out: Path,
+    suite: Suite,
+) -> Path:
+    """Write ``out/new_submission`` with its two files, if and only if they are valid.
+
+    Args:
+        rows: Typed, or mappings under the leaderboard's column names, of which others are dropped.
+        info: The content of ``additional_info.json``.
+        out: The folder to make it in.
+        suite: The benchmark.
+
+    Raises:
+        RequestError: Something is wrong with the submission (everything that is), or the folder
+            exists already.
+    """
+    target = out / FOLDER
+    if target.exists():
+        raise RequestError(Problem(str(target), "exists already.", "Name another folder."))
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=f".{FOLDER}.") as scratch:
+        draft = Path(scratch) / FOLDER
+        draft.mkdir()
+        write_rows(draft / RESULTS_FILE, rows)
+        text = json.dumps(dict(info), indent=2, ensure_ascii=False) + "\n"
+        (draft / INFO_FILE).write_text(text, encoding="utf-8")
+        problems = check_submission(draft, suite)
+        if problems:
+            place = f"{draft}/"
+            raise RequestError(
+                [Problem(p.where.replace(place, ""), p.what, p.hint) for p in problems]
+            )
+        shutil.move(draft, target)
+    return target
+
+
+def write_rows(path: Path, rows: Sequence[SubmissionRow | Mapping[str, Any]]) -> None:
+    """Write results in the published format, whatever they are; other columns are dropped."""
+    found = [row.columns() if isinstance(row, SubmissionRow) else dict(row) for row in rows]
+    present = [name for name in (*TEXT, *WHOLE, *REAL) if any(name in row for row in found)]
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, present, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+
+
+def check_submission(folder: Path, suite: Suite) -> list[Problem]:
+    """Everything that is wrong with a submission folder; nothing: the leaderboard will take it."""
+    if not suite.submission:
+        return [Problem("--suite", f"{suite.name} has no submission format.")]
+    if not folder.is_dir():
+        return [Problem(str(folder), "is no folder.")]
+    names = {path.name for path in folder.iterdir()}
+    wanted = {RESULTS_FILE, INFO_FILE}
+    problems = [Problem(str(folder), f"lacks the file {name}.") for name in sorted(wanted - names)]
+    problems += [
+        Problem(str(folder), f"must hold two files only, not {name}.")
+        for name in sorted(names - wanted)
+    ]
+    if RESULTS_FILE in names:
+        problems += _check_results(folder / RESULTS_FILE, suite)
+    if INFO_FILE in names:
+        problems += _check_info(folder / INFO_FILE)
+    return problems
+
+
+def _check_results(path: Path, suite: Suite) -> list[Problem]:
+    try:
+        header, lines, _ = table(path)
+    except DataError as error:
+        return list(error.problems)
+    rows = [(number, row) for number, row in enumerate(lines, start=2) if row]
+    missing = [name for name in (*TEXT, *WHOLE, *REAL) if name not in header]
+    problems = [
+        Problem(str(path), f"has no column {name!r}.", nearest_column(name, header))
+        for name in missing
+    ]
+    if not rows:
+        return [*problems, Problem(str(path), "holds no results.")]
+    for name in header:
+        if name in TEXT:
+            problems += _check_text(path, name, rows)
+        elif name in (*WHOLE, *REAL):
+            problems += _check_numbers(path, name, rows)
+    problems += _check_words(path, rows, suite)
+    if not {"backbone", "dataset"} & set(missing):
+        problems += _check_cells(path, rows, suite)
+    return problems
+
+
+_Rows = list[tuple[int, dict[str, str]]]
+
+
+def _place(path: Path, number: int, column: str) -> str:
+    return f"{path}, row {number}, column {column!r}"
+
+
+def _check_text(path: Path, name: str, rows: _Rows) -> list[Problem]:
+    empty = [number for number, row in rows if not row[name].strip()]
+    problems = [Problem(_place(path, number, name), "must not be empty.") for number in empty]
+    if not empty and all(_finite(row[name]) is not None for _, row in rows):
+        what = "must be text, but holds numbers only, which the leaderboard reads as such."
+        problems.append(Problem(f"{path}, column {name!r}", what))
+    return problems
+
+
+def _check_numbers(path: Path, name: str, rows: _Rows) -> list[Problem]:
+    kind, read = ("a whole number", whole) if name in WHOLE else ("a finite number", _finite)
+    return [
+        Problem(_place(path, number, name), f"must be {kind}, but is {row[name]!r}.")
+        for number, row in rows
+        if read(row[name]) is None and not (name == _MAY_BE_EMPTY and row[name] == "")
+    ]
+
+
+def _finite(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _check_words(path: Path, rows: _Rows, suite: Suite) -> list[Problem]:
+    """Datasets, metrics and tracks that the suite does not know."""
+    problems = []
+    for number, row in rows:
+        dataset = suite.datasets.get(row.get("dataset", ""))
+        if dataset is None and row.get("dataset"):
+            what = f"{row['dataset']!r} is no dataset of {suite.name}."
+            hint = nearest(row["dataset"], suite.datasets)
+            problems.append(Problem(_place(path, number, "dataset"), what, hint))
+        if dataset is not None and row.get("Metric", dataset.metric) != dataset.metric:
+            what = f"is {row['Metric']!r}, but {row['dataset']} is ranked by {dataset.metric!r}."
+            problems.append(Problem(_place(path, number, "Metric"), what))
+        if row.get(_TRACK) and row[_TRACK] not in suite.tracks:
+            hint = f"Legal: {', '.join(suite.tracks)}."
+            what = f"{row[_TRACK]!r} is no track."
+            problems.append(Problem(_place(path, number, _TRACK), what, hint))
+    tracks = {row[_TRACK] for _, row in rows if row.get(_TRACK) in suite.tracks}
+    if len(tracks) > 1:
+        what = f"mixes the tracks {', '.join(sorted(tracks))}; a submission has one."
+        problems.append(Problem(f"{path}, column {_TRACK!r}", what))
+    return problems
+
+
+def _check_cells(path: Path, rows: _Rows, suite: Suite) -> list[Problem]:
+    """Seeds of each backbone and dataset, and the groups of each backbone."""
+    cells = Counter((row["backbone"], row["dataset"]) for _, row in rows)
+    problems = [
+        Problem(str(path), f"{backbone} on {dataset} has {count} rows; {suite.seeds} are needed.")
+        for (backbone, dataset), count in cells.items()
+        if suite.seeds is not None and count != suite.seeds
+    ]
+    for backbone in dict.fromkeys(backbone for backbone, _ in cells):
+        own = {dataset for other, dataset in cells if other == backbone}
+        lacks = {group: set(members) - own for group, members in suite.groups.items()}
+        if all(lacks.values()):
+            group = min(lacks, key=lambda name: len(lacks[name]))
+            what = f"{backbone} completes no capability group."
+            hint = f"Nearest is {group}, which lacks {', '.join(sorted(lacks[group]))}."
+            problems.append(Problem(str(path), what, hint))
+    return problems
+
+
+def repeated_seeds(folder: Path) -> list[str]:
+    """What is legal and odd: cells in which a seed comes twice. Of a folder that passed."""
+    _, rows, _ = table(folder / RESULTS_FILE)
+    counts = Counter((row["backbone"], row["dataset"], row["Seed"]) for row in rows if row)
+    return [
+        f"{backbone} on {dataset} has seed {seed} {count} times."
+        for (backbone, dataset, seed), count in counts.items()
+        if count > 1
+    ]
+
+
+def _check_info(path: Path) -> list[Problem]:
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        return [Problem(str(path), f"cannot be read as JSON: {error}.")]
+    if not isinstance(info, dict):
+        return [Problem(str(path), "must be an object of keys and values.")]
+    problems = []
+    for key in (*INFO_TEXT, INFO_MODELS):
+        if key not in info:
+            problems.append(Problem(str(path), f"lacks the key {key!r}.", nearest(key, info)))
+        elif key in INFO_TEXT and not isinstance(info[key], str):
+            problems.append(Problem(f"{path}, {key!r}", f"must be text, but is {info[key]!r}."))
+    models = info.get(INFO_MODELS, [])
+    if not isinstance(models, list):
+        return [*problems, Problem(f"{path}, {INFO_MODELS!r}", "must be a list.")]
+    for number, model in enumerate(models):
+        if not isinstance(model, dict) or any(
+            not isinstance(model.get(key), str) for key in MODEL_KEYS
+        ):
+            what = f"must have the texts {', '.join(MODEL_KEYS)}, but is {model!r}."
+            problems.append(Problem(f"{path}, {INFO_MODELS!r}[{number}]", what))
+    return problems

@@ -1,0 +1,238 @@
+"""A leaderboard as JSON, CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from iterate.bench.leaderboard.heading import facts, origins
+from iterate.bench.leaderboard.rows import POINTS, DatasetRow, GroupFindings, GroupRow, Leaderboard
+from iterate.statistics.published import shown_error, shown_value
+from iterate_core.foreign import in_csv, in_markdown
+from iterate_core.storage.files import replacing, write_json
+
+DASH = "–"
+_RULES = ("---", "---:")
+
+
+def json_rows(board: Leaderboard) -> list[dict[str, Any]]:
+    """Every group's and every dataset's rows, flat.
+
+    Each has backbone, track, group, value, low and high in points, and what leaderboards publish
+    beside them: published_error, bootstrap_sd, ``shown_value`` and ``shown_error``, the last two
+    rounded as leaderboards round them. ``kind`` is ``"group"`` or ``"dataset"``; the group of a
+    dataset's row is the dataset's name, and it has the raw mean, sd, sem and interval besides.
+    """
+    names = {entry.label: board.suite.shown(entry.backbone) for entry in board.entries}
+    rows: list[GroupRow | DatasetRow] = [*board.groups, *board.datasets]
+    return [
+        {
+            "kind": "group" if isinstance(row, GroupRow) else "dataset",
+            **asdict(row),
+            "group": row.group if isinstance(row, GroupRow) else row.dataset,
+            "name": names[row.backbone],
+            "shown_value": _shown(_published(row), shown_value),
+            "shown_error": _shown(row.published_error, shown_error),
+        }
+        for row in rows
+    ]
+
+
+def _published(row: GroupRow | DatasetRow) -> float | None:
+    """What leaderboards show; of a dataset, it is the score."""
+    return row.published_value if isinstance(row, GroupRow) else row.value
+
+
+def _shown(points: float | None, rounded: Callable[[float], float]) -> float | None:
+    return None if points is None else rounded(points / POINTS)
+
+
+def json_board(board: Leaderboard) -> dict[str, Any]:
+    """All of a leaderboard as plain JSON types."""
+    return {
+        "suite": board.suite.name,
+        "normaliser": {
+            "source": board.source,
+            "scales": {name: [one.worst, one.best] for name, one in board.normaliser.items()},
+        },
+        "about": None if board.about is None else asdict(board.about),
+        "unlike": board.unlike,
+        "notes": list(board.notes),
+        "rows": json_rows(board),
+        "findings": [asdict(one) for one in board.findings],
+    }
+
+
+def csv_text(rows: Sequence[GroupRow] | Sequence[DatasetRow]) -> str:
+    """Rows as CSV; absent is empty."""
+    if not rows:
+        return ""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(asdict(rows[0])), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        cells = asdict(row)
+        if "missing" in cells:
+            cells["missing"] = " ".join(cells["missing"])
+        writer.writerow({key: in_csv(cell) for key, cell in cells.items()})
+    return text.getvalue()
+
+
+def markdown(board: Leaderboard) -> str:
+    """For people: a table of groups for each track, with intervals, and what they show."""
+    lines = [f"# {in_markdown(board.suite.title)}", "", *_head(board)]
+    lines += [f"> {in_markdown(note)}" for note in board.notes]
+    for track, title in board.suite.tracks.items():
+        rows = [row for row in board.groups if row.track == track]
+        if rows:
+            lines += ["", f"## {in_markdown(title)}", "", *_groups(board, rows, _interval)]
+            lines += _as_published(board, rows)
+            lines += ["", "### Raw scores", "", *_raw(board, track)]
+            lines += _sampled(board, track)
+            lines += _alike([one for one in board.findings if one.track == track])
+    lines += ["", LEGEND]
+    return "\n".join(lines) + "\n"
+
+
+LEGEND = (
+    "Points are normalised scores × 100: the interquartile mean over the group's datasets and "
+    "seeds. In brackets: its 95 % interval over training seeds, which ends where the metric does. "
+    "It is not known where there is one seed, or where all seeds tie. Published leaderboards show "
+    "the mean of 100 bootstrap rounds instead; their ± is the standard error of those rounds, ten "
+    "times too small for a sampling error."
+)
+
+NOT_KNOWN = "not known"
+"""Stands for an interval that too few scores say nothing of."""
+
+
+def _head(board: Leaderboard) -> list[str]:
+    """Warnings, where the numbers come from, and what the backbones began with."""
+    warnings = () if board.about is None else board.about.warnings
+    lines = [line for text in warnings for line in (f"> **Warning.** {in_markdown(text)}", "")]
+    lines += [f"- {what}: {in_markdown(text)}" for what, text in facts(board)]
+    known = origins(board)
+    if known:
+        lines += ["", _line(["backbone", "weights", "parameters"]), _line(["---", "---", "---:"])]
+        lines += [_line([one.backbone, one.weights, one.parameters or DASH]) for one in known]
+    return [*lines, ""] if lines else []
+
+
+def _as_published(board: Leaderboard, rows: Sequence[GroupRow]) -> list[str]:
+    if not any(row.published_value is not None for row in rows):
+        return []
+    title = "### As published leaderboards show it"
+    return ["", title, "", *_groups(board, rows, _published_cell)]
+
+
+def _published_cell(row: GroupRow | None) -> str:
+    if row is None or row.published_value is None or row.published_error is None:
+        return DASH
+    return f"{row.published_value:.1f} ± {row.published_error:.2f}"
+
+
+def _groups(
+    board: Leaderboard, rows: Sequence[GroupRow], cell: Callable[[GroupRow | None], str]
+) -> list[str]:
+    used = [group for group in board.suite.groups if any(row.group == group for row in rows)]
+    cells = {(row.backbone, row.group): row for row in rows}
+    lines = [_line(["backbone", *used]), _line(["---", *["---:"] * len(used)])]
+    for label in order(rows):
+        found = [cells.get((label, group)) for group in used]
+        lines.append(_line([label, *map(cell, found)]))
+    return lines
+
+
+def order(rows: Sequence[GroupRow]) -> list[str]:
+    """Backbones by their value on the first group, those without one after it."""
+    first = rows[0].group if rows else ""
+    values = {row.backbone: row.value for row in rows if row.group == first}
+    labels = list(dict.fromkeys(row.backbone for row in rows))
+    missing = float("-inf")
+    return sorted(
+        labels, key=lambda label: -(v if (v := values.get(label)) is not None else missing)
+    )
+
+
+def _interval(row: GroupRow | None) -> str:
+    if row is None or row.value is None:
+        return DASH
+    if row.low is None or row.high is None:
+        return f"{row.value:.1f} [{NOT_KNOWN}]"
+    return f"{row.value:.1f} [{row.low:.1f}, {row.high:.1f}]"
+
+
+def _raw(board: Leaderboard, track: str) -> list[str]:
+    rows = [row for row in board.datasets if row.track == track]
+    used = [name for name in board.suite.datasets if any(row.dataset == name for row in rows)]
+    cells = {(row.backbone, row.dataset): row for row in rows}
+    lines = [_line(["backbone", *used]), _line(["---", *["---:"] * len(used)])]
+    for label in dict.fromkeys(row.backbone for row in rows):
+        found = [cells.get((label, name)) for name in used]
+        lines.append(_line([label, *(_mean(row) for row in found)]))
+    return lines
+
+
+def _mean(row: DatasetRow | None) -> str:
+    if row is None:
+        return DASH
+    return f"{row.mean:.4f}" if row.sd is None else f"{row.mean:.4f} (sd {row.sd:.4f})"
+
+
+def _sampled(board: Leaderboard, track: str) -> list[str]:
+    """Both intervals of every raw mean, where samples are known."""
+    rows = [row for row in board.datasets if row.track == track and row.sample_low is not None]
+    if not rows:
+        return []
+    heads = ["dataset", "backbone", "mean", "over seeds", "over test samples"]
+    lines = ["", "### Would other seeds, or other test samples, give the same? (95 %)", ""]
+    lines += [_line(heads), _line(["---", "---", "---:", "---:", "---:"])]
+    for row in sorted(rows, key=lambda row: list(board.suite.datasets).index(row.dataset)):
+        ends = [(row.mean_low, row.mean_high), (row.sample_low, row.sample_high)]
+        told = [NOT_KNOWN if low is None else f"{low:.4f} to {high:.4f}" for low, high in ends]
+        lines.append(_line([row.dataset, row.backbone, f"{row.mean:.4f}", *told]))
+    return lines
+
+
+def _alike(findings: Sequence[GroupFindings]) -> list[str]:
+    lines = ["", "### Cannot be told apart (95 %, Holm-corrected)"] if findings else []
+    for one in findings:
+        lines += ["", f"{in_markdown(one.group)}:", ""]
+        lines += [f"- {in_markdown(', '.join(names))}" for names in one.alike] or [
+            "- every pair differs"
+        ]
+    return lines
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell if cell in _RULES else in_markdown(cell) for cell in cells)} |"
+
+
+def write_board(board: Leaderboard, folder: Path, page: str) -> list[Path]:
+    """Write every form of a leaderboard into a folder.
+
+    Args:
+        board: The leaderboard.
+        folder: Made if need be.
+        page: The HTML page.
+
+    Returns:
+        The files.
+    """
+    texts = {
+        "leaderboard.md": markdown(board),
+        "leaderboard.csv": csv_text(board.groups),
+        "datasets.csv": csv_text(board.datasets),
+        "leaderboard.html": page,
+    }
+    for name, text in texts.items():
+        with replacing(folder / name) as part:
+            part.write_text(text, encoding="utf-8")
+    write_json(folder / "leaderboard.json", json_board(board))
+    scales = {name: [one.worst, one.best] for name, one in board.normaliser.items()}
+    write_json(folder / "normaliser.json", scales)
+    return [folder / name for name in (*texts, "leaderboard.json", "normaliser.json")]

@@ -1,0 +1,1 @@
+"""A suite run: planned, checked, trained, scored."""

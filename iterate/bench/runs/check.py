@@ -1,0 +1,44 @@
+"""Checks the studies of a run, those that are finished by their question alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from iterate.config.load import LoadedStudy
+from iterate.config.studies import try_study, untried_study
+from iterate.hpo.storage.notes import Notes
+from iterate.hpo.storage.open import opened_storage
+from iterate.hpo.study import Study
+from iterate.run.session import RunSettings
+
+Check = Callable[[LoadedStudy, str], Study]
+
+
+@contextmanager
+def checking(settings: RunSettings) -> Iterator[Check]:
+    """Gives what makes a study of a composed file and a name.
+
+    Every model of it is tried, except where a study of that name and the very same question has
+    nothing left to train.
+    """
+    if settings.storage is None and not (settings.folder / "studies.db").exists():
+        yield lambda loaded, name: _tried(loaded, name, None)
+        return
+    with opened_storage(settings.storage, settings.folder) as storage:
+        notes = Notes(storage, settings.name)
+        yield lambda loaded, name: _tried(loaded, name, notes)
+
+
+def _tried(loaded: LoadedStudy, name: str, notes: Notes | None) -> Study:
+    study = untried_study(loaded, name)
+    if notes is None or not _finished(study, notes):
+        try_study(loaded)
+    return study
+
+
+def _finished(study: Study, notes: Notes) -> bool:
+    settings, before = study.settings, notes.before(study)
+    points = study.space.size() if settings.sampler.name == "grid" else None
+    trials = settings.trials if points is None else min(settings.trials, points)
+    return before.trials >= trials and before.repeats >= settings.repeats

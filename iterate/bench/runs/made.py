@@ -1,0 +1,67 @@
+"""What a finished study's models were made with, read from its ledger."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from iterate.bench.leaderboard.about import Made, stamp, versions
+from iterate.bench.runs.plan import Cell
+from iterate.hpo.ledger import Ledger
+from iterate.hpo.results import best_recipe
+from iterate_core.engine.resolved import weights_of
+from iterate_core.errors import RequestError
+from iterate_core.models.backbones.options import BackboneOptions
+from iterate_core.recipe import Recipe
+
+
+def made(ledger: Ledger, cell: Cell) -> Made | None:
+    """What the repeats of a study's best point were made with; None while there is none."""
+    best, recipe = ledger.best(), best_recipe(ledger)
+    if best is None or recipe is None:
+        return None
+    repeats = ledger.repeats_of(best)
+    ends = [one.datetime_complete for one in repeats]
+    known = [end for end in ends if end is not None]
+    return Made(
+        dataset=cell.dataset,
+        backbone=cell.contestant.name,
+        weights=weights_text(recipe),
+        parameters=_parameters(recipe),
+        trials=len(ledger.history("trial")),
+        repeats=len(repeats),
+        epochs=recipe.trainer.epochs,
+        settings=dict(ledger.point(best)),
+        versions=versions(),
+        finished=stamp(max(known).replace(tzinfo=_here())) if known else None,
+    )
+
+
+def weights_text(recipe: Recipe) -> str:
+    """The backbone's weights for people: where they come from, and what fixes their content."""
+    options = recipe.model.backbone
+    if not isinstance(options, BackboneOptions):
+        return "the backbone's own"
+    if options.weights == "none":
+        return "random"
+    try:
+        content = weights_of(recipe)
+    except RequestError:
+        content = "no longer readable"  # a file that was moved since
+    if options.file is not None:
+        return f"{Path(options.weights).name} (sha256 {content})"
+    return "hub" if content == "hub" else f"hub: {content}"
+
+
+def _parameters(recipe: Recipe) -> int | None:
+    from iterate_core.engine.cost import parameters  # imports torch
+
+    try:
+        return parameters(recipe)
+    except RequestError:
+        return None  # its data are gone
+
+
+def _here() -> dt.tzinfo | None:
+    """The zone of the storage's times."""
+    return dt.datetime.now().astimezone().tzinfo

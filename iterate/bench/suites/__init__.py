@@ -1,0 +1,1 @@
+"""Suites: what they hold, and where their data lie."""

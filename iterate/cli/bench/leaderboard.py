@@ -1,0 +1,100 @@
+"""``iterate bench leaderboard``: from results files to rankings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from iterate.cli.views.console import print_json, say
+from iterate_core.errors import DataError, Problem, RequestError, nearest
+from iterate_core.foreign import in_terminal as escape
+
+if TYPE_CHECKING:
+    from iterate.bench.suites.suite import Suite
+    from iterate.statistics.scores import Scale
+
+
+def leaderboard(
+    files: Annotated[
+        list[Path], typer.Argument(help="Results files (CSV), or folders that hold one.")
+    ],
+    suite: Annotated[str, typer.Option(help="geobench, geobench-2, or a suite's YAML.")],
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the rows as JSON to standard output.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A folder for Markdown, CSV, JSON, the normaliser and the HTML page."),
+    ] = None,
+    baseline: Annotated[
+        list[Path] | None,
+        typer.Option(help="Results to mark as published baselines; may come several times."),
+    ] = None,
+    normaliser: Annotated[
+        str,
+        typer.Option(help="What 0 and 1 mean: suite, computed (from these files), or a JSON file."),
+    ] = "suite",
+    group: Annotated[
+        str | None, typer.Option(help="The capability group to show in detail; default the first.")
+    ] = None,
+    fraction: Annotated[
+        float, typer.Option(help="Only results with this share of the training data.", min=0, max=1)
+    ] = 1.0,
+) -> None:
+    """Rank the backbones of results files, with honest uncertainty.
+
+    Score, 95 % interval over seeds and rank are of the interquartile mean; apart from them stands
+    what the benchmark's own leaderboard shows, exactly.
+    """
+    from iterate.bench.leaderboard.about import about, comparable, source_of
+    from iterate.bench.leaderboard.entries import entries_of
+    from iterate.bench.leaderboard.html import page
+    from iterate.bench.leaderboard.rank import build
+    from iterate.bench.leaderboard.results_csv import read_results
+    from iterate.bench.leaderboard.tables import json_rows, write_board
+    from iterate.bench.suites.suite import load_suite
+    from iterate.cli.bench.view import show_board
+
+    chosen = load_suite(suite)
+    if group is not None and group not in chosen.groups:
+        what = f"{group!r} is no group of {chosen.name}."
+        raise RequestError(Problem("--group", what, nearest(group, chosen.groups)))
+    marked = baseline or []
+    read = read_results([*marked, *files], chosen)
+    digests = frozenset(file.sha256 for file in read[: len(marked)])
+    known = digests | {one.sha256 for one in chosen.published}
+    sources = [source_of(file, file.sha256 in known) for file in read]
+    kept, unlike, left_out = comparable(read, sources)
+    entries, notes = entries_of(kept, chosen, fraction, digests)
+    scales = _normaliser(normaliser, chosen)
+    board = build(entries, chosen, scales, [*left_out, *notes], unlike)
+    board = replace(board, about=about(sources))
+    show_board(board, group)
+    if out is not None:
+        for path in write_board(board, out, page(board)):
+            say(f"[dim]wrote[/]  {escape(str(path))}")
+    if json:
+        print_json(json_rows(board))
+
+
+def _normaliser(text: str, suite: Suite) -> dict[str, Scale] | Literal["suite", "computed"]:
+    if text == "suite":
+        return "suite"
+    if text == "computed":
+        return "computed"
+    import json
+
+    from iterate.statistics.scores import Scale
+
+    path = Path(text)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: Scale(*map(float, content[name])) for name in suite.datasets if name in content
+        }
+    except (OSError, ValueError, TypeError) as error:
+        what = f"is no normaliser, a JSON file of dataset: [worst, best]: {error}."
+        raise DataError(Problem(str(path), what, "Or: suite, computed.")) from None

@@ -1,0 +1,213 @@
+"""``iterate bench --suite NAME``: train and test backbones over a suite, and rank them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from iterate.cli.views.console import print_json, say
+from iterate_core.errors import Problem, RequestError
+
+if TYPE_CHECKING:
+    from iterate.bench.runs.plan import Cell, Gap, Plan, Request
+    from iterate.run.session import RunSettings
+
+
+Suite = Annotated[str, typer.Option(help="geobench, geobench-2, or a suite's YAML.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="Hydra overrides for every study, such as search.trials=8."),
+]
+Backbones = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="resnet50,convnext_tiny; resnet50=weights.safetensors (or =hub, =none); "
+        "or a YAML of names and options. May come several times."
+    ),
+]
+Datasets = Annotated[
+    list[str] | None, typer.Option(help="Some of the suite's, comma-separated; default all.")
+]
+ProtocolName = Annotated[
+    str | None, typer.Option(help="A protocol's name or YAML; default the suite's own.")
+]
+Partition = Annotated[
+    str | None, typer.Option(help="Share of the training samples, such as 0.10x.")
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Folder of all datasets; default $GEO_BENCH_DIR, else ~/dataset/geobench."),
+]
+Out = Annotated[
+    Path | None, typer.Option(help="Folder for everything it writes; default runs/PROTOCOL.")
+]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Begin a new run beside an earlier one of this name.")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse to begin where anything would be missing.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show studies, trials and time, and train nothing.")
+]
+Baselines = Annotated[
+    list[Path] | None,
+    typer.Option(help="Results to show as published baselines; may come several times."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print results as JSON to standard output.")]
+
+
+def run(
+    suite: Suite,
+    overrides: Overrides = None,
+    backbones: Backbones = None,
+    datasets: Datasets = None,
+    protocol: ProtocolName = None,
+    partition: Partition = None,
+    data: Data = None,
+    out: Out = None,
+    fresh: Fresh = False,
+    strict: Strict = False,
+    dry_run: DryRun = False,
+    baseline: Baselines = None,
+    json: AsJson = False,
+) -> None:
+    """Train and test every backbone on every dataset of a suite, and rank them.
+
+    One study for each pair, all in one pool. The same command again continues where it stopped,
+    trains nothing that is finished, and takes in what was added; nothing is ever deleted.
+    """
+    began = time.monotonic()
+    request = _request(suite, protocol, partition, overrides, backbones, datasets, data)
+
+    from iterate.bench.runs.plan import Plan, cells_of
+
+    cells, gaps = cells_of(request)
+    settings = _settings(request, out, fresh=fresh, began=began)
+    plan = Plan(gaps=gaps)
+    if dry_run:
+        _preview(request, settings, cells, plan, strict=strict, json=json)
+        return
+    _check(request, settings, cells, plan, strict=strict)
+
+    from iterate.bench.runs.run import run_bench
+    from iterate.cli.bench.view import show_result
+    from iterate.cli.views.progress import Progress
+
+    result = run_bench(request, plan, settings, Progress(), baselines=baseline or ())
+    show_result(result)
+    if json:
+        print_json(result.to_mapping())
+    if result.failed:
+        raise typer.Exit(1)
+
+
+def _request(
+    suite: str,
+    protocol: str | None,
+    partition: str | None,
+    overrides: list[str] | None,
+    backbones: list[str] | None,
+    datasets: list[str] | None,
+    data: Path | None,
+) -> Request:
+    """What the command line asks for; nothing is opened yet.
+
+    Raises:
+        RequestError: What is wrong with it.
+    """
+    from iterate.bench.runs.backbones import contestants
+    from iterate.bench.runs.plan import Request, chosen_datasets
+    from iterate.bench.runs.protocol import load_protocol
+    from iterate.bench.suites.folders import data_root
+    from iterate.bench.suites.suite import load_suite
+    from iterate.config.messages import shown
+
+    known = load_suite(suite)
+    found = load_protocol(protocol or known.protocol, known, overrides or ())
+    told, where = found.config.bench.backbones, f"{shown(found.file)}: bench.backbones"
+    return Request(
+        suite=known,
+        protocol=found,
+        contestants=tuple(contestants(backbones or (), told, where)),
+        datasets=chosen_datasets(known, datasets or ()),
+        root=data_root(data),
+        partition=partition,
+        overrides=tuple(overrides or ()),
+    )
+
+
+def _settings(request: Request, out: Path | None, *, fresh: bool, began: float) -> RunSettings:
+    """Of the run as a whole; runs below one folder share a dashboard, one elsewhere has its own."""
+    from iterate.bench.runs.protocol import run_name
+    from iterate.run.folders import run_folder
+    from iterate.run.session import RunSettings
+
+    config = request.protocol.config
+    own = run_name(request.suite, request.protocol, request.percent)
+    name, folder = run_folder(own, out, fresh=fresh)
+    return RunSettings(
+        name=name,
+        folder=folder,
+        tracking_folder=folder if out is not None else folder.parent,
+        storage=config.search.storage,
+        ray=config.ray,
+        tracking=config.tracking,
+        began=began,
+    )
+
+
+def _check(
+    request: Request, settings: RunSettings, cells: list[Cell], plan: Plan, *, strict: bool
+) -> None:
+    """Check every cell; say what will be missing.
+
+    Raises:
+        RequestError: Something will be missing, and `strict` forbids it.
+    """
+    from iterate.bench.runs.check import checking
+    from iterate.bench.runs.plan import check_cells
+    from iterate.bench.runs.published_data import unlike_published
+    from iterate.run.folders import check_folder
+    from iterate_core.foreign import in_terminal as escape
+
+    check_folder(settings.folder)
+
+    def tell(cell: Cell) -> None:
+        say(f"[dim]check[/]  {escape(cell.name)}")
+
+    with checking(settings) as check:
+        check_cells(request, cells, plan, settings, check, tell)
+    plan.unlike.update(unlike_published(request, plan))
+    _refuse(plan.gaps, strict=strict)
+
+
+def _refuse(gaps: list[Gap], *, strict: bool) -> None:
+    from iterate.cli.bench.view import show_gaps
+
+    if strict and gaps:
+        raise RequestError([Problem(f"{gap.dataset}/{gap.backbone}", gap.reason) for gap in gaps])
+    show_gaps(gaps)
+
+
+def _preview(
+    request: Request,
+    settings: RunSettings,
+    cells: list[Cell],
+    plan: Plan,
+    *,
+    strict: bool,
+    json: bool,
+) -> None:
+    from iterate.bench.runs.estimate import preview
+    from iterate.cli.bench.view import show_preview
+
+    found = preview(request, settings, cells, plan)
+    _refuse(plan.gaps, strict=strict)
+    show_preview(found)
+    if json:
+        shown: dict[str, Any] = found.to_mapping()
+        print_json(shown)

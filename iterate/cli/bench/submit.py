@@ -1,0 +1,85 @@
+"""``iterate bench submit``: check a submission, and write it if it is valid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from iterate.cli.views.console import say
+from iterate_core.errors import DataError, Problem, RequestError
+from iterate_core.foreign import in_terminal as escape
+
+if TYPE_CHECKING:
+    from iterate.bench.suites.suite import Suite
+
+# What tells the folder of a run from one that is to be handed in.
+_OF_A_RUN = "summary.json"
+
+
+def submit(
+    source: Annotated[
+        Path,
+        typer.Argument(help="A run's folder, a results CSV with every column, or a submission."),
+    ],
+    suite: Annotated[str, typer.Option(help="geobench-2, or a suite's YAML.")] = "geobench-2",
+    info: Annotated[
+        Path | None, typer.Option(help="additional_info.json; default: the one beside the CSV.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Make new_submission/ here; without it, only check.")
+    ] = None,
+) -> None:
+    """Check a submission against the leaderboard's rules, and write it if it is valid."""
+    import tempfile
+
+    from iterate.bench.leaderboard.results_csv import RESULTS_FILE
+    from iterate.bench.leaderboard.submission import INFO_FILE, check_submission, repeated_seeds
+    from iterate.bench.suites.suite import load_suite
+
+    chosen = load_suite(suite)
+    if out is None and source.is_dir() and info is None and not (source / _OF_A_RUN).exists():
+        problems = check_submission(source, chosen)
+        if problems:
+            raise RequestError(problems)
+        _tell(source, source / INFO_FILE, repeated_seeds(source))
+        return
+    results = source / RESULTS_FILE if source.is_dir() else source
+    told = info or results.parent / INFO_FILE
+    if out is not None:
+        folder = _write(results, told, out, chosen)
+        _tell(folder, told, repeated_seeds(folder))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        warnings = repeated_seeds(_write(results, told, Path(scratch), chosen))
+    _tell(source, told, warnings)
+
+
+def _write(results: Path, told: Path, out: Path, suite: Suite) -> Path:
+    from iterate.bench.leaderboard.results_csv import table
+    from iterate.bench.leaderboard.submission import write_submission
+
+    _, rows, _ = table(results)
+    return write_submission([row for row in rows if row], _info(told), out, suite)
+
+
+def _tell(valid: Path, told: Path, warnings: list[str]) -> None:
+    empty = [key.strip() for key, value in _info(told).items() if value == ""]
+    if empty:
+        warnings = [*warnings, f"{told} says nothing of {', '.join(empty)}."]
+    for warning in warnings:
+        say(f"[yellow]note[/]  {escape(warning)}")
+    say(f"valid  {escape(str(valid))}")
+
+
+def _info(path: Path) -> dict[str, Any]:
+    import json
+
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(Problem(str(path), f"cannot be read as JSON: {error}.")) from None
+    if not isinstance(content, dict):
+        raise DataError(Problem(str(path), "must be an object of keys and values."))
+    return content

@@ -1,0 +1,1 @@
+"""``iterate data``."""

@@ -1,0 +1,222 @@
+"""``iterate data download|convert|generate|show``: datasets had, made, and looked at."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from iterate.cli.data.download import download
+from iterate.cli.data.tables import band_table, show_info, target_table
+from iterate.cli.views.console import print_json, say
+from iterate.cli.views.groups import NearestGroup
+from iterate_core.foreign import in_terminal as escape
+
+if TYPE_CHECKING:
+    from iterate_core.data.dataset import DatasetInfo, Reader
+
+app = typer.Typer(
+    cls=NearestGroup, help="Download, convert, generate and look at datasets.", no_args_is_help=True
+)
+app.command()(download)
+
+_Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON to standard output.")]
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="An .npz file, or a folder of images.")],
+    out: Annotated[Path, typer.Argument(help="The folder to make, in GeoBench v1 format.")],
+    name: Annotated[str | None, typer.Option(help="The dataset's name.")] = None,
+    bands: Annotated[
+        str | None, typer.Option(help="Names of the bands in the files' order: B02,B03,B04.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="classification, segmentation or multilabel.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="A .csv or .json file, an array in the .npz, or shares: 0.6,0.2,0.2."),
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Class names in the order of their indices, with commas.")
+    ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="dn (reflectance × 10,000), reflectance, uint8, db, …")
+    ] = None,
+    sensor: Annotated[
+        str | None, typer.Option(help="Whose short band names: sentinel-2 or landsat-8.")
+    ] = None,
+    ignore_index: Annotated[
+        int | None, typer.Option(help="The mask value that does not count.")
+    ] = None,
+    nodata: Annotated[
+        str | None,
+        typer.Option(help="The value that marks pixels without data; none: all are real."),
+    ] = None,
+    fill: Annotated[
+        str | None, typer.Option(help="What stands in pixels without data: a number, or mean.")
+    ] = None,
+    mask: Annotated[
+        bool, typer.Option("--mask", help="Leave pixels without data out of the masks.")
+    ] = False,
+    layout: Annotated[
+        str | None, typer.Option(help="Of arrays: channels-first or channels-last.")
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="The data's licence.")] = None,
+    origin: Annotated[str | None, typer.Option(help="Where the data come from.")] = None,
+    seed: Annotated[int, typer.Option(help="Fixes random splits.", min=0)] = 0,
+    json: _Json = False,
+) -> None:
+    """Convert arrays or folders of images to GeoBench v1 format.
+
+    Nothing is dropped quietly: a file that does not fit is an error that names it.
+    """
+    from iterate_core.data.convert.convert import convert as run
+
+    info = run(
+        source,
+        out,
+        name=name,
+        bands=_listed(bands),
+        task=_choice("task", task, ("classification", "segmentation", "multilabel")),
+        split=split,
+        classes=_listed(classes),
+        unit=unit,
+        sensor=sensor,
+        ignore_index=ignore_index,
+        nodata=nodata,
+        fill=fill,
+        mask=mask,
+        layout=_choice("layout", layout, ("channels-first", "channels-last")),
+        licence=licence,
+        origin=origin,
+        seed=seed,
+    )
+    _tell(info, out, json)
+
+
+@app.command()
+def generate(
+    out: Annotated[Path, typer.Argument(help="The folder to make.")],
+    kind: Annotated[
+        str, typer.Option(help="classification, multilabel or segmentation.")
+    ] = "classification",
+    train: Annotated[int, typer.Option(help="Training samples.", min=1)] = 240,
+    val: Annotated[int, typer.Option(help="Validation samples.", min=1)] = 80,
+    test: Annotated[int, typer.Option(help="Test samples.", min=1)] = 80,
+    size: Annotated[int, typer.Option(help="Height and width in pixels.", min=16, max=512)] = 64,
+    seed: Annotated[int, typer.Option(help="Fixes every pixel.", min=0)] = 0,
+    json: _Json = False,
+) -> None:
+    """Generate Sentinel-2-like scenes: 13 bands, the same bytes for the same seed."""
+    from iterate_core.data.generated.reader import GeneratedData, open_generated
+    from iterate_core.data.generated.reader import generate as run
+    from iterate_core.registry.parsing import parse
+
+    section = parse(
+        GeneratedData,
+        {"kind": kind, "samples": (train, val, test), "size": size, "seed": seed, "root": out},
+    )
+    run(section, out)
+    reader = open_generated(section)
+    reader.names("train")  # draws it, if it is not there yet
+    _tell(reader.info, out, json)
+
+
+@app.command()
+def show(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="A folder in GeoBench v1 format, or GEO-Bench-2's file or folder."),
+    ],
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Of GEO-Bench-2: pastis, …; or a reader of your own: file.py:Name."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The picture to write; default NAME-SPLIT.png here.")
+    ] = None,
+    split: Annotated[
+        str, typer.Option(help="train, val or test: what the picture shows.")
+    ] = "train",
+    count: Annotated[int, typer.Option(help="Samples in the picture.", min=1, max=120)] = 18,
+    limit: Annotated[
+        int, typer.Option(help="Samples of each split that are read for the tables.", min=1)
+    ] = 1000,
+    partition: Annotated[str, typer.Option(help="default, 0.01x, …, 1.00x.")] = "default",
+    compat: Annotated[
+        bool, typer.Option("--compat", help="Keep known defects of published files.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Fixes which samples are shown.", min=0)] = 0,
+    json: _Json = False,
+) -> None:
+    """Draw samples, count classes, and list every band with its statistics."""
+    from iterate_core.data.inspect.show import draw
+    from iterate_core.data.inspect.survey import survey
+    from iterate_core.storage.names import file_name
+
+    chosen: Any = _choice("split", split, ("train", "val", "test"))
+    reader = _open(folder, dataset, partition, compat)
+    picture = out or Path(f"{file_name(reader.info.name)}-{split}.png")
+    draw(reader, chosen, picture, count, seed)
+    found = survey(reader, limit)
+    if json:
+        print_json({"dataset": asdict(reader.info), "picture": str(picture), **asdict(found)})
+        return
+    show_info(reader.info)
+    say(target_table(reader.info, found))
+    say(band_table(found))
+    say(f"Samples of the {split} split: {escape(str(picture))}")
+
+
+def _open(folder: Path, dataset: str | None, partition: str, compat: bool) -> Reader:
+    from iterate_core.data.geobench_v1.reader import GeoBenchV1, GeoBenchV1Data
+    from iterate_core.data.geobench_v2.found import dataset_of, tortillas
+    from iterate_core.data.geobench_v2.options import GeoBenchV2Data
+    from iterate_core.data.geobench_v2.reader import GeoBenchV2
+    from iterate_core.registry.parsing import parse
+
+    if dataset is not None and ":" in dataset:
+        return _own_reader(dataset, folder)
+    section = {"root": folder, "compat": compat}
+    if dataset is None and not (folder / "default_partition.json").exists() and tortillas(folder):
+        dataset = dataset_of(folder, "--dataset")
+    if dataset is not None:
+        return GeoBenchV2(parse(GeoBenchV2Data, {**section, "dataset": dataset}, "data"))
+    return GeoBenchV1(parse(GeoBenchV1Data, {**section, "partition": partition}, "data"))
+
+
+def _own_reader(name: str, folder: Path) -> Reader:
+    """A reader by the path of its code, at its folder if it takes one."""
+    from iterate_core.data.open import open_dataset
+    from iterate_core.registry import registries
+    from iterate_core.registry.parsing import parse
+
+    options = registries.datasets.get(name, "--dataset").load_options()
+    root = {"root": folder} if "root" in options.model_fields else {}
+    return open_dataset(parse(options, {"name": name, **root}, "data"))
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return [part.strip() for part in text.split(",")] if text else None
+
+
+def _choice(option: str, value: str | None, legal: tuple[str, ...]) -> Any:
+    from iterate_core.errors import Problem, RequestError, nearest
+
+    if value is not None and value not in legal:
+        what = f"there is no {option} {value!r}."
+        raise RequestError(Problem(f"--{option}", what, nearest(value, legal)))
+    return value
+
+
+def _tell(info: DatasetInfo, out: Path, json: bool) -> None:
+    if json:
+        print_json({"folder": str(out), "dataset": asdict(info)})
+        return
+    show_info(info)
+    folder = escape(str(out))
+    say(f"Written to {folder}. In a recipe: data: {{name: geobench_v1, root: {folder}}}")

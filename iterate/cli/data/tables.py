@@ -1,0 +1,93 @@
+"""What ``iterate data`` tells people of a dataset: a line, and tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from iterate.cli.views.console import say
+from iterate_core.foreign import in_terminal as escape
+
+if TYPE_CHECKING:
+    from iterate_core.data.dataset import DatasetInfo, Split
+    from iterate_core.data.inspect.survey import Survey
+
+
+def show_info(info: DatasetInfo) -> None:
+    """A dataset in one line, and its notes."""
+    sizes = " / ".join(f"{count} {split}" for split, count in info.sizes.items())
+    size = f"{len(info.bands)} bands of {info.height}×{info.width} pixels"
+    classes = f"{len(info.classes)} classes" if info.task != "regression" else info.classes[0]
+    say(f"{escape(info.name)}: {info.task}, {escape(classes)}, {sizes}, {size}")
+    for note in info.notes:
+        say(f"note: {escape(note)}")
+
+
+def target_table(info: DatasetInfo, found: Survey) -> Table:
+    """How often each class, or a regression's quantity."""
+    return _quantity_table(info, found) if info.task == "regression" else _class_table(info, found)
+
+
+def _class_table(info: DatasetInfo, found: Survey) -> Table:
+    masks = info.task == "segmentation"
+    objects = info.task in ("detection", "instance")
+    splits: list[Split] = list(found.read)
+    counted = "Pixels" if masks else "Objects" if objects else "Samples"
+    table = Table(title=f"{counted} of each class")
+    table.add_column("class")
+    for split in splits:
+        table.add_column(f"{split} ({found.read[split]} read)", justify="right")
+    for index, name in enumerate(info.classes):
+        table.add_row(escape(name), *(_share(info, found, split, index) for split in splits))
+    if masks:
+        table.add_row("ignored", *(str(found.ignored[split]) for split in splits))
+    return table
+
+
+def _share(info: DatasetInfo, found: Survey, split: Split, index: int) -> str:
+    """How much of a class there is: of samples that may have several, the share of samples."""
+    counts = found.counts[split]
+    total = found.read[split] if info.task == "multilabel" else sum(counts)
+    return f"{counts[index]} ({100 * counts[index] / max(total, 1):.1f} %)"
+
+
+def _quantity_table(info: DatasetInfo, found: Survey) -> Table:
+    """A regression's target: its range, and from low to high how often it takes which value."""
+    unit = f", {info.unit}" if info.unit else ""
+    table = Table(title=f"{escape(info.classes[0])}{escape(unit)}")
+    table.add_column("pixels")
+    columns = []
+    for split, read in found.read.items():
+        table.add_column(f"{split} ({read} read)", justify="right")
+        counts = (str(found.counts[split][0]), str(found.ignored[split]))
+        row = found.quantity.get(split)
+        numbers = () if row is None else (row.low, row.mean, row.std, row.high)
+        values = [f"{value:.5g}" for value in numbers] or [""] * 4
+        columns.append((*counts, *values, "" if row is None else _bars(row.histogram)))
+    names = ("known", "ignored", "min", "mean", "std", "max", "from min to max")
+    for name, *cells in zip(names, *columns, strict=True):
+        table.add_row(name, *cells)
+    return table
+
+
+def _bars(counts: tuple[int, ...]) -> str:
+    """A histogram of one line: what is there at all has a bar."""
+    most = max(*counts, 1)
+    return "".join(" ▁▂▃▄▅▆▇█"[-(-8 * count // most)] for count in counts)
+
+
+def band_table(found: Survey) -> Table:
+    """Every band with its statistics."""
+    table = Table(title="Bands over the training samples read")
+    for column in ("band", "common name", "µm", "unit"):
+        table.add_column(column)
+    for column in ("mean", "std", "min", "max"):
+        table.add_column(column, justify="right")
+    for row in found.bands:
+        wavelength = f"{row.band.wavelength:g}" if row.band.wavelength is not None else ""
+        values = (f"{value:.5g}" for value in (row.mean, row.std, row.low, row.high))
+        table.add_row(
+            escape(row.band.name), row.band.common or "", wavelength, row.band.unit, *values
+        )
+    return table

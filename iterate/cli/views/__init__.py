@@ -1,0 +1,1 @@
+"""How the commands speak to people and machines."""

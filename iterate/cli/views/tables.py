@@ -1,0 +1,101 @@
+"""The table at the end of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from iterate.cli.views.classes import class_table
+from iterate.cli.views.progress import duration
+from iterate.plots import NOT_DRAWN
+from iterate.run.session import RunResult
+from iterate_core.foreign import in_terminal as escape
+
+
+def outcome(result: RunResult) -> Group:
+    """What each study found, how long it took, and where to look next."""
+    panels = [
+        Panel(_study(study), title=escape(study["name"])) for study in result.summary["studies"]
+    ]
+    return Group(*panels, *_classes(result.summary), _times(result.summary), *_next(result))
+
+
+def _classes(summary: dict[str, Any]) -> list[Table]:
+    """Each study's scores by class, where its task has classes."""
+    return [
+        class_table(study["test_classes"], f"{study['name']}: test by class, mean over repeats")
+        for study in summary["studies"]
+        if study["test_classes"]
+    ]
+
+
+def _study(study: dict[str, Any]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column()
+    objective = study["objective"]
+    asked = f"{study['backbone']} on {study['dataset']}, {_aim(objective)}"
+    table.add_row("asked", escape(asked))
+    table.add_row("trials", _counts(study["trials"]))
+    best = study["best"]
+    if study["failure"] is not None:
+        table.add_row("[red]failed[/]", escape(study["failure"]))
+    if best is None:
+        return table
+    table.add_row("best trial", f"number {best['number']}, validation {best['value']:.4f}")
+    for key, value in best["params"].items():
+        table.add_row("", f"{escape(key)} = {_figure(value)}")
+    for metric, figures in study["test"].items():
+        style = "bold" if metric == objective["metric"] else ""
+        table.add_row(escape(f"test {metric}"), Text(_interval(figures), style=style))
+    for repeat in study["repeats"]:
+        if "failure" in repeat:
+            table.add_row("[red]repeat failed[/]", escape(f"{repeat['seed']}: {repeat['failure']}"))
+    return table
+
+
+def _aim(objective: dict[str, str]) -> str:
+    verb = "maximise" if objective["mode"] == "max" else "minimise"
+    return f"{verb} {objective['metric']}"
+
+
+def _counts(trials: dict[str, int]) -> str:
+    return f"{trials['complete']} finished, {trials['pruned']} pruned, {trials['failed']} failed"
+
+
+def _interval(figures: dict[str, Any]) -> str:
+    mean = f"{figures['mean']:.4f}"
+    if figures["low"] is None:
+        why = "one repeat" if figures["n"] == 1 else f"{figures['n']} equal repeats"
+        return f"{mean}  (interval not known: {why})"
+    ends = f"{figures['low']:.4f} to {figures['high']:.4f}"
+    return f"{mean}  (95 % interval {ends}, {figures['n']} repeats)"
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+
+
+def _times(summary: dict[str, Any]) -> Text:
+    wall, train = summary["wall_seconds"], summary["train_seconds"]
+    return Text(f"took {duration(wall)}, of which workers trained {duration(train)}", style="dim")
+
+
+def _next(result: RunResult) -> list[Text]:
+    folder = result.folder
+    lines = [Text(f"results    {folder / 'summary.json'}")]
+    # A study that found nothing has no recipe, and each of several has one in its own folder.
+    if (folder / "recipe.yaml").exists():
+        lines.append(Text(f"recipe     iterate fit {folder / 'recipe.yaml'}"))
+    if result.backlog is not None:
+        lines.append(Text(f"dashboard  iterate ui {folder}"))
+    absent = folder / "plots" / NOT_DRAWN
+    if absent.is_file():
+        lines += [Text(f"no plot    {line}") for line in absent.read_text("utf-8").splitlines()]
+    if result.backlog:
+        lines.append(Text(str(result.backlog), style="yellow"))
+    return lines

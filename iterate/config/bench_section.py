@@ -1,0 +1,34 @@
+"""What a search file says besides a search, so that it can be the protocol of a benchmark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from iterate_core.registry.options import Section
+
+Words = dict[str, Any]
+"""Key → value, each what ``key=value`` is on the command line; nested mappings are keys too."""
+
+
+class ProtocolSection(Section):
+    """How a protocol's recipe differs from task to task, dataset to dataset, backbone to backbone.
+
+    A later one of the three wins over an earlier one, and the command line over all.
+
+    Attributes:
+        track: The suite's track that the results belong to; None: ``frozen`` if the backbone is,
+            else ``full_ft``.
+        warning: What its numbers are not good for: stands above every leaderboard of its runs; None
+            where there is nothing to warn of.
+        tasks: Task → words: ``segmentation: {model/decoder: unet}``.
+        datasets: Dataset of the suite → words.
+        backbones: Name in the leaderboard → its options, and words.
+    """
+
+    track: str | None = None
+    warning: str | None = None
+    tasks: dict[str, Words] = Field(default_factory=dict)
+    datasets: dict[str, Words] = Field(default_factory=dict)
+    backbones: dict[str, Words] = Field(default_factory=dict)

@@ -1,0 +1,74 @@
+"""When a study's search has had enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from optuna.trial import FrozenTrial, TrialState
+
+from iterate.hpo.failures import kind_of_trial
+from iterate.hpo.settings import SearchSettings
+from iterate_core.objective import Objective
+
+
+def stop_reason(
+    settings: SearchSettings,
+    objective: Objective,
+    trials: Sequence[FrozenTrial],
+    hours: float,
+    size: int | None,
+    recent: Sequence[FrozenTrial],
+) -> str | None:
+    """Why no further point is drawn, or None while the search goes on.
+
+    Args:
+        settings: The budget.
+        objective: Decides what an improvement is.
+        trials: Every trial of the study so far.
+        hours: Hours the study has been worked on, in all.
+        size: Number of points of a grid; None where points do not run out.
+        recent: The trials that ended since this command began.
+    """
+    drawn = [trial for trial in trials if trial.state != TrialState.WAITING]
+    if (reason := failing_for_one_reason(settings, recent)) is not None:
+        return f"every trial failed for one reason: {reason}"
+    if len(drawn) >= settings.trials:
+        return f"all {settings.trials} trials were drawn"
+    if size is not None and len(drawn) >= size:
+        return f"all {size} points of the grid were drawn"
+    if settings.hours is not None and hours >= settings.hours:
+        plural = "" if settings.hours == 1 else "s"
+        return f"it was worked on for its {settings.hours:g} hour{plural}"
+    if settings.patience is not None and _stale(objective, trials) >= settings.patience:
+        return f"{settings.patience} finished trials in a row did not improve"
+    return None
+
+
+def failing_for_one_reason(settings: SearchSettings, recent: Sequence[FrozenTrial]) -> str | None:
+    """The reason that every trial of this command failed for, once there are enough of them.
+
+    An earlier command's failures may have been mended since, so they do not count.
+    """
+    if len(recent) < settings.max_failures:
+        return None
+    if any(trial.state != TrialState.FAIL for trial in recent):
+        return None
+    if len({kind_of_trial(trial) for trial in recent}) > 1:
+        return None
+    return str(recent[-1].user_attrs.get("failure"))
+
+
+def _stale(objective: Objective, trials: Sequence[FrozenTrial]) -> int:
+    """How many trials in a row, in the order in which they finished, were no improvement."""
+    judged = (TrialState.COMPLETE, TrialState.PRUNED)
+    ended = [t for t in trials if t.state in judged and t.datetime_complete is not None]
+    ended.sort(key=lambda trial: (trial.datetime_complete, trial.number))
+    best: float | None = None
+    stale = 0
+    for trial in ended:
+        complete = trial.state == TrialState.COMPLETE
+        if complete and trial.value is not None and objective.better(trial.value, best):
+            best, stale = trial.value, 0
+        else:
+            stale += 1
+    return stale

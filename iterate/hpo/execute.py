@@ -1,0 +1,111 @@
+"""The engine behind the pool: one job is one recipe trained, and a repeat is tested too."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+
+from iterate.hpo.jobs import Job, Progress
+from iterate_core.data.dataset import Split
+from iterate_core.engine.reports import EpochReport
+from iterate_core.errors import WorkError
+from iterate_core.pulse import heard_by
+from iterate_core.recipe import Recipe
+from iterate_core.storage.files import Locked, lock, write_json
+
+TEST_FILE = "test.json"
+"""Beside a repeat's checkpoint: its metrics on the test split, also class by class."""
+OUTCOMES_FILE = "test_samples.npz"
+"""Beside a repeat's checkpoint: what each test sample adds to its scores."""
+
+SIGN_OF_LIFE = ".lock"
+"""In a job's folder: touched now and then while its training goes on, between epochs too."""
+
+# Epochs shorter than this travel together: a round trip to the driver costs some 20 ms.
+_SECONDS_BETWEEN_REPORTS = 0.5
+# How long a worker that outlived its driver may take to notice;
+# see `iterate_core.storage.files.lock`.
+_SECONDS_FOR_ANOTHER = 60.0
+_SECONDS_BETWEEN_SIGNS = 5.0
+
+
+def train(job: Job) -> Iterator[Progress]:
+    """Train one job from wherever it was left; closing the iterator stops it between epochs.
+
+    Raises:
+        MachineError: The disk is full, or the host's memory.
+        WorkError: Another process trains the same job and does not let go of it.
+        IterateError: Whatever the engine refuses or fails at.
+    """
+    from iterate_core.engine import fit
+    from iterate_core.engine.checkpoints import OtherVersionError, set_aside
+    from iterate_core.engine.device import device_name
+
+    for module in job.modules:
+        import_module(module)
+    recipe = Recipe.parse(job.recipe)
+    recipe.write(job.folder / "recipe.yaml")
+    try:
+        with signs_of_life(job.folder), lock(job.folder / ".lock", _SECONDS_FOR_ANOTHER):
+            yield from _packed(recipe, ("train", "val"))
+            device, last = device_name(recipe.trainer), job.kind == "trial"
+            try:
+                yield from _grouped(fit.epochs(recipe, job.folder, replay=True), last, device)
+            except OtherVersionError as told:
+                set_aside(job.folder)
+                yield Progress(anew=str(told))
+                yield from _grouped(fit.epochs(recipe, job.folder), last, device)
+            if job.kind == "repeat":
+                yield from _packed(recipe, ("test",))
+                found = fit.evaluate(recipe, job.folder, keep=job.folder / OUTCOMES_FILE)
+                write_json(job.folder / TEST_FILE, found.to_mapping())
+                yield Progress(test=found.metrics, done=True)
+    except Locked as holder:
+        raise WorkError(f"{job.key} is still being trained by another {holder}") from holder
+
+
+def _packed(recipe: Recipe, splits: Sequence[Split]) -> Iterator[Progress]:
+    """Pack what no check has packed on this machine, and tell how long that took.
+
+    The packed dataset serves every study of it, so the time counts against none.
+    """
+    from iterate_core.engine.resolved import prepare
+
+    pack = prepare(recipe).pack
+    missing = [split for split in splits if not pack.holds(split)]
+    if missing:
+        began = time.monotonic()
+        for split in missing:
+            pack.names(split)
+        yield Progress(packing_seconds=time.monotonic() - began)
+
+
+@contextmanager
+def signs_of_life(folder: Path) -> Iterator[None]:
+    """Touch a file as training goes on, where the driver sees it."""
+    shown = -_SECONDS_BETWEEN_SIGNS
+
+    def show() -> None:
+        nonlocal shown
+        if time.monotonic() - shown >= _SECONDS_BETWEEN_SIGNS:
+            shown = time.monotonic()
+            with suppress(OSError):  # a full disk is for those to tell who need it
+                os.utime(folder / SIGN_OF_LIFE)
+
+    with heard_by(show):
+        yield
+
+
+def _grouped(epochs: Iterator[EpochReport], last: bool, device: str) -> Iterator[Progress]:
+    """Pass reports on, short epochs several at a time; `last` says nothing follows them."""
+    waiting: list[EpochReport] = []
+    sent = time.monotonic()
+    for report in epochs:
+        waiting.append(report)
+        if report.done or time.monotonic() - sent >= _SECONDS_BETWEEN_REPORTS:
+            yield Progress(tuple(waiting), done=report.done and last, device=device)
+            waiting, sent = [], time.monotonic()

@@ -1,0 +1,92 @@
+"""The unit of work that the pool hands to a worker, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from iterate_core.engine.reports import EpochReport
+
+Kind = Literal["trial", "repeat"]
+KINDS: tuple[Kind, ...] = ("trial", "repeat")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training run of a study, as plain data that travels to any machine.
+
+    Attributes:
+        study: Name of the study.
+        kind: A trial of the search, or a repeat of its best point.
+        number: Counted from 0 within its kind.
+        recipe: The complete recipe as plain JSON types.
+        folder: Where it keeps its checkpoints; seen by driver and workers alike.
+        directory: The driver's working directory, from which relative paths are meant.
+        modules: What must be imported first: it registers the user's own components.
+    """
+
+    study: str
+    kind: Kind
+    number: int
+    recipe: dict[str, Any]
+    folder: Path
+    directory: Path
+    modules: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Names the job within its pool."""
+        return f"{self.study}/{self.kind}/{self.number}"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a worker tells the driver.
+
+    Attributes:
+        reports: Epochs finished since the last time; after an interruption all that went before
+            come again, which changes nothing.
+        test: Metrics on the test split, once a repeat has trained.
+        done: The job is finished.
+        failure: Why it failed, in one sentence; it is then finished too.
+        failure_kind: Equal for failures that have one cause.
+        fault: What the machine lacks, in one sentence: the job stops and waits, and has not failed.
+        anew: Why it began again from its first epoch; what it reported before is replaced.
+        device: What it trains on, such as ``CPU``; told with reports.
+        held_seconds: For how long a worker has held the job, up to this report.
+        packing_seconds: For how much of that it packed the dataset, or waited for another to; what
+            trains says it of itself since the last time.
+    """
+
+    reports: tuple[EpochReport, ...] = ()
+    test: dict[str, float] = field(default_factory=dict, hash=False)
+    done: bool = False
+    failure: str | None = None
+    failure_kind: str | None = None
+    fault: str | None = None
+    anew: str | None = None
+    device: str | None = None
+    held_seconds: float = 0.0
+    packing_seconds: float = 0.0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the worker lets go of the job."""
+        return self.done or self.failure is not None or self.fault is not None
+
+    def to_mapping(self) -> dict[str, Any]:
+        """As plain types, for the way through Ray."""
+        return asdict(self)
+
+    @classmethod
+    def from_mapping(cls, mapping: dict[str, Any]) -> Progress:
+        """From what `to_mapping` gave."""
+        reports = tuple(EpochReport(**report) for report in mapping["reports"])
+        return cls(**{**mapping, "reports": reports})
+
+
+Train = Callable[[Job], Iterator[Progress]]
+"""The seam between pool and engine: yields progress, and is closed early when a trial is pruned.
+`iterate.hpo.execute.train` is the real one, `iterate.hpo.replay.Recorded` its stand-in."""

@@ -1,0 +1,511 @@
+"""A study's truth in the Optuna storage, and the next thing it needs done.
+
+The storage alone decides what has happened. A ledger opened on it after any kind of stop goes
+on where the last one was: finished jobs stay finished, and jobs found running were interrupted,
+so they are handed out again with the parameters they have.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from iterate.hpo.budget import failing_for_one_reason, stop_reason
+from iterate.hpo.clock import Clock
+from iterate.hpo.failures import kind_of
+from iterate.hpo.jobs import Job, Kind, Progress
+from iterate.hpo.samplers import make_sampler
+from iterate.hpo.schedulers import make_scheduler
+from iterate.hpo.shares import Share
+from iterate.hpo.space import Point
+from iterate.hpo.space.optuna import known_point, point_from, suggest, to_params
+from iterate.hpo.storage.truth import Truth
+from iterate.hpo.study import Study, same_question
+from iterate_core.engine.reports import EpochReport
+from iterate_core.errors import RequestError
+from iterate_core.fingerprint import seed_for
+from iterate_core.registry.user_code import decorated_modules
+
+# A session's time is kept at least this often, should the process be killed.
+_SECONDS_BETWEEN_NOTES = 30.0
+
+_JUDGED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+@dataclass
+class Run:
+    """A job being trained, and where its truth is kept."""
+
+    job: Job
+    trial: optuna.Trial
+    last_epoch: int
+    held_seconds: float = 0.0
+    device: str | None = None
+
+
+class Ledger:
+    """One study's truth. Used by the driver alone, from one thread.
+
+    Args:
+        study: What is asked.
+        storage: Where the answers are; shared with the other studies of the run.
+        folder: The study's folder; its jobs keep their checkpoints below it.
+        began: When this session began, on the monotonic clock; None is now.
+
+    Raises:
+        RequestError: The storage holds another question under this name.
+    """
+
+    def __init__(
+        self, study: Study, storage: Truth, folder: Path, began: float | None = None
+    ) -> None:
+        self.study = study
+        self.folder = folder
+        self._storage = storage
+        self._studies: dict[Kind, optuna.Study] = {
+            "trial": self._open(study.name, storage),
+            "repeat": self._open(f"{study.name} repeats", storage),
+        }
+        self.share: Share | None = None  # what its trials hold, once the pool's place is known
+        self._running: dict[str, Run] = {}
+        self._interrupted: list[tuple[Kind, FrozenTrial]] = [
+            (kind, trial)
+            for kind in self._studies
+            for trial in self.begun(kind)
+            if trial.state == TrialState.RUNNING
+        ]
+        self._complete_draws()
+        # What other programs ended without all parameters can be shown, and not trained again.
+        self._halves = {t.number for t in self.history("trial") if not self._whole(t)}
+        self._earlier = {t.number for t in self.history("trial") if t.state.is_finished()}
+        self._set_aside: dict[str, Run] = {}
+        self._waits_for = ""
+        self._began = time.monotonic() if began is None else began
+        self._before = [0.0, 0.0]
+        worked = 0.0
+        for wall, worker, *rest in self._sessions():
+            self._before = [self._before[0] + wall, self._before[1] + worker]
+            worked += rest[0] if rest else wall
+        self._clock = Clock(worked)
+        self._worked_before = worked
+        self._noted = time.monotonic()
+        self._session = f"session:{len(self._sessions())}"
+        self._worker_seconds = 0.0
+
+    def _open(self, name: str, storage: Truth) -> optuna.Study:
+        study, settings = self.study, self.study.settings
+        maximise = study.objective.mode == "max"
+        opened = optuna.create_study(
+            study_name=name,
+            storage=storage,
+            direction="maximize" if maximise else "minimize",
+            pruner=make_scheduler(settings.scheduler, study.recipe.trainer.epochs),
+            load_if_exists=True,
+        )
+        before = opened.user_attrs.get("question")
+        if before is None:
+            opened.set_user_attr("question", study.question())
+        else:
+            same_question(study.name, study.question(), before)
+        return opened
+
+    def _complete_draws(self) -> None:
+        """Draw what trials lack that another program, or an older version, left half drawn."""
+        for kind, trial in self._interrupted:
+            if kind == "trial":
+                with self._storage.together():
+                    self._draw(optuna.Trial(self._studies[kind], trial._trial_id))
+
+    def _whole(self, trial: FrozenTrial) -> bool:
+        try:
+            point_from(self.study.space, trial.params)
+        except ValueError:
+            return False
+        return True
+
+    # What there is
+
+    def history(self, kind: Kind) -> list[FrozenTrial]:
+        """Every trial, or every repeat, in the order of their numbers; not to be changed."""
+        return self._studies[kind].get_trials(deepcopy=False)
+
+    def begun(self, kind: Kind) -> list[FrozenTrial]:
+        """As `history`, without what is only queued, and repeats that do not say of what."""
+        begun = [trial for trial in self.history(kind) if trial.state != TrialState.WAITING]
+        if kind == "trial":
+            return begun
+        trials = len(self.history("trial"))
+        return [
+            t for t in begun if "index" in t.user_attrs and t.user_attrs.get("of", trials) < trials
+        ]
+
+    def trial_of(self, job: Job) -> FrozenTrial:
+        """The trial or repeat that a job trains, as it stands; not to be changed."""
+        study = self._studies[job.kind]
+        return self._storage.get_trial(
+            self._storage.get_trial_id_from_study_id_trial_number(study._study_id, job.number)
+        )
+
+    @property
+    def optuna_study(self) -> optuna.Study:
+        """The trials as Optuna sees them, for its importances."""
+        return self._studies["trial"]
+
+    def best(self) -> FrozenTrial | None:
+        """The best finished trial, the earlier of equals; None while there is none."""
+        complete = [
+            t
+            for t in self.history("trial")
+            if t.state == TrialState.COMPLETE and t.number not in self._halves
+        ]
+        sign = -1.0 if self.study.objective.mode == "max" else 1.0
+        return min(complete, key=lambda t: (sign * float(t.value or 0.0), t.number), default=None)
+
+    def repeats_of(self, best: FrozenTrial) -> list[FrozenTrial]:
+        """The repeats of one trial's point; a better best found later has repeats of its own."""
+        return [t for t in self.begun("repeat") if t.user_attrs["of"] == best.number]
+
+    def point(self, trial: FrozenTrial) -> Point:
+        """The active parameters of a trial, by their override keys."""
+        return known_point(self.study.space, trial.params)
+
+    def job_folder(self, kind: Kind, trial: FrozenTrial) -> Path:
+        """Where a trial or repeat keeps its recipe and checkpoints."""
+        if kind == "trial":
+            return self.folder / "trials" / f"{trial.number:04d}"
+        of, index = trial.user_attrs["of"], trial.user_attrs["index"]
+        return self.folder / "repeats" / f"{of:04d}-{index}"
+
+    @property
+    def running(self) -> Mapping[str, Run]:
+        """Jobs that workers hold now, by job key."""
+        return self._running
+
+    @property
+    def wall_seconds(self) -> float:
+        """Wall time of this command and the earlier ones that continued the study."""
+        return self._before[0] + time.monotonic() - self._began
+
+    @property
+    def worked_seconds(self) -> float:
+        """Wall time in which a worker was at one of its jobs at least, in all sessions."""
+        return self._clock.seconds
+
+    @property
+    def recent(self) -> list[FrozenTrial]:
+        """The trials that ended since this ledger was opened."""
+        ended = [trial for trial in self.history("trial") if trial.state.is_finished()]
+        return [trial for trial in ended if trial.number not in self._earlier]
+
+    @property
+    def failing(self) -> str | None:
+        """The one reason that every trial of this command failed for, once there are enough."""
+        return failing_for_one_reason(self.study.settings, self.recent)
+
+    @property
+    def worker_seconds(self) -> float:
+        """Time for which workers were held by this study's ended jobs, in all sessions."""
+        return self._before[1] + self._worker_seconds
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why no further point is drawn; None while the search goes on."""
+        grid = self.study.settings.sampler.name == "grid"
+        size = self.study.space.size() if grid else None
+        return stop_reason(
+            self.study.settings,
+            self.study.objective,
+            self.history("trial"),
+            self.worked_seconds / 3600,
+            size,
+            self.recent,
+        )
+
+    # What to do next
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is being done and nothing is left to do."""
+        return not self._set_aside and self._nothing_to_do
+
+    @property
+    def waits_for(self) -> str | None:
+        """What the jobs set aside wait for, once all else is done; None if there is no such job."""
+        return self._waits_for if self._set_aside and self._nothing_to_do else None
+
+    @property
+    def set_aside(self) -> Mapping[str, Run]:
+        """Jobs that the machine could not finish; the next command takes them up, by job key."""
+        return self._set_aside
+
+    @property
+    def _nothing_to_do(self) -> bool:
+        if self._running or self._interrupted or self.stop_reason is None:
+            return False
+        return self._searching or self._repeats_left() == 0
+
+    def next_job(self) -> Job | None:
+        """The next job, now running; None while the study must wait, and once it is finished.
+
+        A point without a legal recipe fails here, and the study goes on with the next one.
+        """
+        limit = self.study.resources.concurrent
+        while limit is None or len(self._running) < limit:
+            # A trial stands in the storage with all its parameters or not at all.
+            with self._storage.together():
+                started = self._next_trial()
+                if started is None:
+                    return None
+                job = self._start(*started)
+            if job is not None:
+                return job
+        return None
+
+    def _next_trial(self) -> tuple[Kind, optuna.Trial] | None:
+        if self._interrupted:
+            kind, frozen = self._interrupted.pop(0)
+            return kind, optuna.Trial(self._studies[kind], frozen._trial_id)
+        if self.stop_reason is None:
+            return "trial", self._ask()
+        if not self._searching and self._repeats_left() > 0:
+            return "repeat", self._ask_repeat()
+        return None
+
+    @property
+    def _searching(self) -> bool:
+        """Whether a trial may still become the best."""
+        begun = [*self._running.values(), *self._set_aside.values()]
+        return any(run.job.kind == "trial" for run in begun)
+
+    def _ask(self) -> optuna.Trial:
+        trials = self.history("trial")
+        self._use_sampler(len(trials))
+        waiting = any(trial.state == TrialState.WAITING for trial in trials)
+        if self.study.settings.sampler.name == "grid" and not waiting:
+            point = list(self.study.space.points())[len(trials)]
+            self._studies["trial"].enqueue_trial(to_params(self.study.space, point))
+        return self._studies["trial"].ask()
+
+    def _use_sampler(self, number: int) -> None:
+        settings = self.study.settings
+        self._studies["trial"].sampler = make_sampler(
+            settings.sampler, self.study.name, settings.seed, number
+        )
+
+    def _repeats_left(self) -> int:
+        best = self.best()
+        if best is None or self.failing is not None:
+            return 0
+        return max(0, self.study.settings.repeats - len(self.repeats_of(best)))
+
+    def _ask_repeat(self) -> optuna.Trial:
+        """Begin a repeat, or one that an older version has queued."""
+        best = self.best()
+        if best is None:
+            raise RuntimeError("a repeat was asked for before any trial finished")
+        index = len(self.repeats_of(best))
+        repeat = self._studies["repeat"].ask()
+        if not {"of", "index"} <= repeat.user_attrs.keys():
+            repeat.set_user_attr("of", best.number)
+            repeat.set_user_attr("index", index)
+        return repeat
+
+    def _start(self, kind: Kind, trial: optuna.Trial) -> Job | None:
+        """Make a job of an Optuna trial; None if its point has no legal recipe: it failed."""
+        if kind == "trial":
+            point, index = self._draw(trial), trial.number
+        else:
+            point = self.point(self.history("trial")[trial.user_attrs["of"]])
+            index = trial.user_attrs["index"]
+        begun = trial.user_attrs
+        seed = begun.get("seed", self._seed(kind, index))
+        trial.set_user_attr("seed", seed)
+        try:
+            recipe = self.study.trial_recipe(point, seed, begun.get("threads")).to_mapping()
+            trial.set_user_attr("threads", recipe["trainer"]["threads"])
+            trial.set_user_attr("backbone", recipe["model"]["backbone"]["name"])
+        except RequestError as error:
+            failed = Progress(failure=str(error), failure_kind=kind_of(error))
+            self._end(kind, trial, TrialState.FAIL, failed=failed)
+            return None
+        frozen = self._storage.get_trial(trial._trial_id)
+        folder = self.job_folder(kind, frozen)
+        job = Job(
+            self.study.name, kind, trial.number, recipe, folder, Path.cwd(), decorated_modules()
+        )
+        last_epoch = max(frozen.intermediate_values, default=0)
+        self._running[job.key] = Run(job, trial, last_epoch)
+        return job
+
+    def _draw(self, trial: optuna.Trial) -> Point:
+        """A trial's point; what of it was drawn before stays."""
+        self._use_sampler(trial.number)
+        return suggest(self.study.space, trial)
+
+    def _seed(self, kind: Kind, index: int) -> int:
+        """Fixed by the study's name and the job's place, unless the settings say it."""
+        settings = self.study.settings
+        if kind == "repeat" and index < len(settings.seeds):
+            return settings.seeds[index]
+        return seed_for(self.study.name, settings.seed, kind, index)
+
+    # What has happened
+
+    def started(self, key: str) -> None:
+        """A worker took a job up."""
+        if key in self._running:
+            self._clock.begin(key)
+
+    def record(self, key: str, progress: Progress) -> bool:
+        """Write down a job's progress.
+
+        Returns:
+            Whether the job must stop now, judged by the scheduler too poor to go on.
+        """
+        with self._storage.together():
+            return self._record(self._running[key], progress)
+
+    def _record(self, run: Run, progress: Progress) -> bool:
+        run.held_seconds = max(run.held_seconds, progress.held_seconds)
+        self._clock.report(run.job.key, progress.held_seconds - progress.packing_seconds)
+        if progress.device is not None and progress.device != run.device:
+            run.device = progress.device
+            run.trial.set_user_attr("device", run.device)
+        if progress.anew is not None:
+            run.last_epoch = 0
+            # Or `report` would keep the first value of an epoch.
+            run.trial._cached_frozen_trial.intermediate_values.clear()
+            run.trial.set_user_attr("began_anew", progress.anew)
+        for report in progress.reports:
+            if report.epoch > run.last_epoch and self._record_epoch(run, report):
+                self._close(run, TrialState.PRUNED)
+                return True
+        if progress.test:
+            run.trial.set_user_attr("test", progress.test)
+        if progress.fault is not None:
+            self._put_aside(run, progress.fault)
+        elif progress.failure is not None:
+            self._close(run, TrialState.FAIL, progress)
+        elif progress.done:
+            self._close(run, TrialState.COMPLETE)
+        elif time.monotonic() - self._noted >= _SECONDS_BETWEEN_NOTES:
+            self.note_time()
+        return False
+
+    def killed(self, key: str, times: int) -> None:
+        """A job's process was killed as often as it is replaced.
+
+        That is the machine's fault, and the next command tries again. A job that kills its
+        processes in that one too, where other trials could finish, is itself at fault.
+        """
+        run = self._running[key]
+        before = int(self.trial_of(run.job).user_attrs.get("killed", 0))
+        died = f"the worker process died {before + times} times, perhaps for want of memory"
+        at_fault = before and any(t.state in _JUDGED for t in self.history("trial"))
+        with self._storage.together():
+            run.trial.set_user_attr("killed", before + times)
+            if at_fault:
+                self._close(run, TrialState.FAIL, Progress(failure=died, failure_kind="killed"))
+            else:
+                self._put_aside(run, f"{key}: {died}")
+
+    def _put_aside(self, run: Run, fault: str) -> None:
+        """Leave a job as an interrupted one, which is taken up by the next command."""
+        self._leave(run)
+        self._set_aside[run.job.key] = run
+        self._waits_for = fault
+
+    def trained_seconds(self, key: str) -> float:
+        """What the epochs that a running job has reported took, in all sessions."""
+        noted = self.trial_of(self._running[key].job).user_attrs.items()
+        return float(sum(note["seconds"] for name, note in noted if name.startswith("epoch:")))
+
+    def out_of_time(self, key: str, held_seconds: float) -> None:
+        """End a trial whose hours are over; what it has reported stays."""
+        run = self._running[key]
+        run.held_seconds = held_seconds
+        hours = f"{self.study.settings.trial_hours:g} hours"
+        if run.last_epoch:
+            with self._storage.together():
+                run.trial.set_user_attr("stopped", f"its {hours} (search.trial_hours) were over")
+                self._close(run, TrialState.PRUNED)
+        else:
+            reason = f"no epoch was finished within its {hours} (search.trial_hours)"
+            self.record(key, Progress(failure=reason, failure_kind="out of time"))
+
+    def _record_epoch(self, run: Run, report: EpochReport) -> bool:
+        """Write down one epoch; whether the scheduler stops the job there."""
+        # The value goes last: an epoch counts as recorded only once all of it is.
+        noted = {
+            "metrics": report.metrics,
+            "seconds": report.seconds,
+            "best": report.best,
+            "time_ms": int(time.time() * 1000),
+        }
+        run.trial.set_user_attr(f"epoch:{report.epoch}", noted)
+        run.trial.report(report.value, report.epoch)
+        run.last_epoch = report.epoch
+        return run.job.kind == "trial" and not report.done and run.trial.should_prune()
+
+    def _close(self, run: Run, state: TrialState, failed: Progress | None = None) -> None:
+        self._leave(run)
+        value = None
+        if state == TrialState.COMPLETE:
+            noted = self.trial_of(run.job).user_attrs[f"epoch:{run.last_epoch}"]
+            value = float(noted["best"])
+        self._end(run.job.kind, run.trial, state, value, failed)
+
+    def _leave(self, run: Run) -> None:
+        """No worker holds the job any longer."""
+        del self._running[run.job.key]
+        self._clock.end(run.job.key)
+        self._worker_seconds += run.held_seconds
+
+    def _end(
+        self,
+        kind: Kind,
+        trial: optuna.Trial,
+        state: TrialState,
+        value: float | None = None,
+        failed: Progress | None = None,
+    ) -> None:
+        if failed is not None:
+            trial.set_user_attr("failure_kind", failed.failure_kind)
+            trial.set_user_attr("failure", failed.failure)
+        study = self._studies[kind]
+        study.tell(trial.number, values=value, state=state)
+        self.note_time()
+
+    def note_time(self) -> None:
+        """Keep the time that was spent so far; what comes after is lost if the process dies."""
+        self._noted = time.monotonic()
+        worked = self._clock.seconds - self._worked_before
+        spent = [self._noted - self._began, self._worker_seconds, worked]
+        noted = [round(seconds, 3) for seconds in spent]
+        self._studies["trial"].set_user_attr(self._session, noted)
+
+    def _sessions(self) -> list[list[float]]:
+        """Wall, worker and worked seconds of each session so far; early ones lack the last."""
+        attrs = self._notes()
+        return [value for key, value in attrs.items() if key.startswith("session:")]
+
+    # Notes the mirror keeps here
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a note with the study, such as the id of a run in MLflow. Safe from any thread."""
+        self._studies["trial"].set_user_attr(f"note:{key}", value)
+
+    def recall(self, key: str) -> str | None:
+        """The note kept under a key."""
+        note = self._notes().get(f"note:{key}")
+        return None if note is None else str(note)
+
+    def _notes(self) -> dict[str, Any]:
+        """What is kept with the study; not to be changed."""
+        return self._storage.get_study_user_attrs(self._studies["trial"]._study_id)

@@ -1,0 +1,111 @@
+"""Ray for the length of a command: on this machine, or the cluster at an address."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import ray
+from ray._private import ray_constants
+
+from iterate.hpo.machine import cpus, gpus
+from iterate.hpo.pool.environment import environment
+from iterate.hpo.pool.family import Family
+from iterate.hpo.settings import RaySettings, ResourceSettings
+from iterate.hpo.shares import check_there
+from iterate_core.errors import Problem, RequestError
+
+_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+_OURS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Named for the systems on which Ray keeps to loopback anyway; it does so on any.
+    _LOOPBACK: "0",
+    # Newer versions of Ray leave all GPUs visible to a worker that holds none.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray that is connected.
+
+    Attributes:
+        there: What it has, such as ``{"CPU": 8, "GPU": 1}``.
+        check: Raises `WorkError` once it has ended by itself. Quick; to be called often.
+    """
+
+    there: Mapping[str, float]
+    check: Callable[[], None]
+
+
+@contextmanager
+def cluster(settings: RaySettings, wanted: Sequence[ResourceSettings]) -> Iterator[Cluster]:
+    """Connect to Ray, starting it on this machine if no address is given.
+
+    A Ray started here listens on loopback alone, and no process of it is left in the end.
+
+    Raises:
+        RequestError: No cluster answers at the address, or it is too small for a trial.
+    """
+    with _started() if settings.address is None else _connected(settings.address) as check:
+        there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        check_there(wanted, there, "the cluster" if settings.address else "this machine")
+        yield Cluster(there, check)
+
+
+@contextmanager
+def _started() -> Iterator[Callable[[], None]]:
+    """A Ray of our own."""
+    with environment(_OURS), _on_loopback(), Family.begun() as family:
+        try:
+            ray.init(
+                address="local",
+                num_cpus=cpus(),
+                num_gpus=gpus(),
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+            family.founded("gcs_server", "raylet")
+            yield family.check
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Ray reads its variable when it is imported, which may have been long ago."""
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Callable[[], None]]:
+    """Somebody else's Ray, whose end it tells us itself."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        _knock(address)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, ValueError, RuntimeError) as error:
+        what = f"no Ray cluster answers at {address!r} ({str(error).splitlines()[0]})."
+        hint = "Start one with `ray start --head`, or leave ray.address out to use this machine."
+        raise RequestError(Problem("ray.address", what, hint)) from error
+    try:
+        yield lambda: None
+    finally:
+        ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Find out in seconds that nobody listens; Ray would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()

@@ -1,0 +1,103 @@
+"""One Ray Tune run that serves every study of a command.
+
+Tune asks the searcher for the next job whenever there is room, and the scheduler what to do
+after each report. Both only pass the question on to the `Coordinator`, which owns the ledgers,
+lives in the driver and is called from Tune's one control loop.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ray import tune
+
+from iterate.hpo.jobs import Train
+from iterate.hpo.ledger import Ledger
+from iterate.hpo.pool.coordinator import DEATHS, Coordinator, Observer, cluster_resources
+from iterate.hpo.pool.environment import environment
+from iterate.hpo.pool.tune_hooks import JobScheduler, JobSearcher, Starts, Stopper
+from iterate.hpo.pool.watch import Ended, Watch
+from iterate.hpo.pool.worker import Worker
+from iterate.hpo.shares import Share, shares_of
+from iterate_core.errors import MachineError, WorkError
+
+# Tune takes these from the environment only.
+_TUNE = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledgers and MLflow keep the results
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours to explain
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    # The coordinator decides how many are drawn; with Tune's own limit of one the second
+    # worker would not start before the first trial has, and never if trials are short.
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # the ledgers are the checkpoint
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+
+
+def run_pool(
+    ledgers: Sequence[Ledger],
+    train: Train,
+    observers: Sequence[Observer] = (),
+    checks: Sequence[Callable[[], None]] = (),
+) -> None:
+    """Work on all studies until each is finished. Ray must be initialised.
+
+    Args:
+        ledgers: The studies.
+        train: What trains a job, in a worker; it is pickled.
+        observers: Told of every change.
+        checks: Called some ten times a second; what they raise ends the pool.
+
+    Raises:
+        RequestError: A recipe needs a GPU, and its trials hold none.
+        MachineError: The machine lacks something; jobs that it could not finish wait for it.
+        WorkError: Ray ended before the studies did, or another driver has them now.
+        KeyboardInterrupt: The user stopped it; the ledgers hold all that was reported.
+    """
+    shares = shares_of([ledger.study for ledger in ledgers], cluster_resources())
+    coordinator = Coordinator(ledgers, observers, shares)
+    if coordinator.finished:
+        return
+    with environment(_TUNE), tempfile.TemporaryDirectory(prefix="iterate-tune-") as scratch:
+        tuner = tune.Tuner(
+            tune.with_resources(tune.with_parameters(Worker, train=train), _resources_of(shares)),
+            tune_config=tune.TuneConfig(
+                search_alg=JobSearcher(coordinator),
+                scheduler=JobScheduler(coordinator),
+                num_samples=-1,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="pool",
+                storage_path=scratch,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=DEATHS),
+                stop=Stopper(coordinator),
+                callbacks=[Starts(coordinator), Watch(coordinator, checks)],
+            ),
+        )
+        try:
+            tuner.fit()
+        except Ended as ended:
+            raise ended.reason from None
+        except Exception:
+            if coordinator.failure is None:
+                raise
+            raise coordinator.failure from None
+    if coordinator.waits_for is not None:
+        raise MachineError(coordinator.waits_for)
+    if not coordinator.finished:
+        raise WorkError("Ray ended before the studies did; the same command continues them")
+
+
+def _resources_of(shares: Mapping[str, Share]) -> Callable[[Mapping[str, Any]], Any]:
+    """What a job holds while it runs, by its study."""
+
+    def resources(config: Mapping[str, Any]) -> Any:
+        name = config["job"].study if "job" in config else next(iter(shares))
+        return tune.PlacementGroupFactory([shares[name].bundle()])
+
+    return resources

@@ -1,0 +1,114 @@
+"""What a trial holds of a machine or cluster, and whether that is there. Light to import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from iterate.hpo.machine import cpus, gpus
+from iterate.hpo.settings import RaySettings, ResourceSettings
+from iterate_core.errors import Problem, RequestError
+
+if TYPE_CHECKING:
+    from iterate.hpo.study import Study
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a trial holds while it trains.
+
+    Attributes:
+        cpu: CPUs.
+        gpu: GPUs; a trial sees those it holds and no other, so without one it trains on the CPU.
+    """
+
+    cpu: float
+    gpu: float
+
+    def __str__(self) -> str:
+        gpu = "no GPU, so it trains on the CPU" if not self.gpu else f"{self.gpu:g} GPU"
+        return f"{self.cpu:g} CPU and {gpu}"
+
+    def bundle(self) -> dict[str, float]:
+        """As Ray reserves it."""
+        return {"CPU": self.cpu} | ({"GPU": self.gpu} if self.gpu else {})
+
+
+def share_of(resources: ResourceSettings, accelerator: str, there: Mapping[str, float]) -> Share:
+    """What a trial holds: where `resources.gpu` leaves it open, one GPU if there is any.
+
+    Args:
+        resources: What its study asks for.
+        accelerator: Of the study's recipe; trials on the CPU hold no GPU unless told to.
+        there: What the machine or cluster has, as Ray counts it.
+
+    Raises:
+        RequestError: The recipe needs a GPU, and a trial holds none.
+    """
+    gpu = resources.gpu
+    if gpu is None:
+        gpu = 1.0 if there.get("GPU") and accelerator != "cpu" else 0.0
+    if accelerator == "gpu" and not gpu:
+        what = "is gpu, but trials hold none"
+        why = " (resources.gpu is 0)." if resources.gpu == 0 else ": there is no GPU here."
+        raise RequestError(Problem("trainer.accelerator", what + why, "Choose auto or cpu."))
+    return Share(resources.cpu, gpu)
+
+
+def shares_of(studies: Sequence[Study], there: Mapping[str, float]) -> dict[str, Share]:
+    """What a trial of each study holds, by the study's name.
+
+    Raises:
+        RequestError: A recipe needs a GPU, and its trials hold none.
+    """
+    return {
+        study.name: share_of(study.resources, study.recipe.trainer.accelerator, there)
+        for study in studies
+    }
+
+
+def machine() -> dict[str, float]:
+    """What this machine has, as Ray counts it."""
+    return {"CPU": float(cpus()), "GPU": float(gpus())}
+
+
+def check_local(settings: RaySettings, studies: Sequence[Study]) -> None:
+    """Refuse, before Ray starts, trials that this machine could never hold.
+
+    Raises:
+        RequestError: A trial asks for more CPUs or GPUs than there are.
+    """
+    for study in studies:
+        share_here(settings, study.resources, study.recipe.trainer.accelerator)
+
+
+def share_here(
+    settings: RaySettings, resources: ResourceSettings, accelerator: str
+) -> Share | None:
+    """What a trial holds of this machine; None where it runs on a cluster, which is not asked.
+
+    Raises:
+        RequestError: A trial asks for more than this machine has.
+    """
+    if settings.address is not None:
+        return None
+    here = machine()
+    check_there([resources], here, "this machine")
+    return share_of(resources, accelerator, here)
+
+
+def check_there(wanted: Sequence[ResourceSettings], there: Mapping[str, float], place: str) -> None:
+    """Refuse trials that a place could never hold.
+
+    Raises:
+        RequestError: A trial asks for more than there is.
+    """
+    problems = [
+        Problem(f"resources.{name.lower()}", f"a trial asks for {asked:g}, {place} has {has:g}.")
+        for name in ("CPU", "GPU")
+        if (asked := max(getattr(resource, name.lower()) or 0.0 for resource in wanted))
+        > (has := there.get(name, 0.0))
+    ]
+    if problems:
+        raise RequestError(problems)

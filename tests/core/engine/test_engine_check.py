@@ -1,0 +1,124 @@
+"""What is wrong with a recipe is told before it is trained, all of it together."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from engine_support import RGB, give, random_images, recipe
+
+from iterate_core.engine.complete import complete
+from iterate_core.engine.fit import epochs
+from iterate_core.engine.preflight import preflight
+from iterate_core.errors import RequestError
+
+
+@pytest.fixture(autouse=True)
+def _cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ITERATE_CACHE", str(tmp_path / "cache"))
+
+
+def problems(check: Any, **changes: Any) -> dict[str, str]:
+    with pytest.raises(RequestError) as raised:
+        check(recipe(**changes))
+    return {problem.where: str(problem) for problem in raised.value.problems}
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric", "mode"),
+    [("classification", "accuracy", "max"), ("segmentation", "miou", "max")],
+)
+def test_the_objective_is_the_tasks_own_unless_said(kind: str, metric: str, mode: str) -> None:
+    found = complete(recipe(kind)).objective
+    assert (found.metric, found.mode, found.key) == (metric, mode, f"val/{metric}")
+    chosen = complete(recipe(kind, objective={"metric": "loss"})).objective
+    assert (chosen.metric, chosen.mode) == ("loss", "min")
+
+
+def test_bands_are_completed_by_the_datasets_names_in_the_order_asked() -> None:
+    bands = complete(recipe(data={"bands": ["red", "B02"]})).data.bands
+    assert bands == ("04 - Red", "02 - Blue")
+    everything = complete(recipe(data={"bands": None})).data.bands
+    assert everything is not None
+    assert len(everything) == 13
+
+
+def test_a_complete_recipe_stays_as_it_is() -> None:
+    once = complete(recipe())
+    assert complete(once) == once
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    found = problems(
+        complete,
+        data={"bands": ["red", "purple"]},
+        model={
+            "decoder": {"name": "unet"},
+            "backbone": {"name": "resnet18", "weights": "/nowhere/w.safetensors"},
+        },
+        objective={"metric": "acuracy"},
+    )
+    assert set(found) == {
+        "data.bands.1",
+        "model.decoder.name",
+        "model.backbone.weights",
+        "objective.metric",
+    }
+    assert "accuracy" in found["objective.metric"]
+    assert "linear, logistic, mlp" in found["model.decoder.name"]
+    assert "no file /nowhere/w.safetensors" in found["model.backbone.weights"]
+
+
+def test_a_direction_against_the_metrics_own_is_refused() -> None:
+    found = problems(complete, objective={"metric": "loss", "mode": "max"})
+    assert "better when it is lower" in found["objective.mode"]
+
+
+def test_completing_imports_no_torch() -> None:
+    code = (
+        "import sys; sys.path.insert(0, 'tests/support')\n"
+        "from engine_support import recipe\n"
+        "from iterate_core.engine.complete import complete\n"
+        "complete(recipe())\n"
+        "assert not {'torch', 'timm', 'lightning'} & set(sys.modules)"
+    )
+    root = Path(__file__).parents[3]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+
+
+@pytest.mark.parametrize("kind", ["classification", "segmentation"])
+def test_a_sound_recipe_passes(kind: str) -> None:
+    preflight(recipe(kind))
+
+
+def test_arithmetic_that_the_device_lacks_is_refused() -> None:
+    changes = {"trainer": {"precision": "16-mixed", "accelerator": "cpu"}}
+    found = problems(preflight, **changes)
+    assert "bf16-mixed" in found["trainer.precision"]
+    with pytest.raises(RequestError, match="16-mixed needs a GPU"):
+        list(epochs(recipe(**changes), Path("never")))
+
+
+def test_preflight_tells_several_things_at_once(tmp_path: Path) -> None:
+    (tmp_path / "w.safetensors").write_bytes(b"no weights")
+    data = give(random_images((4, 3, 8, 8)).astype(np.int16), np.zeros(4, np.int64), RGB, classes=2)
+    found = problems(
+        preflight,
+        data=data,
+        model={"backbone": {"name": "test_resnet", "weights": str(tmp_path / "w.safetensors")}},
+        trainer={"precision": "16-mixed", "accelerator": "cpu"},
+    )
+    assert set(found) == {"trainer.precision", "model.backbone.weights"}
+
+
+def test_an_image_too_small_for_batch_statistics_is_refused() -> None:
+    data = give(random_images((1, 3, 16, 16)), np.zeros((1, 16, 16), np.uint8), RGB, classes=2)
+    found = problems(
+        lambda one: preflight(one), kind="segmentation", data=data,
+        model={"decoder": {"name": "upernet"}},
+    )  # fmt: skip
+    assert "1 × 3 × 16 × 16 pixels" in found["model"]

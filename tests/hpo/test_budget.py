@@ -1,0 +1,267 @@
+"""What a study's budget counts: hours of work on it, and failures of one kind in this command."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from engine_support import recipe
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState
+from pool_support import make_study
+from rich.console import Console
+from test_results import work
+
+from iterate.cli.views.tables import outcome
+from iterate.hpo import clock, ledger
+from iterate.hpo.failures import failed, kind_of
+from iterate.hpo.jobs import Job, Progress
+from iterate.hpo.ledger import Ledger
+from iterate.hpo.results import failure_of, summarise
+from iterate.hpo.storage.open import opened_storage
+from iterate.hpo.study import Study
+from iterate.run.session import RunResult
+from iterate_core.engine import fit
+from iterate_core.engine.reports import EpochReport
+from iterate_core.errors import Problem, RequestError
+from iterate_core.tasks.supervised import SupervisedTask
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[BaseStorage]:
+    with opened_storage(None, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let time pass."""
+    now = 1000.0
+
+    def wait(hours: float) -> None:
+        nonlocal now
+        now += hours * HOUR
+
+    stopped = SimpleNamespace(monotonic=lambda: now, time=lambda: now)
+    monkeypatch.setattr(clock, "time", stopped)
+    monkeypatch.setattr(ledger, "time", stopped)
+    return wait
+
+
+def opened(study: Study, storage: BaseStorage) -> Ledger:
+    return Ledger(study, storage, Path(study.name))
+
+
+def begun(of: Ledger) -> Job:
+    """The next job, in a worker's hands."""
+    job = of.next_job()
+    assert job is not None
+    of.started(job.key)
+    return job
+
+
+def ended(of: Ledger, job: Job, hours: float, packing: float = 0.0) -> None:
+    report = EpochReport(1, {"val/score": 0.5}, 0.5, 0.5, 0.5, done=True)
+    seconds = {"held_seconds": hours * HOUR, "packing_seconds": packing * HOUR}
+    of.record(job.key, Progress((report,), done=True, **seconds))
+
+
+# Hours
+
+
+def test_checking_and_another_studys_turn_are_no_hours_of_a_study(
+    storage: BaseStorage, wait: Callable[[float], None]
+) -> None:
+    first = opened(make_study("first", hours=1.5, trials=9, sampler="random"), storage)
+    second = opened(make_study("second", hours=1.5, trials=9, sampler="random"), storage)
+    wait(4)  # checking, packing, Ray
+    job = begun(first)
+    wait(2)
+    ended(first, job, hours=2)
+    assert first.next_job() is None
+    assert first.stop_reason == "it was worked on for its 1.5 hours"
+    assert second.worked_seconds == 0
+    job = begun(second)
+    wait(1)
+    ended(second, job, hours=1)
+    assert second.worked_seconds == pytest.approx(1 * HOUR)
+    assert second.next_job() is not None
+
+
+def test_an_hour_counts_once_however_many_workers_had_jobs_in_it_and_packing_does_not(
+    storage: BaseStorage, wait: Callable[[float], None]
+) -> None:
+    found = opened(make_study(trials=9, sampler="random"), storage)
+    one = begun(found)
+    wait(1)
+    two = begun(found)
+    wait(2)
+    assert found.worked_seconds == pytest.approx(3 * HOUR)  # neither has reported yet
+    ended(found, one, hours=3, packing=0.5)
+    wait(1)
+    ended(found, two, hours=3)
+    assert found.worked_seconds == pytest.approx(3.5 * HOUR)
+    wait(5)
+    assert found.worked_seconds == pytest.approx(3.5 * HOUR)
+
+
+def test_hours_of_all_commands_count_together(
+    storage: BaseStorage, wait: Callable[[float], None]
+) -> None:
+    study = make_study(trials=9, hours=2.5, sampler="random")
+    for _ in range(2):
+        found = opened(study, storage)
+        wait(7)
+        job = begun(found)
+        wait(1)
+        ended(found, job, hours=1)
+    stopped = opened(study, storage)
+    begun(stopped)
+    wait(1)
+    stopped.note_time()  # as a command does that is stopped
+    assert opened(study, storage).stop_reason == "it was worked on for its 2.5 hours"
+
+
+def test_a_budget_that_ends_without_a_finished_trial_is_a_failure_and_advertises_no_recipe(
+    storage: BaseStorage, tmp_path: Path
+) -> None:
+    found = opened(make_study(trials=9, hours=1.0, sampler="random"), storage)
+    found.optuna_study.set_user_attr("session:0", [2 * HOUR, 2 * HOUR, 2 * HOUR])
+    found = opened(found.study, storage)
+    assert found.finished
+    told = failure_of(found)
+    assert told == "no trial finished, and it was worked on for its 1 hour"
+    result = RunResult(summarise([found]), tmp_path, {found.study.name: told}, None)
+    assert "recipe.yaml" not in shown(result)
+    assert told in " ".join(shown(result).split())
+    (tmp_path / "recipe.yaml").touch()
+    assert "recipe.yaml" in shown(result)
+
+
+def shown(result: RunResult) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    console.print(outcome(result))
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+# Failures
+
+
+def fail(of: Ledger, why: Progress) -> None:
+    job = of.next_job()
+    assert job is not None
+    of.record(job.key, why)
+
+
+def test_out_of_memory_is_one_kind_of_failure_whatever_the_batch_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: BaseStorage
+) -> None:
+    def exhausted(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(SupervisedTask, "training_step", exhausted)
+    found = opened(make_study(trials=12, sampler="random"), storage)
+    for size in (4, 8, 12):
+        try:
+            list(fit.epochs(recipe(data={"batch_size": size}), tmp_path / str(size)))
+        except Exception as error:  # noqa: BLE001 - as a worker does
+            fail(found, failed(error, tmp_path))
+    texts = {str(trial.user_attrs["failure"]) for trial in found.history("trial")}
+    assert len(texts) == 3
+    assert found.next_job() is None
+    assert found.finished
+    assert "batch size 12" in str(found.stop_reason)
+
+
+def test_failures_of_several_kinds_do_not_end_a_study(storage: BaseStorage) -> None:
+    found = opened(make_study(trials=12, max_failures=2, sampler="random"), storage)
+    fail(found, Progress(failure="a", failure_kind="one"))
+    fail(found, Progress(failure="a", failure_kind="another"))
+    assert found.stop_reason is None
+
+
+def test_what_failed_before_this_command_may_have_been_mended(storage: BaseStorage) -> None:
+    study = make_study(trials=12, repeats=1, max_failures=2, sampler="random")
+    why = Progress(failure="the weights are not there", failure_kind="weights")
+    first = opened(study, storage)
+    fail(first, why)
+    fail(first, why)
+    assert first.finished
+    second = opened(study, storage)
+    work(second, [0.5])
+    fail(second, why)
+    fail(second, why)
+    assert not second.finished
+    assert second.failing is None
+    # Now nothing works any longer: to go on would burn the budget, repeats included.
+    third = opened(study, storage)
+    fail(third, why)
+    fail(third, why)
+    assert third.finished
+    assert third.best() is not None
+    assert failure_of(third) == "every trial failed for one reason: the weights are not there"
+    assert failure_of(opened(study, storage)) is None
+
+
+def test_failures_kept_by_an_earlier_version_are_told_apart_by_their_words(
+    storage: BaseStorage,
+) -> None:
+    found = opened(make_study(trials=12, max_failures=2, sampler="random"), storage)
+    fail(found, Progress(failure="ran out with batch size 8 of /data/a/b.tif"))
+    fail(found, Progress(failure="ran out with batch size 16 of /data/c.tif"))
+    assert found.stop_reason is not None
+
+
+def test_a_wrong_recipe_is_of_the_kind_of_what_is_wrong_with_it() -> None:
+    def wrong(where: str, what: str) -> str:
+        return kind_of(RequestError(Problem(where, what)))
+
+    heads = wrong("model.heads", "7 heads do not divide 384.")
+    assert heads == wrong("model.heads", "5 heads do not divide 96.")
+    assert heads != wrong("model.width", "7 heads do not divide 384.")
+    assert heads != wrong("model.heads", "7 heads are too many.")
+
+
+# The machine's faults
+
+
+def test_what_the_machine_lacks_counts_nowhere_and_waits(storage: BaseStorage) -> None:
+    study = make_study(trials=2, repeats=1, max_failures=1, sampler="random")
+    found = opened(study, storage)
+    first = begun(found)
+    found.record(first.key, Progress(fault="no space left"))
+    work(found, [0.5])
+    assert found.next_job() is None  # no repeat of what may not be the best
+    assert not found.finished
+    assert found.waits_for == "no space left"
+    assert found.stop_reason == "all 2 trials were drawn"
+    again = opened(study, storage)
+    assert again.next_job() == first
+    states = [trial.state for trial in again.history("trial")]
+    assert states == [TrialState.RUNNING, TrialState.COMPLETE]
+
+
+def test_a_job_that_is_killed_is_at_fault_only_where_others_could_finish(
+    storage: BaseStorage,
+) -> None:
+    study = make_study(trials=2, sampler="random")
+
+    def command() -> Ledger:
+        found = opened(study, storage)
+        found.killed(begun(found).key, 3)
+        return found
+
+    assert [command().history("trial")[0].state for _ in range(2)] == [TrialState.RUNNING] * 2
+    found = opened(study, storage)
+    first = begun(found)
+    work(found, [0.5])
+    found.killed(first.key, 3)
+    assert found.history("trial")[0].user_attrs["failure"].startswith("the worker process died 9")
+    assert found.finished

@@ -1,0 +1,115 @@
+"""The engine as the pool's workers use it: what a trial says of itself, and other versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from engine_support import recipe
+from pool_support import make_study
+
+import iterate
+from iterate.hpo import execute
+from iterate.hpo.execute import SIGN_OF_LIFE, train
+from iterate.hpo.jobs import Job, Progress
+from iterate.hpo.ledger import Ledger
+from iterate.hpo.storage.open import open_storage
+from iterate.run.mlflow import run_record
+from iterate_core.engine import checkpoints
+from iterate_core.engine.fit import epochs
+from iterate_core.engine.reports import EpochReport
+from iterate_core.errors import RequestError
+from iterate_core.recipe import Recipe
+
+Version = Callable[[str], None]
+
+
+@pytest.fixture
+def version(monkeypatch: pytest.MonkeyPatch) -> Version:
+    """Go on as another version of iterate."""
+
+    def become(name: str) -> None:
+        monkeypatch.setattr(iterate, "__version__", name)
+        monkeypatch.setattr(checkpoints, "__version__", name)
+
+    return become
+
+
+def job_of(chosen: Recipe, folder: Path) -> Job:
+    return Job("study", "trial", 0, chosen.to_mapping(), folder, Path.cwd())
+
+
+def test_a_trial_without_a_gpu_says_that_it_trains_on_the_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert [told.device for told in train(job_of(recipe(), tmp_path))][-1] == "CPU"
+
+
+def test_signs_of_life_come_between_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr("os.utime", lambda path: seen.append(path))
+    monkeypatch.setattr(execute, "_SECONDS_BETWEEN_SIGNS", 0.0)
+    next(train(job_of(recipe(trainer={"epochs": 1}), tmp_path)))
+    assert len(seen) > 3  # batches of training and validation, and the samples packed
+    assert set(seen) == {tmp_path / SIGN_OF_LIFE}
+
+
+def test_a_trial_of_another_version_begins_anew_and_nothing_is_lost(
+    tmp_path: Path, version: Version
+) -> None:
+    job = job_of(recipe(), tmp_path)
+    version("0.0.1")
+    list(islice(train(job), 1))
+    list(islice(epochs(recipe(), tmp_path), 1))
+    before = (tmp_path / "last.ckpt").read_bytes()
+    version("0.0.2")
+    told = list(train(job))
+    assert told[0].anew is not None
+    assert "was written by iterate 0.0.1, and this is 0.0.2" in told[0].anew
+    assert [report.epoch for progress in told for report in progress.reports] == [1, 2, 3]
+    assert told[-1].done
+    assert (tmp_path / "earlier-last.ckpt").read_bytes() == before
+
+
+def test_fit_names_the_version_that_wrote_a_checkpoint(tmp_path: Path, version: Version) -> None:
+    version("0.0.1")
+    list(islice(epochs(recipe(), tmp_path), 1))
+    version("0.0.2")
+    with pytest.raises(RequestError, match=r"was written by iterate 0.0.1, and this is 0.0.2"):
+        list(epochs(recipe(), tmp_path))
+
+
+def test_what_is_reported_anew_replaces_what_was_reported_before(tmp_path: Path) -> None:
+    def reported(values: list[float]) -> tuple[EpochReport, ...]:
+        return tuple(
+            EpochReport(number, {"val/score": value}, value, max(values[:number]), 1.0, False)
+            for number, value in enumerate(values, start=1)
+        )
+
+    storage = open_storage(None, tmp_path)
+    ledger = Ledger(make_study(), storage, tmp_path)
+    job = ledger.next_job()
+    assert job is not None
+    ledger.record(job.key, Progress(reported([0.9, 0.8])))
+    continued = Ledger(make_study(), storage, tmp_path)
+    again = continued.next_job()
+    assert again == job
+    continued.record(job.key, Progress(anew="another version"))
+    continued.record(job.key, Progress(reported([0.1, 0.2, 0.3])))
+    (trial,) = continued.history("trial")
+    assert trial.intermediate_values == {1: 0.1, 2: 0.2, 3: 0.3}
+    assert trial.user_attrs["epoch:1"]["best"] == 0.1
+    assert trial.user_attrs["began_anew"] == "another version"
+
+
+def test_what_a_trial_trained_on_is_kept_with_it_and_shown(tmp_path: Path) -> None:
+    ledger = Ledger(make_study(), open_storage(None, tmp_path), tmp_path)
+    job = ledger.next_job()
+    assert job is not None
+    ledger.record(job.key, Progress(device="CPU"))
+    (trial,) = ledger.history("trial")
+    assert trial.user_attrs["device"] == "CPU"
+    assert run_record(ledger, "trial", trial).tags["iterate.device"] == "CPU"

@@ -1,0 +1,191 @@
+"""What each option of a decoder, an optimiser or a learning-rate schedule changes, by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from knobs_support import Case, Scene
+from torch import Tensor, nn
+
+from iterate_core.models.decoders.probes.fitted import Fitted
+from iterate_core.models.shapes import Maps, Pooled
+from iterate_core.objective import Objective
+from iterate_core.optimisation.optimisers import parameter_groups, set_learning_rate
+from iterate_core.registry import registries
+from iterate_core.registry.parsing import parse
+
+STRIDES = (4, 8, 16, 32)
+CLASSES, WIDTH, SIDE = 3, 8, 32
+
+
+def options(scene: Scene, **others: Any) -> Any:
+    """The component's options with the one at its value."""
+    values = {"name": scene.knob.component, **others, scene.knob.field: scene.value}
+    return parse(scene.knob.owner, values)
+
+
+# Decoders
+
+
+def decoder(scene: Scene) -> tuple[nn.Module, Any]:
+    """The decoder, and random features for it: vectors, or maps where it takes them."""
+    entry = registries.decoders.get(scene.knob.component)
+    maps = bool(entry.facts.get("maps")) or "segmentation" in entry.tasks
+    shape = Maps((WIDTH,) * len(STRIDES), STRIDES) if maps else Pooled(WIDTH)
+    torch.manual_seed(0)
+    made: nn.Module = entry.load()(options(scene), shape, CLASSES)
+    with torch.no_grad():
+        for value in made.parameters():
+            value.uniform_(-0.5, 0.5)
+    if maps:
+        return made, [torch.randn(4, WIDTH, SIDE // n, SIDE // n) for n in STRIDES]
+    return made, 3 * torch.randn(24, WIDTH) + 1
+
+
+def structure(scene: Scene) -> Any:
+    """The shapes of all that it holds."""
+    made, _ = decoder(scene)
+    return [(name, tuple(value.shape)) for name, value in made.state_dict().items()]
+
+
+def outputs(scene: Scene, train: bool = False) -> Any:
+    """What it predicts from random features."""
+    made, features = decoder(scene)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        found = made.train(train)(*(features, (SIDE, SIDE)) if isinstance(features, list)
+                                  else (features,))  # fmt: skip
+    return tuple(found.shape), [round(x, 4) for x in found.flatten()[:20].tolist()]
+
+
+def in_training(scene: Scene) -> Any:
+    """As `outputs`, with dropout on."""
+    return outputs(scene, train=True)
+
+
+def fitted(scene: Scene) -> tuple[dict[str, float], Tensor]:
+    """What a probe tells of its fit, and its predictions."""
+    made, features = decoder(scene)
+    assert isinstance(made, Fitted)
+    told = made.fit(features, torch.arange(len(features)) % CLASSES)
+    if made.refits:
+        made.refit(features[:6], torch.zeros(6, dtype=torch.int64))
+    with torch.no_grad():
+        return told, made(torch.randn(9, WIDTH, generator=torch.Generator().manual_seed(3)))
+
+
+def predictions(scene: Scene) -> list[float]:
+    """Rounded, of a probe."""
+    return [round(x, 3) for x in fitted(scene)[1].flatten().tolist()]
+
+
+def iterations(scene: Scene) -> float:
+    """How many a probe took."""
+    return fitted(scene)[0]["iterations"]
+
+
+def few_iterations(scene: Scene) -> bool:
+    """Whether it took one."""
+    return iterations(scene) <= 1
+
+
+DROPOUT = Case((0.0, 0.6), in_training, same=outputs)
+DECODERS: dict[str, Case] = {
+    **{f"{kind}.dropout": DROPOUT for kind in (
+        "LinearOptions", "MlpOptions", "UnetOptions", "FpnOptions", "UpernetOptions",
+        "AttentivePoolOptions", "AttentiveMapsOptions",
+    )},
+    **{f"{kind}.normalise": Case(("layer", "none"), outputs) for kind in (
+        "LinearOptions", "MlpOptions", "AttentivePoolOptions", "AttentiveMapsOptions",
+    )},
+    **{f"{kind}.level": Case((None, 8), outputs) for kind in (
+        "LinearOptions", "AttentivePoolOptions", "AttentiveMapsOptions",
+    )},
+    "MlpOptions.hidden": Case((16, 32), structure),
+    "MlpOptions.layers": Case((1, 2), structure),
+    "UnetOptions.channels": Case((4, 8), structure),
+    "UnetOptions.norm": Case(("batchnorm", "identity"), structure),
+    "FpnOptions.channels": Case((32, 64), structure),
+    "FpnOptions.segmentation_channels": Case((32, 64), structure),
+    "UpernetOptions.channels": Case((8, 16), structure),
+    "AttentivePoolOptions.queries": Case((1, 2), structure),
+    "AttentiveMapsOptions.width": Case((8, 16), structure),
+    "KnnOptions.k": Case((1, 5), predictions),
+    "KnnOptions.distance": Case(("cosine", "euclidean"), predictions),
+    "KnnOptions.weights": Case(("uniform", "distance"), predictions),
+    "LogisticOptions.C": Case((1.0, 0.01), predictions),
+    "LogisticOptions.standardise": Case((True, False), predictions),
+    "LogisticOptions.max_iterations": Case((1, 100), few_iterations, (True, False)),
+    "LogisticOptions.tolerance": Case((10.0, 1e-6), few_iterations, (True, False)),
+    "LogisticOptions.merge_val": Case((False, True), predictions),
+}  # fmt: skip
+
+
+# Optimisers
+
+
+def stepped(scene: Scene) -> dict[str, list[float]]:
+    """A backbone's and a decoder's parameters after four steps along the same gradients."""
+    torch.manual_seed(0)
+    model = nn.ModuleDict({part: nn.Linear(2, 2) for part in ("backbone", "decoder")})
+    given = options(scene)
+    build = registries.optimisers.get(given.name).load()
+    optimiser = build(given, parameter_groups(model, given), False)
+    for step in range(4):
+        for value in model.parameters():
+            value.grad = torch.full_like(value, 1.0 - 0.4 * step)
+        optimiser.step()
+    return {
+        part: [round(x, 7) for x in model[part].weight.flatten().tolist()]
+        for part in ("backbone", "decoder")
+    }
+
+
+def decoder_stepped(scene: Scene) -> Any:
+    """The decoder's alone."""
+    return stepped(scene)["decoder"]
+
+
+OPTIMISERS: dict[str, Case] = {
+    "OptimiserOptions.lr": Case((0.01, 0.02), stepped),
+    "OptimiserOptions.weight_decay": Case((0.0, 0.5), stepped),
+    "OptimiserOptions.backbone_lr_scale": Case((1.0, 0.1), stepped, same=decoder_stepped),
+    "AdamWOptions.beta1": Case((0.9, 0.5), stepped),
+    "AdamWOptions.beta2": Case((0.999, 0.5), stepped),
+    "SgdOptions.momentum": Case((0.9, 0.5), stepped),
+    "SgdOptions.nesterov": Case((True, False), stepped),
+}
+
+
+# Schedules
+
+
+def rates(scene: Scene) -> list[float]:
+    """The learning rate at each step of eight epochs of two steps; nothing improves."""
+    given = options(scene, **({} if scene.knob.field == "warmup_epochs" else {"warmup_epochs": 0}))
+    build = registries.schedulers.get(given.name).load()
+    schedule = build(given, Objective(metric="loss", mode="min"), 2, 8)
+    group = {"top": 1.0, "lr": 0.0}
+    found = []
+    for step in range(16):
+        set_learning_rate([group], schedule.factor(step))
+        found.append(round(group["lr"], 6))
+        if step % 2:
+            schedule.epoch_ended(1.0)
+    return found
+
+
+def first_rate(scene: Scene) -> float:
+    """That of the first step."""
+    return rates(scene)[0]
+
+
+SCHEDULES: dict[str, Case] = {
+    "ScheduleOptions.warmup_epochs": Case((0, 2), first_rate, (1.0, 0.25)),
+    "CosineOptions.floor": Case((0.0, 0.5), rates, same=first_rate),
+    "PlateauOptions.factor": Case((0.5, 0.1), rates, same=first_rate),
+    "PlateauOptions.patience": Case((3, 0), rates, same=first_rate),
+    "PlateauOptions.floor": Case((0.001, 0.9), rates, same=first_rate),
+}
+PARTS = {**DECODERS, **OPTIMISERS, **SCHEDULES}

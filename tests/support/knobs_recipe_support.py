@@ -1,0 +1,185 @@
+"""What each field of a recipe changes, seen on tiny trainings and on what they are made of."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from engine_support import recipe
+from knobs_support import Case, Scene, merged, refused, setting, small, trained
+from torch import nn
+
+from iterate_core.data.loading import loader
+from iterate_core.engine import fit
+from iterate_core.engine.build import build_model, shared_backbone
+from iterate_core.engine.complete import complete
+from iterate_core.engine.order import augmentations, evaluation_course
+from iterate_core.engine.resolved import Prepared, prepare
+from iterate_core.engine.trainer import Training, fabric_for
+
+
+def prepared(scene: Scene, **others: Any) -> Prepared:
+    """The small recipe with the option at its value, its dataset opened."""
+    return prepare(small(**merged(others, setting(scene.knob.name, scene.value))))
+
+
+def results(scene: Scene, **others: Any) -> Any:
+    """All metrics of a training and of its test."""
+    return trained(scene, **others)
+
+
+def roughly(scene: Scene) -> Any:
+    """The same without what the order of sums decides."""
+    found = trained(scene)
+    return [
+        {name: round(value, 3) for name, value in metrics.items()}
+        for metrics in (*found.epochs, found.test)
+    ]
+
+
+def first_epoch(scene: Scene, **others: Any) -> Any:
+    """Metrics of the first epoch."""
+    return trained(scene, **others).epochs[0]
+
+
+def epochs_trained(scene: Scene, **others: Any) -> int:
+    """How many there were."""
+    return len(trained(scene, **others).epochs)
+
+
+def objective(scene: Scene) -> Any:
+    """What is optimised, and what it came to."""
+    chosen = small(**setting(scene.knob.name, scene.value))
+    report = next(fit.epochs(chosen, scene.folder))
+    return complete(chosen).objective, report.value
+
+
+def model(scene: Scene) -> list[str]:
+    """The parts of the model."""
+    found = prepare(
+        recipe(**setting(scene.knob.name, {"name": scene.value, **RANDOM[scene.knob.field]}))
+    )
+    return [type(one).__name__ for one in build_model(found, meta=True).modules()]
+
+
+def part(scene: Scene) -> str:
+    """Which optimiser or schedule a training has."""
+    training = Training(prepare(small(**setting(scene.knob.name, {"name": scene.value}))))
+    made = training.optimiser if scene.knob.name == "optimiser" else training.schedule
+    return f"{type(made).__name__} {made.__dict__.keys()} {getattr(made, 'factor', None)}"
+
+
+def learned(scene: Scene) -> bool:
+    """Whether the backbone is among what a training changes."""
+    names = Training(prepared(scene)).trained()
+    return any(name.startswith("backbone.") for name in names)
+
+
+def steps(scene: Scene) -> int:
+    """Of an epoch."""
+    return Training(prepared(scene)).steps_per_epoch
+
+
+def evaluation_steps(scene: Scene) -> int:
+    """Of an evaluation of the validation split."""
+    training = Training(prepared(scene), optimise=False)
+    return len(evaluation_course(training.prepared, training.supply("val")).chunks)
+
+
+def workers(scene: Scene) -> set[int]:
+    """The numbers of processes that read for a training."""
+    asked: set[int] = set()
+
+    class Loader(loader.DataLoader):  # type: ignore[type-arg]
+        def __init__(self, *args: Any, num_workers: int, **options: Any) -> None:
+            asked.add(num_workers)
+            super().__init__(*args, num_workers=num_workers, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loader, "DataLoader", Loader)
+        fit.fit(small(**setting(scene.knob.name, scene.value)), scene.folder)
+    return asked
+
+
+def deterministic(scene: Scene) -> set[bool]:
+    """Whether only deterministic algorithms are allowed while layers compute."""
+    found: set[bool] = set()
+
+    def note(*_: Any) -> None:
+        found.add(torch.are_deterministic_algorithms_enabled())
+
+    handle = nn.modules.module.register_module_forward_hook(note)
+    try:
+        fit.fit(small(**setting(scene.knob.name, scene.value)), scene.folder)
+    finally:
+        handle.remove()
+    return found
+
+
+def threads(scene: Scene) -> set[int]:
+    """With how many threads layers compute."""
+    found: set[int] = set()
+    handle = nn.modules.module.register_module_forward_hook(
+        lambda *_: found.add(torch.get_num_threads())
+    )
+    try:
+        fit.fit(small(**setting(scene.knob.name, scene.value)), scene.folder)
+    finally:
+        handle.remove()
+    return found
+
+
+def device(scene: Scene) -> str:
+    """Where it trains; a GPU that is not there is refused."""
+    return fabric_for(prepared(scene)).device.type
+
+
+RANDOM = {"backbone": {"weights": "none"}, "decoder": {}}
+STILL = {"epochs": 4, "min_delta": 10.0}
+DOWN = {"trainer": {"epochs": 4, "patience": 1}, "objective": {"metric": "loss", "split": "train"}}
+RGB = {"bands": ["red", "green", "blue"], "normalisation": "backbone"}
+
+RECIPE: dict[str, Case] = {
+    "DataSection.bands": Case(
+        (["red"], ["nir", "red"]), lambda s: [band.common for band in prepared(s).bands],
+        (["red"], ["nir", "red"]),
+    ),
+    "DataSection.batch_size": Case((4, 8), steps, (2, 1)),
+    "DataSection.eval_batch_size": Case((None, 1), evaluation_steps, (1, 4), same=roughly),
+    "DataSection.image_size": Case((None, 32), lambda s: prepared(s).size, ((16, 16), (32, 32))),
+    "DataSection.normalisation": Case(("dataset", "none"), results),
+    "DataSection.units": Case(
+        ({"red": "dn"}, {"red": "reflectance"}), partial(results, data=RGB)
+    ),
+    "DataSection.workers": Case((0, 1), workers, (set(), {1}), same=results),
+    "model.backbone": Case(("test_resnet", "test_vit"), model),
+    "model.decoder": Case(("linear", "mlp"), model),
+    "model.freeze": Case((False, True), learned, (True, False)),
+    "model.frames": Case(
+        ("mean", "concat"),
+        lambda s: shared_backbone(prepared(s, data={"frames": 2}), meta=True).shape,
+    ),
+    "optimiser": Case(("adamw", "sgd"), part),
+    "scheduler": Case(("cosine", "plateau"), part),
+    "augmentation.flip": Case((False, True), lambda s: len(augmentations(prepared(s))), (1, 4)),
+    "augmentation.rotate": Case((False, True), lambda s: len(augmentations(prepared(s))), (1, 4)),
+    "trainer.epochs": Case((2, 3), epochs_trained, (2, 3), same=first_epoch),
+    "trainer.patience": Case(
+        (1, 2), partial(epochs_trained, trainer=STILL), (2, 3),
+        same=partial(first_epoch, trainer=STILL),
+    ),
+    "trainer.min_delta": Case(
+        (0.0, 10.0), partial(epochs_trained, **DOWN), (4, 2), same=partial(first_epoch, **DOWN)
+    ),
+    "trainer.precision": Case(("32-true", "bf16-mixed"), results),
+    "trainer.gradient_clip": Case((None, 1e-3), results),
+    "trainer.accelerator": Case(("cpu", "gpu"), refused(device)),
+    "trainer.threads": Case((1, 2), threads, ({1}, {2})),
+    "trainer.deterministic": Case((True, False), deterministic, ({True}, {False}), same=results),
+    "objective.metric": Case(("accuracy", "loss"), objective),
+    "objective.split": Case(("val", "train"), objective),
+    "objective.mode": Case(("max", "min"), refused(objective)),
+    "seed": Case((0, 1), results),
+}  # fmt: skip
