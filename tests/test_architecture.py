@@ -1,82 +1,90 @@
-"""The layers of DESIGN.md, read from the imports."""
+"""The walls of the house, read from the imports: layers, circles, libraries' homes, folders."""
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
+from imports_support import LAYERS, PACKAGES, arrows, imported, modules, room_of
 
-import iterate
-
-PACKAGE = Path(iterate.__file__).parent
-# Each part of the package, and what it may import of the others.
-BELOW = {
-    "core": set(),
-    "resources": set(),
-    "search": {"core"},
-    "tracking": {"core"},
-    "config": {"core", "search", "tracking", "resources"},
-    "run": {"core", "search", "tracking", "config"},
-    "bench": {"core", "search", "tracking", "config", "run", "resources"},
-    "api": {"core", "search", "tracking", "config", "run"},
-    "cli": {"core", "search", "tracking", "config", "run", "bench", "resources"},
-}
-# Libraries that belong to one part (or one subpackage) alone.
+# Libraries that belong to some rooms alone.
+ENGINE = ("iterate_core",)
 HOMES = {
-    "torch": ("core",),
-    "lightning": ("core",),
-    "timm": ("core",),
-    "torchmetrics": ("core",),
-    "segmentation_models_pytorch": ("core",),
-    "hydra": ("config", "search.space"),
-    "omegaconf": ("config", "search.space"),
-    "optuna": ("search", "run", "cli.progress"),
-    "ray": ("search",),
-    "mlflow": ("tracking",),
+    "torch": ENGINE,
+    "lightning": ENGINE,
+    "timm": ENGINE,
+    "torchgeo": ENGINE,
+    "torchmetrics": ENGINE,
+    "segmentation_models_pytorch": ENGINE,
+    "hydra": ("iterate.config", "iterate.hpo.space"),
+    "omegaconf": ("iterate.config", "iterate.hpo.space"),
+    "optuna": ("iterate.hpo", "iterate.run", "iterate.cli.views.progress"),
+    "ray": ("iterate.hpo",),
+    "mlflow": ("iterate.tracking",),
 }
+MOST_FILES = 20
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-        yield name.removesuffix(".__init__"), ast.parse(path.read_text(encoding="utf-8"))
-
-
-def imported(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def test_no_part_imports_what_is_above_it() -> None:
-    wrong = []
-    for module, tree in modules():
-        part = module.split(".")[0]
-        if part not in BELOW:
-            continue
-        for name in imported(tree):
-            first, _, rest = name.partition(".")
-            other = rest.split(".")[0]
-            if first == "iterate" and other in BELOW and other not in {part, *BELOW[part]}:
-                wrong.append(f"{module} imports {name}")
+def test_the_engine_knows_nothing_of_the_orchestrator() -> None:
+    wrong = [
+        f"{module} imports {name}"
+        for module in modules()
+        if module.startswith("iterate_core")
+        for name in imported(module)
+        if name.split(".")[0] in {"iterate", "ray", "optuna", "mlflow", "hydra", "omegaconf"}
+    ]
     assert wrong == []
+
+
+def test_every_room_has_a_layer() -> None:
+    rooms = {room_of(module) for module in modules()}
+    written = {(package, room) for package, layers in LAYERS.items() for room in layers}
+    assert {(p, r) for p, r in rooms if r and r != "__main__"} == written
+
+
+def test_no_import_runs_upward() -> None:
+    wrong = []
+    for module, others in arrows().items():
+        package, room = room_of(module)
+        for other in others:
+            its_package, its_room = room_of(other)
+            if package != its_package or not (room and its_room) or room == "__main__":
+                continue
+            layers = LAYERS[package]
+            if layers[its_room] > layers[room]:
+                wrong.append(f"{module} imports {other}")
+    assert wrong == []
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    try:
+        TopologicalSorter(arrows()).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle: {' → '.join(error.args[1])}")
 
 
 def test_libraries_stay_where_they_belong() -> None:
     wrong = [
         f"{module} imports {name}"
-        for module, tree in modules()
-        for name in imported(tree)
+        for module in modules()
+        for name in imported(module)
         if (homes := HOMES.get(name.split(".")[0])) is not None
         and not any(module == home or module.startswith(f"{home}.") for home in homes)
     ]
     assert wrong == []
+
+
+def test_no_folder_is_a_heap() -> None:
+    files = Counter(
+        path.parent
+        for folder in PACKAGES.values()
+        for path in folder.rglob("*.py")
+        if path.name != "__init__.py"
+    )
+    assert {str(folder): n for folder, n in files.items() if n > MOST_FILES} == {}
 
 
 @pytest.mark.parametrize("module", ["iterate", "iterate.cli.main", "iterate.config.load"])

@@ -15,6 +15,7 @@ from iterate_core.errors import IterateError, RequestError
 from iterate_core.machine import causes, machine_error
 
 _PATH = re.compile(r"(?:~|\.{1,2}|\b[\w.-]+)?(?:/[\w.@+=-]+)+")
+_OURS = re.compile(r"[\\/](iterate|iterate_core)[\\/]")
 _NUMBER = re.compile(r"(?<![A-Za-z_])[-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?", re.IGNORECASE)
 
 
@@ -68,7 +69,7 @@ def _place(error: Exception) -> tuple[str, int]:
     found = ("", 0)
     for frame, line in _frames(error):
         code = frame.f_code
-        if f"{os.sep}iterate{os.sep}" in code.co_filename:
+        if _OURS.search(code.co_filename):
             found = (f"{os.path.basename(code.co_filename)} {code.co_name}", line)
     return found
 
