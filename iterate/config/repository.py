@@ -59,6 +59,8 @@ class Repository(CachingConfigRepository):
             result = super().load_config(config_path)
             if result is not None:
                 check_numbers(OmegaConf.to_container(result.config))
+        except RecursionError:
+            raise  # its size was checked, so files build on each other: the composer says it
         except (HydraException, OmegaConfBaseException, *FAILURES) as error:
             raise RequestError(unreadable(file, error)) from None
         if result is not None and not isinstance(result.config, DictConfig):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from door_support import Command, commands
+from imports_support import modules
 
 from iterate.bench.suites.suite import load_suite
 from iterate.cli.views.console import stderr
@@ -18,6 +19,7 @@ from iterate.run.session import RunResult
 from iterate_core.data.generated.reader import GeneratedData, generate
 from iterate_core.errors import Problem
 from iterate_core.foreign import in_csv, in_html, in_markdown, in_plot, in_terminal, visible
+from iterate_core.tasks.per_class import SCORES
 
 # A screen that is cleared, a title that is set, markup, a link, a turned line, a formula.
 HOSTILE = "=evil\x1b[2J\x1b]0;x\x07[red]r[/red][link=http://x]\x9b\u202eB\r$x^{$<b>|`"
@@ -116,6 +118,7 @@ def test_the_table_of_a_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
         "best": {"number": 0, "value": 0.5, "params": {HOSTILE: HOSTILE}},
         "repeats": [{"seed": 1, "failure": HOSTILE, "metrics": {}}],
         "test": {HOSTILE: {"mean": 0.5, "low": None, "high": None, "n": 1}}, "failure": HOSTILE,
+        "test_classes": [{"name": HOSTILE, "support": 1, **dict.fromkeys(SCORES, 0.5)}],
     }  # fmt: skip
     summary = {"studies": [study], "wall_seconds": 1.0, "train_seconds": 1.0}
     console = stderr()
@@ -174,12 +177,9 @@ def test_one_function_a_medium() -> None:
 
 
 def test_nothing_else_escapes_markup() -> None:
-    import iterate as package
-
-    root = Path(package.__file__).parent
     others = [
-        str(path.relative_to(root))
-        for path in root.rglob("*.py")
+        module
+        for module, path in modules().items()
         if re.search(r"from rich.markup import|from html import", path.read_text())
     ]
-    assert others == ["core/foreign.py"]
+    assert others == ["iterate_core.foreign"]

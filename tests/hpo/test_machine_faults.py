@@ -16,7 +16,6 @@ import pytest
 import torch
 from disk_support import file_size_limit, small_disk
 from engine_support import RGB, give, random_images, recipe
-from optuna.exceptions import OptunaError
 from pool_support import make_study
 
 from iterate.cli.main import main
@@ -124,13 +123,15 @@ def test_a_full_disk_under_the_storage_is_recognised(tmp_path: Path) -> None:
         for epoch in range(1, 2000)
     )
     with small_disk(tmp_path / "disk", megabytes=3) as disk:
-        with opened_storage(None, disk.folder) as storage:
+        with (
+            pytest.raises(WorkError, match="refuses what the run writes") as full,
+            opened_storage(None, disk.folder) as storage,
+        ):
             ledger = Ledger(make_study(trials=1), storage, disk.folder)
             job = ledger.next_job()
             assert job is not None
             disk.fill()
-            with pytest.raises(OptunaError) as full:
-                ledger.record(job.key, Told(epochs))
+            ledger.record(job.key, Told(epochs))
         fault = machine_error(full.value, disk.folder, "the run's files")
         assert fault is not None
         assert str(fault).startswith(f"the run's files cannot be written to {disk.folder}")

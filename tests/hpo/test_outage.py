@@ -32,7 +32,7 @@ from iterate.run.mlflow import Tracker
 from iterate.run.session import RunSettings, run_studies
 from iterate.tracking.settings import TrackingSettings
 from iterate_core.engine.reports import EpochReport
-from iterate_core.errors import WorkError
+from iterate_core.errors import MachineError
 
 
 class Stopping:
@@ -98,7 +98,7 @@ def test_a_database_that_stays_away_ends_the_run_in_a_sentence(
         job = ledger.next_job()
         monkeypatch.setattr(journal, "PATIENCE_SECONDS", 0.0)
         assert job is not None
-        with pytest.raises(WorkError, match=r"out of reach .* the same command continues") as ended:
+        with pytest.raises(MachineError, match="has been out of reach for 0 minutes") as ended:
             ledger.record(job.key, Told(failure="whatever"))
         assert postgres.url.partition("@")[2] in str(ended.value)
     finally:

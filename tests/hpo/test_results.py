@@ -23,7 +23,7 @@ from iterate_core.errors import RequestError
 from iterate_core.models.backbones.options import TimmOptions
 from iterate_core.storage.files import write_json
 
-EARLY = {"name": "median", "startup_trials": 1, "warmup_epochs": 2}
+EARLY = {"name": "median", "startup_trials": 1, "warmup_epochs": 1}
 
 
 def test_interval_is_students() -> None:

@@ -20,7 +20,7 @@ from iterate_core.engine.reports import EpochReport
 from iterate_core.provenance import commit
 from iterate_core.storage.files import write_json
 
-EARLY = {"name": "median", "startup_trials": 1, "warmup_epochs": 2}
+EARLY = {"name": "median", "startup_trials": 1, "warmup_epochs": 1}
 
 
 @pytest.fixture

@@ -86,8 +86,11 @@ def test_the_store_is_whole_or_absent(tmp_path: Path) -> None:
     db = tmp_path / "mlflow.db"
     assert rows(db, "PRAGMA integrity_check") == [("ok",)]
     from mlflow import MlflowClient
+    from mlflow.entities import ViewType
 
-    (default,) = MlflowClient(f"sqlite:///{db}").search_experiments()
+    client = MlflowClient(f"sqlite:///{db}")
+    assert client.search_experiments() == []
+    (default,) = client.search_experiments(ViewType.DELETED_ONLY)
     assert default.artifact_location == f"{(tmp_path / 'mlartifacts').as_uri()}/0"
 
 
