@@ -8,6 +8,7 @@ from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
+from draw_architecture import PAGE, diagram
 from imports_support import LAYERS, PACKAGES, arrows, imported, modules, room_of
 
 # Libraries that belong to some rooms alone.
@@ -93,3 +94,7 @@ def test_the_door_is_light(module: str) -> None:
     code = f"import sys, {module}; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_picture_in_the_guide_is_that_of_the_imports() -> None:
+    assert f"```mermaid\n{diagram()}```" in PAGE.read_text(encoding="utf-8")

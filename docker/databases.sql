@@ -1,0 +1,3 @@
+-- One database for the studies of Optuna, one for MLflow.
+CREATE DATABASE studies;
+CREATE DATABASE mlflow;
