@@ -10,14 +10,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from iterate.hpo.account import Account
 from iterate.hpo.budget import failing_for_one_reason, stop_reason
-from iterate.hpo.clock import Clock
 from iterate.hpo.failures import kind_of
 from iterate.hpo.jobs import Job, Kind, Progress
 from iterate.hpo.samplers import make_sampler
@@ -31,9 +32,6 @@ from iterate_core.engine.reports import EpochReport
 from iterate_core.errors import RequestError
 from iterate_core.fingerprint import seed_for
 from iterate_core.registry.user_code import decorated_modules
-
-# A session's time is kept at least this often, should the process be killed.
-_SECONDS_BETWEEN_NOTES = 30.0
 
 _JUDGED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -86,17 +84,7 @@ class Ledger:
         self._earlier = {t.number for t in self.history("trial") if t.state.is_finished()}
         self._set_aside: dict[str, Run] = {}
         self._waits_for = ""
-        self._began = time.monotonic() if began is None else began
-        self._before = [0.0, 0.0]
-        worked = 0.0
-        for wall, worker, *rest in self._sessions():
-            self._before = [self._before[0] + wall, self._before[1] + worker]
-            worked += rest[0] if rest else wall
-        self._clock = Clock(worked)
-        self._worked_before = worked
-        self._noted = time.monotonic()
-        self._session = f"session:{len(self._sessions())}"
-        self._worker_seconds = 0.0
+        self.account = self._open_account(time.monotonic() if began is None else began)
 
     def _open(self, name: str, storage: Truth) -> optuna.Study:
         study, settings = self.study, self.study.settings
@@ -114,6 +102,12 @@ class Ledger:
         else:
             same_question(study.name, study.question(), before)
         return opened
+
+    def _open_account(self, began: float) -> Account:
+        notes = self._notes()
+        sessions = [value for key, value in notes.items() if key.startswith("session:")]
+        keep = partial(self._studies["trial"].set_user_attr, f"session:{len(sessions)}")
+        return Account(sessions, keep, began)
 
     def _complete_draws(self) -> None:
         """Draw what trials lack that another program, or an older version, left half drawn."""
@@ -188,16 +182,6 @@ class Ledger:
         return self._running
 
     @property
-    def wall_seconds(self) -> float:
-        """Wall time of this command and the earlier ones that continued the study."""
-        return self._before[0] + time.monotonic() - self._began
-
-    @property
-    def worked_seconds(self) -> float:
-        """Wall time in which a worker was at one of its jobs at least, in all sessions."""
-        return self._clock.seconds
-
-    @property
     def recent(self) -> list[FrozenTrial]:
         """The trials that ended since this ledger was opened."""
         ended = [trial for trial in self.history("trial") if trial.state.is_finished()]
@@ -209,11 +193,6 @@ class Ledger:
         return failing_for_one_reason(self.study.settings, self.recent)
 
     @property
-    def worker_seconds(self) -> float:
-        """Time for which workers were held by this study's ended jobs, in all sessions."""
-        return self._before[1] + self._worker_seconds
-
-    @property
     def stop_reason(self) -> str | None:
         """Why no further point is drawn; None while the search goes on."""
         grid = self.study.settings.sampler.name == "grid"
@@ -222,7 +201,7 @@ class Ledger:
             self.study.settings,
             self.study.objective,
             self.history("trial"),
-            self.worked_seconds / 3600,
+            self.account.worked_seconds / 3600,
             size,
             self.recent,
         )
@@ -360,7 +339,7 @@ class Ledger:
     def started(self, key: str) -> None:
         """A worker took a job up."""
         if key in self._running:
-            self._clock.begin(key)
+            self.account.begin(key)
 
     def record(self, key: str, progress: Progress) -> bool:
         """Write down a job's progress.
@@ -373,7 +352,7 @@ class Ledger:
 
     def _record(self, run: Run, progress: Progress) -> bool:
         run.held_seconds = max(run.held_seconds, progress.held_seconds)
-        self._clock.report(run.job.key, progress.held_seconds - progress.packing_seconds)
+        self.account.report(run.job.key, progress.held_seconds - progress.packing_seconds)
         if progress.device is not None and progress.device != run.device:
             run.device = progress.device
             run.trial.set_user_attr("device", run.device)
@@ -394,8 +373,8 @@ class Ledger:
             self._close(run, TrialState.FAIL, progress)
         elif progress.done:
             self._close(run, TrialState.COMPLETE)
-        elif time.monotonic() - self._noted >= _SECONDS_BETWEEN_NOTES:
-            self.note_time()
+        else:
+            self.account.note_now_and_then()
         return False
 
     def killed(self, key: str, times: int) -> None:
@@ -464,8 +443,7 @@ class Ledger:
     def _leave(self, run: Run) -> None:
         """No worker holds the job any longer."""
         del self._running[run.job.key]
-        self._clock.end(run.job.key)
-        self._worker_seconds += run.held_seconds
+        self.account.end(run.job.key, run.held_seconds)
 
     def _end(
         self,
@@ -480,20 +458,7 @@ class Ledger:
             trial.set_user_attr("failure", failed.failure)
         study = self._studies[kind]
         study.tell(trial.number, values=value, state=state)
-        self.note_time()
-
-    def note_time(self) -> None:
-        """Keep the time that was spent so far; what comes after is lost if the process dies."""
-        self._noted = time.monotonic()
-        worked = self._clock.seconds - self._worked_before
-        spent = [self._noted - self._began, self._worker_seconds, worked]
-        noted = [round(seconds, 3) for seconds in spent]
-        self._studies["trial"].set_user_attr(self._session, noted)
-
-    def _sessions(self) -> list[list[float]]:
-        """Wall, worker and worked seconds of each session so far; early ones lack the last."""
-        attrs = self._notes()
-        return [value for key, value in attrs.items() if key.startswith("session:")]
+        self.account.note()
 
     # Notes the mirror keeps here
 

@@ -123,8 +123,10 @@ def summarise(ledgers: Sequence[Ledger]) -> dict[str, Any]:
     """The content of ``summary.json``; its form is an interface."""
     return {
         "studies": [_summary(ledger) for ledger in ledgers],
-        "wall_seconds": round(max((ledger.wall_seconds for ledger in ledgers), default=0.0), 3),
-        "worker_seconds": round(sum(ledger.worker_seconds for ledger in ledgers), 3),
+        "wall_seconds": round(
+            max((ledger.account.wall_seconds for ledger in ledgers), default=0.0), 3
+        ),
+        "worker_seconds": round(sum(ledger.account.worker_seconds for ledger in ledgers), 3),
         "train_seconds": round(sum(train_seconds(ledger) for ledger in ledgers), 3),
     }
 

@@ -196,7 +196,7 @@ def timed(ledgers: Sequence[Ledger]) -> Iterator[None]:
         # Where the storage itself is the trouble, a few seconds of account are not worth another.
         with suppress(IterateError):
             for ledger in ledgers:
-                ledger.note_time()
+                ledger.account.note()
 
 
 @contextmanager

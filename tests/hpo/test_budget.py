@@ -18,7 +18,7 @@ from rich.console import Console
 from test_results import work
 
 from iterate.cli.views.tables import outcome
-from iterate.hpo import clock, ledger
+from iterate.hpo import account, clock, ledger
 from iterate.hpo.failures import failed, kind_of
 from iterate.hpo.jobs import Job, Progress
 from iterate.hpo.ledger import Ledger
@@ -51,6 +51,7 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
     stopped = SimpleNamespace(monotonic=lambda: now, time=lambda: now)
     monkeypatch.setattr(clock, "time", stopped)
+    monkeypatch.setattr(account, "time", stopped)
     monkeypatch.setattr(ledger, "time", stopped)
     return wait
 
@@ -87,11 +88,11 @@ def test_checking_and_another_studys_turn_are_no_hours_of_a_study(
     ended(first, job, hours=2)
     assert first.next_job() is None
     assert first.stop_reason == "it was worked on for its 1.5 hours"
-    assert second.worked_seconds == 0
+    assert second.account.worked_seconds == 0
     job = begun(second)
     wait(1)
     ended(second, job, hours=1)
-    assert second.worked_seconds == pytest.approx(1 * HOUR)
+    assert second.account.worked_seconds == pytest.approx(1 * HOUR)
     assert second.next_job() is not None
 
 
@@ -103,13 +104,13 @@ def test_an_hour_counts_once_however_many_workers_had_jobs_in_it_and_packing_doe
     wait(1)
     two = begun(found)
     wait(2)
-    assert found.worked_seconds == pytest.approx(3 * HOUR)  # neither has reported yet
+    assert found.account.worked_seconds == pytest.approx(3 * HOUR)  # neither has reported yet
     ended(found, one, hours=3, packing=0.5)
     wait(1)
     ended(found, two, hours=3)
-    assert found.worked_seconds == pytest.approx(3.5 * HOUR)
+    assert found.account.worked_seconds == pytest.approx(3.5 * HOUR)
     wait(5)
-    assert found.worked_seconds == pytest.approx(3.5 * HOUR)
+    assert found.account.worked_seconds == pytest.approx(3.5 * HOUR)
 
 
 def test_hours_of_all_commands_count_together(
@@ -125,7 +126,7 @@ def test_hours_of_all_commands_count_together(
     stopped = opened(study, storage)
     begun(stopped)
     wait(1)
-    stopped.note_time()  # as a command does that is stopped
+    stopped.account.note()  # as a command does that is stopped
     assert opened(study, storage).stop_reason == "it was worked on for its 2.5 hours"
 
 
