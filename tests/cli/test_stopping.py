@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from test_resume import SEARCH
+from resume_support import SEARCH
 
 DRIVER = """
     import functools, sys, time

@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from iterate.bench.runs.backbones import contestants
 from iterate.bench.suites.suite import load_suite
 from iterate.cli.backbones import app
 from iterate.config.load import load_recipe
-from iterate.config.yaml_files import read_yaml
+from iterate.config.yaml_files import check_numbers, read_yaml
 from iterate_core.errors import RequestError
 
 NINES = "9" * 5000
@@ -62,5 +63,7 @@ def test_an_option_of_a_backbone_too() -> None:
 def test_aliases_are_looked_at_once(tmp_path: Path) -> None:
     lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 60)]
+    check_numbers(yaml.safe_load("\n".join(lines)))
     (tmp_path / "bomb.yaml").write_text("\n".join(lines))
-    assert len(read_yaml(tmp_path / "bomb.yaml")) == 60
+    with pytest.raises(RequestError, match="aliases written out"):
+        read_yaml(tmp_path / "bomb.yaml")

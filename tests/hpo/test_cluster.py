@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from test_resume import SEARCH
+from resume_support import SEARCH
 
 from iterate.hpo.pool.cluster import cluster
 from iterate.hpo.settings import RaySettings, ResourceSettings

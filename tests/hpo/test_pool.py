@@ -287,7 +287,7 @@ def test_samplers_and_schedulers_of_other_packages_search(
     monkeypatch.syspath_prepend(tmp_path)
     for registry in (samplers, schedulers):  # as in a process that has not looked for any yet
         monkeypatch.setattr(registry, "_discovered", False)
-        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+        monkeypatch.setattr(registry, "_entries", {})
     sampler = {"name": "fixed", "lr": 0.25}
     study = make_study(trials=4, sampler=sampler, scheduler="half", concurrent=1)
     (ledger,) = play(study, train=Recorded(worse_each_time))

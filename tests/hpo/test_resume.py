@@ -17,25 +17,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 from optuna.trial import FrozenTrial, TrialState
-
-EPOCHS = 3
-SEARCH = f"""
-# iterate hpo search.yaml
-defaults:
-  - recipe
-  - override data: generated
-  - override model/backbone: timm
-  - override model/decoder: linear
-  - _self_
-name: killed
-data: {{kind: classification, samples: [48, 24, 24], size: 16}}
-model: {{backbone: {{name: resnet10t, weights: none}}}}
-trainer: {{epochs: {EPOCHS}, patience: null}}
-space:
-  optimiser.lr: tag(log, interval(1e-4, 1e-2))
-  data.batch_size: choice(8, 16)
-search: {{sampler: random, scheduler: none, trials: 12, repeats: 1}}
-"""
+from resume_support import EPOCHS, SEARCH
 
 
 def command(folder: Path, *words: str) -> list[str]:

@@ -123,7 +123,7 @@ def _components(chosen: Chosen) -> Iterator[tuple[str, type[Section]]]:
     if chosen.registry is registries.backbones:
         found |= {kind: name for kind, name in _named_by_rule() if kind not in found}
     for kind, name in found.items():
-        if kind.__module__.startswith("iterate."):  # other tests register theirs
+        if kind.__module__.startswith(("iterate.", "iterate_core.")):  # other tests register theirs
             yield name, kind
 
 
