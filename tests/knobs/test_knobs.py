@@ -30,7 +30,8 @@ CASES: dict[str, Case] = {
     **PROTOCOLS,
     **SUITES,
 }
-KNOBS = {knob.name: knob for knob in (*knobs(), *suite_knobs())}
+# In one order, so that several processes share the tests out alike.
+KNOBS = {knob.name: knob for knob in sorted((*knobs(), *suite_knobs()), key=lambda k: k.name)}
 
 
 def found(knob: Knob) -> Case | None:
