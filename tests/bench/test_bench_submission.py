@@ -210,8 +210,10 @@ def test_the_command_checks_and_writes(tmp_path: Path) -> None:
     assert len(refused.exception.problems) == 7
 
 
-def test_a_repeated_seed_is_legal_and_told(tmp_path: Path) -> None:
-    rows = changed(rows_of(), 1, Seed=913)
+def test_a_repeated_seed_is_refused(tmp_path: Path) -> None:
+    rows = changed(rows_of(), 1, Seed="913.0")
     done = CliRunner().invoke(app, ["submit", str(folder_of(tmp_path, rows))])
-    assert done.exit_code == 0
-    assert "a on so2sat has seed 913 2 times" in " ".join(done.stderr.split())
+    assert isinstance(done.exception, RequestError)
+    (problem,) = done.exception.problems
+    assert problem.what == "a on so2sat has seed 913 2 times."
+    assert problem.hint == "5 different seeds are needed."

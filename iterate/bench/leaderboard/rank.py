@@ -121,11 +121,17 @@ class _Group:
     ) -> None:
         self._track, self._group, self._members = track, group, members
         self._entries = entries
-        self._cells = {
+        self._rows = {
             entry.label: {
                 name: by[name].normalise(entry.cells[name])
                 for name in members
                 if name in entry.cells and name in by
+            }
+            for entry in entries
+        }
+        self._cells = {
+            entry.label: {
+                name: by[name].normalise(entry.by_seed(name)) for name in self._rows[entry.label]
             }
             for entry in entries
         }
@@ -149,7 +155,8 @@ class _Group:
             shared = (entry.label, self._track, self._group)
             if entry.label in self._estimates:
                 estimate, place = self._estimates[entry.label], places[entry.label]
-                drawn, varied = rounds[entry.label], all(map(_varies, cells.values()))
+                drawn = rounds[entry.label]
+                varied = all(map(_varies, self._rows[entry.label].values()))
                 rows.append(
                     GroupRow(
                         *shared,
@@ -179,7 +186,7 @@ class _Group:
             cells = {
                 (backbone, name): scores
                 for backbone, label in labels.items()
-                for name, scores in self._cells[label].items()
+                for name, scores in self._rows[label].items()
             }
             if cells:
                 drawn = published.resampled(cells)
@@ -235,7 +242,7 @@ def _dataset_rows(
 
 
 def _dataset_row(entry: Entry, name: str, scale: Scale | None, limits: Range) -> DatasetRow:
-    scores = entry.cells[name]
+    rows, scores = entry.cells[name], entry.by_seed(name)
     raw = mean_estimate(scores, limits)
     row = DatasetRow(
         entry.label,
@@ -247,19 +254,21 @@ def _dataset_row(entry: Entry, name: str, scale: Scale | None, limits: Range) ->
         mean_low=raw.low,
         mean_high=raw.high,
         n=len(scores),
+        published_mean=float(rows.mean()),
         published=entry.published,
         repeated=name in entry.repeated,
     )
     if scale is None:
         return row
-    normalised = scale.normalise(scores)
+    normalised, as_stored = scale.normalise(scores), scale.normalise(rows)
     estimate = pool_estimate([normalised], [scale.normalised(limits)])
-    drawn = published.resampled({(entry.label, name): normalised})[entry.label]
+    drawn = published.resampled({(entry.label, name): as_stored})[entry.label]
     return replace(
         row,
         value=POINTS * float(iqm(normalised)),
-        published_error=_points(published.trimmed_sem(normalised)),
-        bootstrap_sd=POINTS * published.bootstrap_sd(drawn) if _varies(scores) else None,
+        published_value=POINTS * float(iqm(as_stored)),
+        published_error=_points(published.trimmed_sem(as_stored)),
+        bootstrap_sd=POINTS * published.bootstrap_sd(drawn) if _varies(rows) else None,
         low=_points(estimate.low),
         high=_points(estimate.high),
     )

@@ -9,7 +9,7 @@ import io
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iterate.bench.suites.suite import Suite, SuiteDataset
@@ -51,13 +51,15 @@ class ResultsFile:
         label: What tells it from the other files: its folder's or its own name.
         path: Where it lies.
         sha256: Of its content.
-        results: Its rows.
+        results: Its rows, of those that are the same in every cell the first.
+        copies: How many rows were left out as copies of another.
     """
 
     label: str
     path: Path
     sha256: str
     results: tuple[Result, ...]
+    copies: int = 0
 
 
 @dataclass(frozen=True)
@@ -146,17 +148,27 @@ def _read(path: Path, suite: Suite) -> ResultsFile:
             ]
         )
     problems: list[Problem] = []
+    once = _distinct(rows)
     results = [
         result
-        for number, row in enumerate(rows, start=2)
-        if row
+        for number, row in once
         for result in _result(row, layout, suite, _Place(path, number, problems))
     ]
     if problems:
         raise DataError(_few(path, problems))
     if not results:
         raise DataError(Problem(str(path), "holds no results, only a header."))
-    return ResultsFile(path.stem, path, digest, tuple(results))
+    copies = sum(map(bool, rows)) - len(once)
+    return ResultsFile(path.stem, path, digest, tuple(results), copies)
+
+
+def _distinct(rows: Sequence[dict[str, str]]) -> list[tuple[int, dict[str, str]]]:
+    """The rows that are not empty with their numbers; of equal ones the first."""
+    found: dict[tuple[str, ...], tuple[int, dict[str, str]]] = {}
+    for number, row in enumerate(rows, start=2):
+        if row:
+            found.setdefault(tuple(row.values()), (number, row))
+    return list(found.values())
 
 
 @dataclass(frozen=True)
@@ -270,7 +282,4 @@ def _labelled(files: list[ResultsFile]) -> list[ResultsFile]:
         label = own.parent.name if own.name == RESULTS_FILE else own.stem
         count = sum(other == label or other.startswith(f"{label} #") for other in labels)
         labels.append(label if count == 0 else f"{label} #{count + 1}")
-    return [
-        ResultsFile(label, file.path, file.sha256, file.results)
-        for label, file in zip(labels, files, strict=True)
-    ]
+    return [replace(file, label=label) for label, file in zip(labels, files, strict=True)]

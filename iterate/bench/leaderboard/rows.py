@@ -69,15 +69,17 @@ class DatasetRow:
     """One entry on one dataset.
 
     Attributes:
-        mean: Raw mean over seeds.
+        mean: Raw mean over seeds; scores that share a seed count once, with their mean.
         sd: Raw standard deviation over seeds (ddof 1).
-        sem: ``sd / √n``: the ± that leaderboards show with raw scores.
+        sem: ``sd / √n``: the ± that leaderboards show with raw scores, where no seed comes twice.
         mean_low: Lower end of Student's 95 % interval of the mean, cut where the metric ends; None
             for one seed, and where all seeds tie.
         mean_high: Upper end.
-        n: Seeds.
+        n: Distinct seeds.
+        published_mean: Raw mean over the rows as stored.
         value: Interquartile mean of the normalised scores, in points.
-        published_error: Standard error of the scores that it keeps, in points.
+        published_value: The same over the rows as stored.
+        published_error: Standard error of the scores that `published_value` keeps, in points.
         bootstrap_sd: Standard deviation of 100 bootstrap rounds, in points.
         low: Lower end of the 95 % interval of `value`, in points; None as `mean_low`.
         high: Upper end.
@@ -96,7 +98,9 @@ class DatasetRow:
     mean_low: float | None
     mean_high: float | None
     n: int
+    published_mean: float
     value: float | None = None
+    published_value: float | None = None
     published_error: float | None = None
     bootstrap_sd: float | None = None
     low: float | None = None

@@ -35,16 +35,11 @@ def json_rows(board: Leaderboard) -> list[dict[str, Any]]:
             **asdict(row),
             "group": row.group if isinstance(row, GroupRow) else row.dataset,
             "name": names[row.backbone],
-            "shown_value": _shown(_published(row), shown_value),
+            "shown_value": _shown(row.published_value, shown_value),
             "shown_error": _shown(row.published_error, shown_error),
         }
         for row in rows
     ]
-
-
-def _published(row: GroupRow | DatasetRow) -> float | None:
-    """What leaderboards show; of a dataset, it is the score."""
-    return row.published_value if isinstance(row, GroupRow) else row.value
 
 
 def _shown(points: float | None, rounded: Callable[[float], float]) -> float | None:

@@ -35,7 +35,7 @@ def submit(
     import tempfile
 
     from iterate.bench.leaderboard.results_csv import RESULTS_FILE
-    from iterate.bench.leaderboard.submission import INFO_FILE, check_submission, repeated_seeds
+    from iterate.bench.leaderboard.submission import INFO_FILE, check_submission
     from iterate.bench.suites.suite import load_suite
 
     chosen = load_suite(suite)
@@ -43,17 +43,16 @@ def submit(
         problems = check_submission(source, chosen)
         if problems:
             raise RequestError(problems)
-        _tell(source, source / INFO_FILE, repeated_seeds(source))
+        _tell(source, source / INFO_FILE)
         return
     results = source / RESULTS_FILE if source.is_dir() else source
     told = info or results.parent / INFO_FILE
     if out is not None:
-        folder = _write(results, told, out, chosen)
-        _tell(folder, told, repeated_seeds(folder))
+        _tell(_write(results, told, out, chosen), told)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        warnings = repeated_seeds(_write(results, told, Path(scratch), chosen))
-    _tell(source, told, warnings)
+        _write(results, told, Path(scratch), chosen)
+    _tell(source, told)
 
 
 def _write(results: Path, told: Path, out: Path, suite: Suite) -> Path:
@@ -64,12 +63,11 @@ def _write(results: Path, told: Path, out: Path, suite: Suite) -> Path:
     return write_submission([row for row in rows if row], _info(told), out, suite)
 
 
-def _tell(valid: Path, told: Path, warnings: list[str]) -> None:
+def _tell(valid: Path, told: Path) -> None:
     empty = [key.strip() for key, value in _info(told).items() if value == ""]
     if empty:
-        warnings = [*warnings, f"{told} says nothing of {', '.join(empty)}."]
-    for warning in warnings:
-        say(f"[yellow]note[/]  {escape(warning)}")
+        silent = f"{told} says nothing of {', '.join(empty)}."
+        say(f"[yellow]note[/]  {escape(silent)}")
     say(f"valid  {escape(str(valid))}")
 
 
