@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -318,6 +319,20 @@ def test_ranks_and_groups_follow_the_significant_pairs() -> None:
     # One score a stratum: nothing can be told apart, and the ranks say so.
     bare = {"a": Estimate(0.9), "b": Estimate(0.1)}
     assert (ranks(bare, compare(bare))["a"].low, ranks(bare, compare(bare))["a"].high) == (1, 2)
+
+
+def test_backbones_that_do_not_differ_share_a_group() -> None:
+    generator = np.random.default_rng(11)
+    errors = generator.choice([0.002, 0.02, 0.08], 30)
+    values = generator.normal(0.6, 0.05, 30)
+    estimates = {str(i): estimate(*one) for i, one in enumerate(zip(values, errors, strict=True))}
+    pairs = compare(estimates)
+    groups = alike(estimates, pairs)
+    together = {pair for group in groups for pair in combinations(sorted(group), 2)}
+    expected = {tuple(sorted((p.first, p.second))) for p in pairs if p.adjusted >= 0.05}
+    assert together == expected
+    assert 0 < len(expected) < len(pairs)
+    assert len(groups) < len(estimates)
 
 
 def test_rank_intervals_contain_the_truth() -> None:
