@@ -91,12 +91,15 @@ def test_the_published_error_is_a_tenth_of_the_bootstrap_sd(published: Leaderboa
 
 
 def test_cells_that_two_files_share_count_once(published: Leaderboard) -> None:
-    assert published.notes == (
+    repeats, *copied = published.notes
+    assert repeats == (
         "50 of the 57 cells of full_ft_multimodal repeat an earlier file bit for bit; "
-        "they are counted once.",
+        "they are counted once."
     )
     again = [entry for entry in published.entries if "(full_ft_multimodal)" in entry.label]
     assert len(again) == 3
+    told = [f"{entry.label} has the same scores as {entry.backbone} on every" for entry in again]
+    assert sorted(note[: note.index(" dataset")] for note in copied) == sorted(told)
     assert sum(len(entry.repeated) for entry in again) == 50
     core = next(one for one in published.findings if one.group == "Core")
     assert sum(part.share for part in core.spread.values()) == pytest.approx(1)

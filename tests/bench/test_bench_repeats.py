@@ -50,3 +50,24 @@ def test_several_scores_of_one_seed_are_one_value(tmp_path: Path) -> None:
     assert row["mean"] == pytest.approx((0.53 + 0.6 + 0.7) / 3)
     assert row["published_mean"] == pytest.approx((0.5 + 0.56 + 0.6 + 0.7) / 4)
     assert any("with several scores under one seed: 1 (a on so2sat)" in n for n in found["notes"])
+
+
+def of_group(found: dict[str, Any], key: str, group: str = "Classification") -> Any:
+    (one,) = [one for one in found["findings"] if one["group"] == group]
+    return one[key]
+
+
+def test_an_entry_that_is_a_copy_of_another_is_not_compared(tmp_path: Path) -> None:
+    lines = [*classification("a", 0.5), *classification("b", 0.45), *classification("c", 0.1)]
+    for name in ("once", "copied"):
+        (tmp_path / name).mkdir()
+    once = board(tmp_path / "once", lines)
+    copied = board(tmp_path / "copied", [*lines, *classification("twin", 0.5)])
+    for key in ("comparisons", "friedman", "spread"):
+        assert of_group(copied, key) == of_group(once, key)
+    assert [set(group) for group in of_group(copied, "alike")] == [{"a", "twin"}]
+    rows = {r["backbone"]: r for r in copied["rows"] if r["group"] == "Classification"}
+    places = {name: (r["rank"], r["rank_low"], r["rank_high"]) for name, r in rows.items()}
+    assert places == {"a": (1, 1, 2), "twin": (1, 1, 2), "b": (3, 3, 3), "c": (4, 4, 4)}
+    told = "twin has the same scores as a on every dataset of Classification (full_ft)"
+    assert any(note.startswith(told) for note in copied["notes"])

@@ -14,8 +14,15 @@ from scipy import integrate, optimize, stats
 
 from iterate.statistics import published
 from iterate.statistics.comparisons import alike, compare, holm, ranks
+from iterate.statistics.copies import entwined
 from iterate.statistics.friedman import critical_difference
-from iterate.statistics.intervals import Estimate, bootstrap_estimate, mean_estimate, pool_estimate
+from iterate.statistics.intervals import (
+    Estimate,
+    bootstrap_estimate,
+    difference_estimate,
+    mean_estimate,
+    pool_estimate,
+)
 from iterate.statistics.samples import accuracy, mean_iou, sample_estimate
 from iterate.statistics.scores import Scale, iqm, scales
 from iterate.statistics.spread import spread
@@ -303,6 +310,22 @@ def test_comparison_of_two_pools_is_welchs_test() -> None:
     assert (pair.difference.low, pair.difference.high) == pytest.approx(
         (interval.low, interval.high)
     )
+
+
+def test_scores_that_two_pools_share_cancel_in_their_difference() -> None:
+    generator = np.random.default_rng(4)
+    noisy = generator.normal(0.5, 0.2, 5)
+    calm = [generator.normal(centre, 0.001, 5) for centre in (0.49, 0.51)]
+    assert difference_estimate([noisy, calm[0]], [noisy, calm[0]], [True, True]) == Estimate(0.0)
+    first, second = [noisy, calm[0]], [noisy, calm[1]]
+    apart = difference_estimate(first, second, [False, False])
+    (pair,) = compare({"a": pool_estimate(first), "b": pool_estimate(second)})
+    assert (pair.difference.low, pair.difference.error) == pytest.approx((apart.low, apart.error))
+    assert difference_estimate(first, second, [True, False]).error < 0.5 * apart.error
+    pools = {"a": [noisy, noisy + 2, *calm[:1]], "b": [noisy, noisy + 2, *calm[1:]]}
+    estimates = {name: pool_estimate(strata) for name, strata in pools.items()}
+    (pair,) = compare(estimates, entwined=entwined(pools, estimates))
+    assert pair.p < 0.05 < compare(estimates)[0].p
 
 
 def test_ranks_and_groups_follow_the_significant_pairs() -> None:

@@ -13,11 +13,11 @@ from iterate.bench.leaderboard.rows import POINTS, DatasetRow, GroupFindings, Gr
 from iterate.bench.suites.suite import Suite, SuiteDataset
 from iterate.statistics import published
 from iterate.statistics.comparisons import Comparison, alike, compare, ranks
+from iterate.statistics.copies import copies, entwined, varies, with_copies
 from iterate.statistics.friedman import critical_difference
 from iterate.statistics.intervals import Estimate, Range, mean_estimate, pool_estimate, pool_range
 from iterate.statistics.scores import Scale, Scores, iqm, scales
 from iterate.statistics.spread import spread
-from iterate.statistics.ties import tied
 
 
 def computed_normaliser(entries: Sequence[Entry], suite: Suite) -> dict[str, Scale]:
@@ -51,12 +51,20 @@ def build(
     by = _scales(entries, suite, normaliser, unlike or {}, told)
     rows: list[GroupRow] = []
     findings: list[GroupFindings] = []
+    same: dict[tuple[str, str, str], list[str]] = {}
     for track in suite.tracks:
         for group, members in suite.groups.items():
             own = [entry for entry in entries if entry.track == track]
             found = _Group(track, group, members, own, by, suite)
             rows += found.rows()
+            for pair in found.copies.items():
+                same.setdefault((track, *pair), []).append(group)
             findings += found.findings()
+    told += [
+        f"{copy} has the same scores as {first} on every dataset of {', '.join(groups)} ({track}); "
+        "comparisons and average ranks count them once there."
+        for (track, copy, first), groups in same.items()
+    ]
     return Leaderboard(
         suite,
         tuple(entries),
@@ -143,12 +151,17 @@ class _Group:
             ranges = [by[name].normalised(suite.limits(name)) for name in self._cells[entry.label]]
             self._estimates[entry.label] = pool_estimate(strata, ranges)
             reach[entry.label] = pool_range(strata, ranges)
-        self._comparisons = compare(self._estimates, reach)
+        self.copies = copies({e.label: self._cells[e.label] for e in self._whole})
+        single = {name: one for name, one in self._estimates.items() if name not in self.copies}
+        pools = {name: list(self._cells[name].values()) for name in single}
+        self._comparisons = compare(single, reach, entwined(pools, single))
+        # What an entry differs from, its copies differ from.
+        self._pairs = with_copies(self._comparisons, self.copies)
 
     def rows(self) -> list[GroupRow]:
         """A row for each entry that has any of the group's datasets."""
         rounds = self._rounds()
-        places = ranks(self._estimates, self._comparisons)
+        places = ranks(self._estimates, self._pairs)
         rows = []
         for entry in self._entries:
             cells = self._cells[entry.label]
@@ -156,7 +169,7 @@ class _Group:
             if entry.label in self._estimates:
                 estimate, place = self._estimates[entry.label], places[entry.label]
                 drawn = rounds[entry.label]
-                varied = all(map(_varies, self._rows[entry.label].values()))
+                varied = all(map(varies, self._rows[entry.label].values()))
                 rows.append(
                     GroupRow(
                         *shared,
@@ -200,22 +213,19 @@ class _Group:
         means = {
             label: {name: float(self._cells[label][name].mean()) for name in self._members}
             for label in self._estimates
+            if label not in self.copies
         }
-        single = [e for e in self._whole if not e.repeated]
+        single = [e for e in self._whole if not e.repeated and e.label not in self.copies]
         return [
             GroupFindings(
                 self._track,
                 self._group,
                 tuple(_in_points(pair) for pair in self._comparisons),
-                tuple(alike(self._estimates, self._comparisons)),
+                tuple(alike(self._estimates, self._pairs)),
                 critical_difference(means),
                 spread({e.label: self._cells[e.label] for e in single}),
             )
         ]
-
-
-def _varies(scores: Scores) -> bool:
-    return len(scores) > 1 and not tied(scores)
 
 
 def _points(value: float | None) -> float | None:
@@ -268,7 +278,7 @@ def _dataset_row(entry: Entry, name: str, scale: Scale | None, limits: Range) ->
         value=POINTS * float(iqm(normalised)),
         published_value=POINTS * float(iqm(as_stored)),
         published_error=_points(published.trimmed_sem(as_stored)),
-        bootstrap_sd=POINTS * published.bootstrap_sd(drawn) if _varies(rows) else None,
+        bootstrap_sd=POINTS * published.bootstrap_sd(drawn) if varies(rows) else None,
         low=_points(estimate.low),
         high=_points(estimate.high),
     )
