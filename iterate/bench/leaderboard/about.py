@@ -139,6 +139,15 @@ def source_of(file: ResultsFile, published: bool) -> Source:
     return Source(file.label, file.sha256, published, run)
 
 
+def unknown_origin(sources: Sequence[Source]) -> list[str]:
+    """What to tell of results on the suite's scale of which nothing says on which data they are."""
+    names = [one.label for one in sources if one.run is None and not one.published]
+    if not names:
+        return []
+    named = ", ".join(names)
+    return [f"The origin of the data of {named} is not known; the published scale is assumed."]
+
+
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
 

@@ -88,14 +88,20 @@ def entries_of(
                 f"{repeats} of the {cells} cells of {file.label} repeat an earlier file bit for "
                 "bit; they are counted once."
             )
-        notes += _odd_rows(file, shared)
+        notes += _odd_rows(file, shared, fraction)
         if not cells:
             notes.append(f"{file.label} has no results at {fraction:.2f}x of the training data.")
     return entries, notes
 
 
-def _odd_rows(file: ResultsFile, shared: Sequence[str]) -> Iterator[str]:
-    """What to tell of rows that are no further seeds: copies, and others under one seed."""
+def _odd_rows(file: ResultsFile, shared: Sequence[str], fraction: float) -> Iterator[str]:
+    """What to tell of rows left out, and of those that are no further seeds."""
+    others = sum(not _has_share(result, fraction) for result in file.results)
+    if 0 < others < len(file.results):
+        yield (
+            f"Rows of {file.label} at another share of the training data than {fraction:.2f}x, "
+            f"which are left out: {others}."
+        )
     if file.copies:
         yield (
             f"Rows of {file.label} that are the same as another in every cell: {file.copies}. "
@@ -113,10 +119,14 @@ def _clustered(rows: Sequence[Result]) -> bool:
     return len({result.seed for result in rows}) < len(rows)
 
 
+def _has_share(result: Result, fraction: float) -> bool:
+    return abs(result.fraction - fraction) < 1e-9
+
+
 def _cells(file: ResultsFile, fraction: float) -> dict[tuple[str, str], _Cells]:
     found: dict[tuple[str, str], _Cells] = {}
     for result in file.results:
-        if abs(result.fraction - fraction) < 1e-9:
+        if _has_share(result, fraction):
             cells = found.setdefault((result.track, result.backbone), {})
             cells.setdefault(result.dataset, []).append(result)
     return found

@@ -169,7 +169,7 @@ class _Group:
             if entry.label in self._estimates:
                 estimate, place = self._estimates[entry.label], places[entry.label]
                 drawn = rounds[entry.label]
-                varied = all(map(varies, self._rows[entry.label].values()))
+                vary = [varies(scores) for scores in self._rows[entry.label].values()]
                 rows.append(
                     GroupRow(
                         *shared,
@@ -181,8 +181,8 @@ class _Group:
                         rank_low=place.low,
                         rank_high=place.high,
                         published_value=POINTS * published.value(drawn),
-                        published_error=POINTS * published.error(drawn),
-                        bootstrap_sd=POINTS * published.bootstrap_sd(drawn) if varied else None,
+                        published_error=POINTS * published.error(drawn) if any(vary) else None,
+                        bootstrap_sd=POINTS * published.bootstrap_sd(drawn) if all(vary) else None,
                         published=entry.published,
                     )
                 )
@@ -277,7 +277,7 @@ def _dataset_row(entry: Entry, name: str, scale: Scale | None, limits: Range) ->
         row,
         value=POINTS * float(iqm(normalised)),
         published_value=POINTS * float(iqm(as_stored)),
-        published_error=_points(published.trimmed_sem(as_stored)),
+        published_error=_points(published.trimmed_sem(as_stored)) if varies(rows) else None,
         bootstrap_sd=POINTS * published.bootstrap_sd(drawn) if varies(rows) else None,
         low=_points(estimate.low),
         high=_points(estimate.high),

@@ -40,7 +40,8 @@ class GroupRow:
         rank_high: The worst.
         published_value: What the benchmark's own leaderboard shows: a mean of bootstrapped
             interquartile means, see `statistics.published`.
-        published_error: The ± that it shows; no sampling error.
+        published_error: The ± that it shows; no sampling error. None where no dataset has seeds
+            that differ.
         bootstrap_sd: The standard deviation of its bootstrap rounds; None where single seeds, or
             seeds that tie, leave nothing to draw.
         published: Whether it is a published baseline.
