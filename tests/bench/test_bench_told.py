@@ -76,3 +76,23 @@ def test_no_error_is_shown_where_none_is_known(tmp_path: Path, seeds: tuple[int,
         assert "± –" in text
         assert "± 0.00" not in text
         assert "As published leaderboards compute it" in text
+
+
+def test_a_score_beyond_an_open_end_is_told_without_the_other(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.csv", [line("biomassters", 89.3)])
+    told = refusal(str(path))
+    assert told.endswith("column 'test metric': must be at most 1, but is 89.3.")
+
+
+def test_a_table_of_another_kind_is_called_what_it_is(tmp_path: Path) -> None:
+    path = written(tmp_path / "r.csv", classification("a", 0.5))
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(",", ";"), encoding="utf-8")
+    assert "has semicolons between its cells instead of commas." in refusal(str(path))
+    path.write_text(text, encoding="utf-16")
+    assert "is UTF-16 text. Save it as CSV in UTF-8." in refusal(str(path))
+
+
+def test_blanks_around_a_name_are_no_part_of_it(tmp_path: Path) -> None:
+    rows = board(tmp_path, classification(" a ", 0.5))["rows"]
+    assert {row["backbone"] for row in rows} == {"a"}

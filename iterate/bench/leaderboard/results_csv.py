@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import hashlib
@@ -20,6 +21,7 @@ from iterate_core.errors import DataError, Problem, nearest
 RESULTS_FILE = "results_and_parameters.csv"
 # More would not help anyone to mend a file.
 _SHOWN = 25
+_OTHER_MARKS = {";": "semicolons", "\t": "tabs"}
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ def table(path: Path) -> tuple[list[str], list[dict[str, str]], str]:
     """
     try:
         content = path.read_bytes()
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise DataError(Problem(str(path), "is UTF-16 text.", "Save it as CSV in UTF-8."))
         reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         lines = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -117,6 +121,10 @@ def table(path: Path) -> tuple[list[str], list[dict[str, str]], str]:
     if not lines:
         raise DataError(Problem(str(path), "is empty.", "It must open with the columns' names."))
     header = [name.strip() for name in lines[0]]
+    for mark, named in _OTHER_MARKS.items():
+        if len(header) == 1 and mark in header[0]:
+            what = f"has {named} between its cells instead of commas."
+            raise DataError(Problem(str(path), what, "Save it with commas, and points in numbers."))
     doubled = sorted({name for name in header if header.count(name) > 1})
     problems = [Problem(str(path), f"has the column {name!r} more than once.") for name in doubled]
     problems += [
@@ -213,7 +221,7 @@ def _result(
     _check_metric(row, layout, dataset, place)
     if len(place.problems) > before or score is None or seed is None or fraction is None:
         return
-    yield Result(track, row[layout.backbone], row[layout.dataset], seed, score, fraction)
+    yield Result(track, row[layout.backbone].strip(), row[layout.dataset], seed, score, fraction)
 
 
 def _track(row: Mapping[str, str], layout: _Layout, suite: Suite, place: _Place) -> str:
@@ -236,10 +244,18 @@ def _check_metric(
 
 def _check_range(score: float, limits: Range, layout: _Layout, place: _Place) -> None:
     """A score that its metric cannot have; of any metric, one that sums and squares cannot take."""
-    low, high = max(limits[0], -LARGEST), min(limits[1], LARGEST)
-    if not low <= score <= high:
-        hint = "Is it in per cent? Write 0.893 for 89.3 %." if high == 1 < score <= 100 else None
-        place.wrong(layout.score, f"must lie in {low:g} to {high:g}, but is {score:g}.", hint)
+    low, high = limits
+    if low <= score <= high:
+        if abs(score) > LARGEST:
+            place.wrong(layout.score, f"is too large to reckon with: {score:g}.")
+        return
+    share = limits == (0.0, 1.0) and 1 < score <= 100
+    hint = "Is it in per cent? Write 0.893 for 89.3 %." if share else None
+    if math.isinf(low):
+        must = f"be at most {high:g}"
+    else:
+        must = f"be at least {low:g}" if math.isinf(high) else f"lie in {low:g} to {high:g}"
+    place.wrong(layout.score, f"must {must}, but is {score:g}.", hint)
 
 
 def _number(text: str) -> float | None:

@@ -205,6 +205,10 @@ def _place(path: Path, number: int, column: str) -> str:
 def _check_text(path: Path, name: str, rows: _Rows) -> list[Problem]:
     empty = [number for number, row in rows if not row[name].strip()]
     problems = [Problem(_place(path, number, name), "must not be empty.") for number in empty]
+    if name == "backbone":
+        padded = [number for number, row in rows if row[name] != row[name].strip() != ""]
+        what = "must not begin or end in a blank."
+        problems += [Problem(_place(path, number, name), what) for number in padded]
     if not empty and all(_finite(row[name]) is not None for _, row in rows):
         what = "must be text, but holds numbers only, which the leaderboard reads as such."
         problems.append(Problem(f"{path}, column {name!r}", what))

@@ -39,6 +39,8 @@ def submit(
     from iterate.bench.suites.suite import load_suite
 
     chosen = load_suite(suite)
+    if not chosen.submission:
+        raise RequestError(check_submission(source, chosen))
     if out is None and source.is_dir() and info is None and not (source / _OF_A_RUN).exists():
         problems = check_submission(source, chosen)
         if problems:
@@ -59,8 +61,22 @@ def _write(results: Path, told: Path, out: Path, suite: Suite) -> Path:
     from iterate.bench.leaderboard.results_csv import table
     from iterate.bench.leaderboard.submission import write_submission
 
-    _, rows, _ = table(results)
+    _, rows, digest = table(results)
+    _check_suite(results, digest, suite)
     return write_submission([row for row in rows if row], _info(told), out, suite)
+
+
+def _check_suite(results: Path, digest: str, suite: Suite) -> None:
+    """Refuse results that a run made on another suite."""
+    from iterate.bench.leaderboard.about import run_beside
+    from iterate.bench.suites.suite import load_suite, suites
+
+    run = run_beside(results, digest)
+    if run is None or run.suite == suite.name:
+        return
+    closed = run.suite in suites() and not load_suite(run.suite).submission
+    hint = f"{run.suite} takes no submissions." if closed else "Name its suite with --suite."
+    raise RequestError(Problem(str(results), f"is of {run.suite}, not of {suite.name}.", hint))
 
 
 def _tell(valid: Path, told: Path) -> None:
@@ -76,6 +92,9 @@ def _info(path: Path) -> dict[str, Any]:
 
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        hint = "It says what people should know of a submission; --info names another."
+        raise DataError(Problem(str(path), "is missing.", hint)) from None
     except (OSError, ValueError) as error:
         raise DataError(Problem(str(path), f"cannot be read as JSON: {error}.")) from None
     if not isinstance(content, dict):
