@@ -56,7 +56,9 @@ def holm(probabilities: npt.ArrayLike) -> Scores:
 
 
 def compare(
-    estimates: Mapping[str, Estimate], ranges: Mapping[str, Range] | None = None
+    estimates: Mapping[str, Estimate],
+    ranges: Mapping[str, Range] | None = None,
+    entwined: Mapping[tuple[str, str], Estimate] | None = None,
 ) -> list[Comparison]:
     """Every pair of backbones that have an error, by Welch's test on their group scores.
 
@@ -67,12 +69,15 @@ def compare(
     Args:
         estimates: Backbone → its score.
         ranges: Backbone → what its score can be; None for no limits.
+        entwined: Pairs, in the order of `estimates`, that are not independent → their difference.
     """
     known = [name for name, estimate in estimates.items() if estimate.error is not None]
     pairs = list(combinations(known, 2))
     limits = ranges or dict.fromkeys(known, UNBOUNDED)
+    told = entwined or {}
     found = [
-        _difference(estimates[a], estimates[b], _apart(limits[a], limits[b])) for a, b in pairs
+        _within(told.get((a, b)) or _difference(estimates[a], estimates[b]), limits[a], limits[b])
+        for a, b in pairs
     ]
     raw = [_probability(difference) for difference in found]
     return [
@@ -83,17 +88,20 @@ def compare(
     ]
 
 
-def _apart(first: Range, second: Range) -> Range:
-    """What the difference of two figures can be."""
-    return first[0] - second[1], first[1] - second[0]
+def _within(difference: Estimate, first: Range, second: Range) -> Estimate:
+    """A difference whose interval ends where that of two such figures does."""
+    if difference.error is None or difference.freedom is None:
+        return difference
+    apart = first[0] - second[1], first[1] - second[0]
+    return with_error(difference.value, difference.error, difference.freedom, apart)
 
 
-def _difference(first: Estimate, second: Estimate, within: Range) -> Estimate:
+def _difference(first: Estimate, second: Estimate) -> Estimate:
     errors = np.array([first.error or 0.0, second.error or 0.0])
     freedoms = np.array([first.freedom or 1.0, second.freedom or 1.0])
     error = float(np.hypot(*errors))
     freedom = 1.0 / float(((errors / error) ** 4 / freedoms).sum())
-    return with_error(first.value - second.value, error, freedom, within)
+    return with_error(first.value - second.value, error, freedom)
 
 
 def _probability(difference: Estimate) -> float:
@@ -134,23 +142,25 @@ def ranks(
 def alike(
     estimates: Mapping[str, Estimate], comparisons: Sequence[Comparison], alpha: float = 0.05
 ) -> list[tuple[str, ...]]:
-    """The critical-difference groups: neighbours in rank of whom no pair differs significantly.
+    """Groups in which no pair differs significantly, and every such pair shares one.
+
+    A cover of the graph of pairs that do not differ by its cliques, as a compact letter display
+    (Piepho 2004). Neighbours in rank would not do: where errors are unequal, two backbones may not
+    differ while one between them differs from both.
 
     Returns:
-        The largest such runs, best first; a backbone may be in several, and one that differs
-        from both its neighbours is in none.
+        Groups that nobody can be added to, best first, each in order of rank; a backbone may be in
+        several, and one that differs from all others is in none.
     """
     order = sorted(estimates, key=lambda name: -estimates[name].value)
     apart = {frozenset((pair.first, pair.second)) for pair in comparisons if pair.adjusted < alpha}
     groups: list[tuple[str, ...]] = []
-    reached = 0
-    for start in range(len(order)):
-        end = start + 1
-        while end < len(order) and all(
-            frozenset((order[end], member)) not in apart for member in order[start:end]
-        ):
-            end += 1
-        if end - start > 1 and end > reached:
-            groups.append(tuple(order[start:end]))
-            reached = end
+    for pair in combinations(order, 2):
+        if frozenset(pair) in apart or any(set(pair) <= set(group) for group in groups):
+            continue
+        group = set(pair)
+        for name in order:
+            if all(frozenset((name, member)) not in apart for member in group):
+                group.add(name)
+        groups.append(tuple(name for name in order if name in group))
     return groups

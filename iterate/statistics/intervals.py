@@ -99,6 +99,49 @@ def pool_estimate(
     return with_error(centre, float(np.sqrt(total)), freedom, pool_range(strata, ranges), level)
 
 
+def difference_estimate(
+    first: Sequence[Scores], second: Sequence[Scores], shared: Sequence[bool]
+) -> Estimate:
+    """The difference of two pools' interquartile means, some of whose strata are the same scores.
+
+    Those move both means together and cancel, as far as both pools keep the same of them.
+
+    Args:
+        first: The scores of each dataset, (seeds,) each, in a pool that has an error.
+        second: Of the other pool, the datasets in the same order.
+        shared: Of each dataset, whether both pools have the same scores.
+    """
+    pools = [np.concatenate(strata) for strata in (first, second)]
+    centre = float(iqm(pools[0]) - iqm(pools[1]))
+    own = ~np.array(shared)
+    found = [_variances(*pair) for pair in zip((first, second), pools, strict=True)]
+    parts = [part[own] for part, _ in found]
+    freedoms = [freedom[own] for _, freedom in found]
+    for stratum in (stratum for stratum, both in zip(first, shared, strict=True) if both):
+        pulls = [_pull(stratum, pool) for pool in pools]
+        parts.append(np.array([np.var(pulls[0] - pulls[1], ddof=1) * len(stratum)]))
+        freedoms.append(np.array([len(stratum) - 1.0]))
+    total = float(np.concatenate(parts).sum())
+    if total == 0.0:
+        return Estimate(centre)
+    freedom = _satterthwaite(np.concatenate(parts), np.concatenate(freedoms))
+    return with_error(centre, float(np.sqrt(total)), freedom)
+
+
+def _pull(stratum: Scores, pool: Scores) -> Scores:
+    """By how much each score of a stratum moves the interquartile mean of its pool."""
+    low, high, share = _kept(pool)
+    return np.asarray(np.clip(stratum, low, high) / (share * len(pool)))
+
+
+def _kept(pool: Scores) -> tuple[float, float, float]:
+    """The least and the greatest score that `iqm` keeps, and the share of those it keeps."""
+    count = len(pool)
+    cut = int(CUT * count)
+    ordered = np.sort(pool)
+    return float(ordered[cut]), float(ordered[count - cut - 1]), (count - 2 * cut) / count
+
+
 def pool_range(strata: Sequence[Scores], ranges: Sequence[Range] | None) -> Range:
     """What the interquartile mean of a pool can be: that of the pool's least or greatest values."""
     if ranges is None:
@@ -117,10 +160,7 @@ def _satterthwaite(parts: Scores, freedoms: Scores) -> float:
 def _variances(strata: Sequence[Scores], pool: Scores) -> tuple[Scores, Scores]:
     """Of each stratum: its part in the variance of the pool, and its degrees of freedom."""
     count = len(pool)
-    cut = int(CUT * count)
-    ordered = np.sort(pool)
-    low, high = ordered[cut], ordered[count - cut - 1]
-    share = (count - 2 * cut) / count
+    low, high, share = _kept(pool)
     sizes = np.array([len(stratum) for stratum in strata], dtype=np.float64)
     spreads = np.array([np.clip(stratum, low, high).var(ddof=1) for stratum in strata])
     inside = np.array([np.sum((stratum >= low) & (stratum <= high)) for stratum in strata])

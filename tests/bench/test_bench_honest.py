@@ -166,7 +166,7 @@ def test_a_suite_says_where_a_metric_of_its_own_ends(tmp_path: Path) -> None:
     assert row.mean_high is not None
     assert row.mean_high > 50
     path = written(tmp_path / "r.csv", [*rows, "x,RMSE,-0.5,3,a,100%,full_ft"])
-    with pytest.raises(DataError, match=r"must lie in 0 to 1e\+100, but is -0.5"):
+    with pytest.raises(DataError, match=r"must be at least 0, but is -0\.5"):
         read_results([path], suite)
 
 
@@ -210,7 +210,7 @@ def test_any_scores_make_a_board_or_a_sentence(
     try:
         entries, _ = entries_of(read_results([path], suite), suite)
     except DataError as error:
-        assert "must lie in -1e+100 to 1e+100" in str(error)  # noqa: PT017 - or there is a board
+        assert "is too large to reckon with" in str(error)  # noqa: PT017 - or there is a board
         return
     computed, given_ends = build(entries, suite, "computed"), {"x": Scale(*ends), "y": Scale(*ends)}
     for board in (computed, build(entries, suite, given_ends)):

@@ -91,12 +91,15 @@ def test_the_published_error_is_a_tenth_of_the_bootstrap_sd(published: Leaderboa
 
 
 def test_cells_that_two_files_share_count_once(published: Leaderboard) -> None:
-    assert published.notes == (
+    repeats, *copied = published.notes
+    assert repeats == (
         "50 of the 57 cells of full_ft_multimodal repeat an earlier file bit for bit; "
-        "they are counted once.",
+        "they are counted once."
     )
     again = [entry for entry in published.entries if "(full_ft_multimodal)" in entry.label]
     assert len(again) == 3
+    told = [f"{entry.label} has the same scores as {entry.backbone} on every" for entry in again]
+    assert sorted(note[: note.index(" dataset")] for note in copied) == sorted(told)
     assert sum(len(entry.repeated) for entry in again) == 50
     core = next(one for one in published.findings if one.group == "Core")
     assert sum(part.share for part in core.spread.values()) == pytest.approx(1)
@@ -124,14 +127,17 @@ def test_the_first_benchs_baselines(shared_data: Find) -> None:
     rows = json.loads(result.stdout)
     found = {(r["backbone"], r["dataset"]): r for r in rows if r["kind"] == "dataset"}
     assert len(found) == 36
-    scores: dict[tuple[str, str], list[float]] = {}
+    scores: dict[tuple[str, str], dict[str, list[float]]] = {}
     with path.open(encoding="utf-8", newline="") as handle:
         for row in csv.DictReader(handle):
             if row["partition name"] == "1.00x train":
-                scores.setdefault((row["model"], row["dataset"]), []).append(
-                    float(row["test metric"])
-                )
-    for key, values in scores.items():
+                seeds = scores.setdefault((row["model"], row["dataset"]), {})
+                seeds.setdefault(row["seed"], []).append(float(row["test metric"]))
+    assert any(len(shared) > 1 for seeds in scores.values() for shared in seeds.values())
+    for key, seeds in scores.items():
+        stored = [score for shared in seeds.values() for score in shared]
+        assert found[key]["published_mean"] == pytest.approx(sum(stored) / len(stored), abs=1e-9)
+        values = [sum(shared) / len(shared) for shared in seeds.values()]
         mean = sum(values) / len(values)
         sd = (sum((v - mean) ** 2 for v in values) / (len(values) - 1)) ** 0.5
         assert found[key]["mean"] == pytest.approx(mean, abs=1e-9)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from iterate.bench.leaderboard.about import Run, Source, about
 from iterate.bench.leaderboard.entries import entries_of
 from iterate.bench.leaderboard.rank import build
 from iterate.bench.leaderboard.results_csv import read_results
@@ -210,8 +213,41 @@ def test_the_command_checks_and_writes(tmp_path: Path) -> None:
     assert len(refused.exception.problems) == 7
 
 
-def test_a_repeated_seed_is_legal_and_told(tmp_path: Path) -> None:
-    rows = changed(rows_of(), 1, Seed=913)
+def test_a_repeated_seed_is_refused(tmp_path: Path) -> None:
+    rows = changed(rows_of(), 1, Seed="913.0")
     done = CliRunner().invoke(app, ["submit", str(folder_of(tmp_path, rows))])
-    assert done.exit_code == 0
-    assert "a on so2sat has seed 913 2 times" in " ".join(done.stderr.split())
+    assert isinstance(done.exception, RequestError)
+    (problem,) = done.exception.problems
+    assert problem.what == "a on so2sat has seed 913 2 times."
+    assert problem.hint == "5 different seeds are needed."
+
+
+def refusal(*words: str) -> str:
+    done = CliRunner().invoke(app, ["submit", *words])
+    assert isinstance(done.exception, RequestError)
+    return str(done.exception)
+
+
+def test_a_run_of_a_suite_without_submissions_says_so(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, rows_of())
+    (folder / "summary.json").write_text("{}", encoding="utf-8")
+    digest = hashlib.sha256((folder / "results_and_parameters.csv").read_bytes()).hexdigest()
+    run = Run("geobench", "quick", None, 100, (), {}, ())
+    told = about([Source("r", digest, published=False, run=run)])
+    text = json.dumps({"about": asdict(told)})
+    (folder / "leaderboard.json").write_text(text, encoding="utf-8")
+    found = refusal(str(folder))
+    assert "is of geobench, not of geobench-2. geobench takes no submissions." in found
+    assert "geobench has no submission format" in refusal(str(folder), "--suite", "geobench")
+
+
+def test_missing_information_is_called_missing(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, rows_of())
+    (folder / "additional_info.json").unlink()
+    found = refusal(str(folder / "results_and_parameters.csv"))
+    assert "additional_info.json: is missing." in found
+
+
+def test_rejects_blanks_around_a_backbone(tmp_path: Path) -> None:
+    found = told(folder_of(tmp_path, changed(rows_of(), 0, backbone=" a")))
+    assert "row 2, column 'backbone': must not begin or end in a blank." in found

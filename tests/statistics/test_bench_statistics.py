@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,15 @@ from scipy import integrate, optimize, stats
 
 from iterate.statistics import published
 from iterate.statistics.comparisons import alike, compare, holm, ranks
+from iterate.statistics.copies import entwined
 from iterate.statistics.friedman import critical_difference
-from iterate.statistics.intervals import Estimate, bootstrap_estimate, mean_estimate, pool_estimate
+from iterate.statistics.intervals import (
+    Estimate,
+    bootstrap_estimate,
+    difference_estimate,
+    mean_estimate,
+    pool_estimate,
+)
 from iterate.statistics.samples import accuracy, mean_iou, sample_estimate
 from iterate.statistics.scores import Scale, iqm, scales
 from iterate.statistics.spread import spread
@@ -304,6 +312,22 @@ def test_comparison_of_two_pools_is_welchs_test() -> None:
     )
 
 
+def test_scores_that_two_pools_share_cancel_in_their_difference() -> None:
+    generator = np.random.default_rng(4)
+    noisy = generator.normal(0.5, 0.2, 5)
+    calm = [generator.normal(centre, 0.001, 5) for centre in (0.49, 0.51)]
+    assert difference_estimate([noisy, calm[0]], [noisy, calm[0]], [True, True]) == Estimate(0.0)
+    first, second = [noisy, calm[0]], [noisy, calm[1]]
+    apart = difference_estimate(first, second, [False, False])
+    (pair,) = compare({"a": pool_estimate(first), "b": pool_estimate(second)})
+    assert (pair.difference.low, pair.difference.error) == pytest.approx((apart.low, apart.error))
+    assert difference_estimate(first, second, [True, False]).error < 0.5 * apart.error
+    pools = {"a": [noisy, noisy + 2, *calm[:1]], "b": [noisy, noisy + 2, *calm[1:]]}
+    estimates = {name: pool_estimate(strata) for name, strata in pools.items()}
+    (pair,) = compare(estimates, entwined=entwined(pools, estimates))
+    assert pair.p < 0.05 < compare(estimates)[0].p
+
+
 def test_ranks_and_groups_follow_the_significant_pairs() -> None:
     estimates = {"d": estimate(0.3), "a": estimate(0.9), "b": estimate(0.88), "c": estimate(0.87)}
     pairs = compare(estimates)
@@ -318,6 +342,20 @@ def test_ranks_and_groups_follow_the_significant_pairs() -> None:
     # One score a stratum: nothing can be told apart, and the ranks say so.
     bare = {"a": Estimate(0.9), "b": Estimate(0.1)}
     assert (ranks(bare, compare(bare))["a"].low, ranks(bare, compare(bare))["a"].high) == (1, 2)
+
+
+def test_backbones_that_do_not_differ_share_a_group() -> None:
+    generator = np.random.default_rng(11)
+    errors = generator.choice([0.002, 0.02, 0.08], 30)
+    values = generator.normal(0.6, 0.05, 30)
+    estimates = {str(i): estimate(*one) for i, one in enumerate(zip(values, errors, strict=True))}
+    pairs = compare(estimates)
+    groups = alike(estimates, pairs)
+    together = {pair for group in groups for pair in combinations(sorted(group), 2)}
+    expected = {tuple(sorted((p.first, p.second))) for p in pairs if p.adjusted >= 0.05}
+    assert together == expected
+    assert 0 < len(expected) < len(pairs)
+    assert len(groups) < len(estimates)
 
 
 def test_rank_intervals_contain_the_truth() -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -127,16 +128,28 @@ def versions() -> dict[str, str]:
 
 
 def source_of(file: ResultsFile, published: bool) -> Source:
-    """A results file, with what the leaderboard of the run beside it says of the same content."""
-    run = None
+    """A results file, with what is known of the run that made it."""
+    return Source(file.label, file.sha256, published, run_beside(file.path, file.sha256))
+
+
+def run_beside(path: Path, sha256: str) -> Run | None:
+    """How results were made, if the leaderboard beside them is about the same content."""
     try:
-        text = (file.path.parent / BOARD_FILE).read_text(encoding="utf-8")
+        text = (path.parent / BOARD_FILE).read_text(encoding="utf-8")
         content = json.loads(text, parse_constant=_refuse)
         known = TypeAdapter(About).validate_python(content["about"])
-        run = next((one.run for one in known.sources if one.sha256 == file.sha256), None)
+        return next((one.run for one in known.sources if one.sha256 == sha256), None)
     except (OSError, ValueError, LookupError, TypeError, RecursionError, ValidationError):
-        pass  # results of another origin: nothing says how they were made
-    return Source(file.label, file.sha256, published, run)
+        return None  # results of another origin: nothing says how they were made
+
+
+def unknown_origin(sources: Sequence[Source]) -> list[str]:
+    """What to tell of results on the suite's scale of which nothing says on which data they are."""
+    names = [one.label for one in sources if one.run is None and not one.published]
+    if not names:
+        return []
+    named = ", ".join(names)
+    return [f"The origin of the data of {named} is not known; the published scale is assumed."]
 
 
 def _refuse(constant: str) -> None:

@@ -8,8 +8,10 @@ from importlib.resources import files
 from iterate.bench.leaderboard.html_head import provenance, warnings
 from iterate.bench.leaderboard.rows import DatasetRow, GroupFindings, GroupRow, Leaderboard
 from iterate.bench.leaderboard.svg import Drawn, interval_plot, share_bars
-from iterate.bench.leaderboard.tables import DASH, NOT_KNOWN, order
+from iterate.bench.leaderboard.tables import DASH, NO_GROUP, NOT_KNOWN, order
 from iterate_core.foreign import in_html as escape
+
+AS_PUBLISHED = "As published leaderboards compute it"
 
 _MEANINGS = (
     (
@@ -32,10 +34,11 @@ _MEANINGS = (
         "same score? It says nothing of seeds, and the other interval nothing of samples.",
     ),
     (
-        "As published",
+        AS_PUBLISHED,
         "What the benchmark's own leaderboard shows, number for number: the mean of 100 "
         "bootstrapped interquartile means ± the standard error of those rounds, which shrinks with "
-        "their number and is no sampling error.",
+        "their number and is no sampling error. It is not known where no dataset has two "
+        "seeds that differ.",
     ),
     (
         "Rank",
@@ -104,12 +107,12 @@ def _track(board: Leaderboard, track: str) -> str:
             *(_panel(sets, group, _group(board, rows, track, group, name)) for group in used),
             "<h2>All capabilities</h2>",
             '<p class="soft">Points. Click a heading to sort.</p>',
-            _choice(f"{track}-figure", {f"{track}-score": "Score", f"{track}-as": "As published"}),
+            _choice(f"{track}-figure", {f"{track}-score": "Score", f"{track}-as": AS_PUBLISHED}),
             _panel(f"{track}-figure", f"{track}-score", _group_table(rows, used, name, _score)),
             _panel(f"{track}-figure", f"{track}-as", _group_table(rows, used, name, _as_published)),
         ]
     else:
-        parts.append('<p class="soft">No backbone has every dataset of a group.</p>')
+        parts.append(f'<p class="soft">{NO_GROUP}</p>')
     return "\n".join([*parts, "<h2>Datasets</h2>", *_datasets(board, datasets, track, name)])
 
 
@@ -265,9 +268,10 @@ def _score(row: GroupRow | None) -> str:
 
 
 def _as_published(row: GroupRow | None) -> str:
-    if row is None or row.published_value is None or row.published_error is None:
+    if row is None or row.published_value is None:
         return _gap(row)
-    small = f"<small>± {row.published_error:.2f}</small>"
+    error = DASH if row.published_error is None else f"{row.published_error:.2f}"
+    small = f"<small>± {error}</small>"
     value = row.published_value
     return _heat(value, f"{value:.1f}", small, value / 100)
 

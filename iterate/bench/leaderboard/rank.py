@@ -13,11 +13,11 @@ from iterate.bench.leaderboard.rows import POINTS, DatasetRow, GroupFindings, Gr
 from iterate.bench.suites.suite import Suite, SuiteDataset
 from iterate.statistics import published
 from iterate.statistics.comparisons import Comparison, alike, compare, ranks
+from iterate.statistics.copies import copies, entwined, varies, with_copies
 from iterate.statistics.friedman import critical_difference
 from iterate.statistics.intervals import Estimate, Range, mean_estimate, pool_estimate, pool_range
 from iterate.statistics.scores import Scale, Scores, iqm, scales
 from iterate.statistics.spread import spread
-from iterate.statistics.ties import tied
 
 
 def computed_normaliser(entries: Sequence[Entry], suite: Suite) -> dict[str, Scale]:
@@ -51,12 +51,20 @@ def build(
     by = _scales(entries, suite, normaliser, unlike or {}, told)
     rows: list[GroupRow] = []
     findings: list[GroupFindings] = []
+    same: dict[tuple[str, str, str], list[str]] = {}
     for track in suite.tracks:
         for group, members in suite.groups.items():
             own = [entry for entry in entries if entry.track == track]
             found = _Group(track, group, members, own, by, suite)
             rows += found.rows()
+            for pair in found.copies.items():
+                same.setdefault((track, *pair), []).append(group)
             findings += found.findings()
+    told += [
+        f"{copy} has the same scores as {first} on every dataset of {', '.join(groups)} ({track}); "
+        "comparisons and average ranks count them once there."
+        for (track, copy, first), groups in same.items()
+    ]
     return Leaderboard(
         suite,
         tuple(entries),
@@ -121,11 +129,17 @@ class _Group:
     ) -> None:
         self._track, self._group, self._members = track, group, members
         self._entries = entries
-        self._cells = {
+        self._rows = {
             entry.label: {
                 name: by[name].normalise(entry.cells[name])
                 for name in members
                 if name in entry.cells and name in by
+            }
+            for entry in entries
+        }
+        self._cells = {
+            entry.label: {
+                name: by[name].normalise(entry.by_seed(name)) for name in self._rows[entry.label]
             }
             for entry in entries
         }
@@ -137,19 +151,25 @@ class _Group:
             ranges = [by[name].normalised(suite.limits(name)) for name in self._cells[entry.label]]
             self._estimates[entry.label] = pool_estimate(strata, ranges)
             reach[entry.label] = pool_range(strata, ranges)
-        self._comparisons = compare(self._estimates, reach)
+        self.copies = copies({e.label: self._cells[e.label] for e in self._whole})
+        single = {name: one for name, one in self._estimates.items() if name not in self.copies}
+        pools = {name: list(self._cells[name].values()) for name in single}
+        self._comparisons = compare(single, reach, entwined(pools, single))
+        # What an entry differs from, its copies differ from.
+        self._pairs = with_copies(self._comparisons, self.copies)
 
     def rows(self) -> list[GroupRow]:
         """A row for each entry that has any of the group's datasets."""
         rounds = self._rounds()
-        places = ranks(self._estimates, self._comparisons)
+        places = ranks(self._estimates, self._pairs)
         rows = []
         for entry in self._entries:
             cells = self._cells[entry.label]
             shared = (entry.label, self._track, self._group)
             if entry.label in self._estimates:
                 estimate, place = self._estimates[entry.label], places[entry.label]
-                drawn, varied = rounds[entry.label], all(map(_varies, cells.values()))
+                drawn = rounds[entry.label]
+                vary = [varies(scores) for scores in self._rows[entry.label].values()]
                 rows.append(
                     GroupRow(
                         *shared,
@@ -161,8 +181,8 @@ class _Group:
                         rank_low=place.low,
                         rank_high=place.high,
                         published_value=POINTS * published.value(drawn),
-                        published_error=POINTS * published.error(drawn),
-                        bootstrap_sd=POINTS * published.bootstrap_sd(drawn) if varied else None,
+                        published_error=POINTS * published.error(drawn) if any(vary) else None,
+                        bootstrap_sd=POINTS * published.bootstrap_sd(drawn) if all(vary) else None,
                         published=entry.published,
                     )
                 )
@@ -179,7 +199,7 @@ class _Group:
             cells = {
                 (backbone, name): scores
                 for backbone, label in labels.items()
-                for name, scores in self._cells[label].items()
+                for name, scores in self._rows[label].items()
             }
             if cells:
                 drawn = published.resampled(cells)
@@ -193,22 +213,19 @@ class _Group:
         means = {
             label: {name: float(self._cells[label][name].mean()) for name in self._members}
             for label in self._estimates
+            if label not in self.copies
         }
-        single = [e for e in self._whole if not e.repeated]
+        single = [e for e in self._whole if not e.repeated and e.label not in self.copies]
         return [
             GroupFindings(
                 self._track,
                 self._group,
                 tuple(_in_points(pair) for pair in self._comparisons),
-                tuple(alike(self._estimates, self._comparisons)),
+                tuple(alike(self._estimates, self._pairs)),
                 critical_difference(means),
                 spread({e.label: self._cells[e.label] for e in single}),
             )
         ]
-
-
-def _varies(scores: Scores) -> bool:
-    return len(scores) > 1 and not tied(scores)
 
 
 def _points(value: float | None) -> float | None:
@@ -235,7 +252,7 @@ def _dataset_rows(
 
 
 def _dataset_row(entry: Entry, name: str, scale: Scale | None, limits: Range) -> DatasetRow:
-    scores = entry.cells[name]
+    rows, scores = entry.cells[name], entry.by_seed(name)
     raw = mean_estimate(scores, limits)
     row = DatasetRow(
         entry.label,
@@ -247,19 +264,21 @@ def _dataset_row(entry: Entry, name: str, scale: Scale | None, limits: Range) ->
         mean_low=raw.low,
         mean_high=raw.high,
         n=len(scores),
+        published_mean=float(rows.mean()),
         published=entry.published,
         repeated=name in entry.repeated,
     )
     if scale is None:
         return row
-    normalised = scale.normalise(scores)
+    normalised, as_stored = scale.normalise(scores), scale.normalise(rows)
     estimate = pool_estimate([normalised], [scale.normalised(limits)])
-    drawn = published.resampled({(entry.label, name): normalised})[entry.label]
+    drawn = published.resampled({(entry.label, name): as_stored})[entry.label]
     return replace(
         row,
         value=POINTS * float(iqm(normalised)),
-        published_error=_points(published.trimmed_sem(normalised)),
-        bootstrap_sd=POINTS * published.bootstrap_sd(drawn) if _varies(scores) else None,
+        published_value=POINTS * float(iqm(as_stored)),
+        published_error=_points(published.trimmed_sem(as_stored)) if varies(rows) else None,
+        bootstrap_sd=POINTS * published.bootstrap_sd(drawn) if varies(rows) else None,
         low=_points(estimate.low),
         high=_points(estimate.high),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import hashlib
@@ -9,7 +10,7 @@ import io
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iterate.bench.suites.suite import Suite, SuiteDataset
@@ -20,6 +21,7 @@ from iterate_core.errors import DataError, Problem, nearest
 RESULTS_FILE = "results_and_parameters.csv"
 # More would not help anyone to mend a file.
 _SHOWN = 25
+_OTHER_MARKS = {";": "semicolons", "\t": "tabs"}
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,15 @@ class ResultsFile:
         label: What tells it from the other files: its folder's or its own name.
         path: Where it lies.
         sha256: Of its content.
-        results: Its rows.
+        results: Its rows, of those that are the same in every cell the first.
+        copies: How many rows were left out as copies of another.
     """
 
     label: str
     path: Path
     sha256: str
     results: tuple[Result, ...]
+    copies: int = 0
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,8 @@ def table(path: Path) -> tuple[list[str], list[dict[str, str]], str]:
     """
     try:
         content = path.read_bytes()
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise DataError(Problem(str(path), "is UTF-16 text.", "Save it as CSV in UTF-8."))
         reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         lines = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -115,6 +121,10 @@ def table(path: Path) -> tuple[list[str], list[dict[str, str]], str]:
     if not lines:
         raise DataError(Problem(str(path), "is empty.", "It must open with the columns' names."))
     header = [name.strip() for name in lines[0]]
+    for mark, named in _OTHER_MARKS.items():
+        if len(header) == 1 and mark in header[0]:
+            what = f"has {named} between its cells instead of commas."
+            raise DataError(Problem(str(path), what, "Save it with commas, and points in numbers."))
     doubled = sorted({name for name in header if header.count(name) > 1})
     problems = [Problem(str(path), f"has the column {name!r} more than once.") for name in doubled]
     problems += [
@@ -146,17 +156,27 @@ def _read(path: Path, suite: Suite) -> ResultsFile:
             ]
         )
     problems: list[Problem] = []
+    once = _distinct(rows)
     results = [
         result
-        for number, row in enumerate(rows, start=2)
-        if row
+        for number, row in once
         for result in _result(row, layout, suite, _Place(path, number, problems))
     ]
     if problems:
         raise DataError(_few(path, problems))
     if not results:
         raise DataError(Problem(str(path), "holds no results, only a header."))
-    return ResultsFile(path.stem, path, digest, tuple(results))
+    copies = sum(map(bool, rows)) - len(once)
+    return ResultsFile(path.stem, path, digest, tuple(results), copies)
+
+
+def _distinct(rows: Sequence[dict[str, str]]) -> list[tuple[int, dict[str, str]]]:
+    """The rows that are not empty with their numbers; of equal ones the first."""
+    found: dict[tuple[str, ...], tuple[int, dict[str, str]]] = {}
+    for number, row in enumerate(rows, start=2):
+        if row:
+            found.setdefault(tuple(row.values()), (number, row))
+    return list(found.values())
 
 
 @dataclass(frozen=True)
@@ -201,7 +221,7 @@ def _result(
     _check_metric(row, layout, dataset, place)
     if len(place.problems) > before or score is None or seed is None or fraction is None:
         return
-    yield Result(track, row[layout.backbone], row[layout.dataset], seed, score, fraction)
+    yield Result(track, row[layout.backbone].strip(), row[layout.dataset], seed, score, fraction)
 
 
 def _track(row: Mapping[str, str], layout: _Layout, suite: Suite, place: _Place) -> str:
@@ -224,10 +244,18 @@ def _check_metric(
 
 def _check_range(score: float, limits: Range, layout: _Layout, place: _Place) -> None:
     """A score that its metric cannot have; of any metric, one that sums and squares cannot take."""
-    low, high = max(limits[0], -LARGEST), min(limits[1], LARGEST)
-    if not low <= score <= high:
-        hint = "Is it in per cent? Write 0.893 for 89.3 %." if high == 1 < score <= 100 else None
-        place.wrong(layout.score, f"must lie in {low:g} to {high:g}, but is {score:g}.", hint)
+    low, high = limits
+    if low <= score <= high:
+        if abs(score) > LARGEST:
+            place.wrong(layout.score, f"is too large to reckon with: {score:g}.")
+        return
+    share = limits == (0.0, 1.0) and 1 < score <= 100
+    hint = "Is it in per cent? Write 0.893 for 89.3 %." if share else None
+    if math.isinf(low):
+        must = f"be at most {high:g}"
+    else:
+        must = f"be at least {low:g}" if math.isinf(high) else f"lie in {low:g} to {high:g}"
+    place.wrong(layout.score, f"must {must}, but is {score:g}.", hint)
 
 
 def _number(text: str) -> float | None:
@@ -270,7 +298,4 @@ def _labelled(files: list[ResultsFile]) -> list[ResultsFile]:
         label = own.parent.name if own.name == RESULTS_FILE else own.stem
         count = sum(other == label or other.startswith(f"{label} #") for other in labels)
         labels.append(label if count == 0 else f"{label} #{count + 1}")
-    return [
-        ResultsFile(label, file.path, file.sha256, file.results)
-        for label, file in zip(labels, files, strict=True)
-    ]
+    return [replace(file, label=label) for label, file in zip(labels, files, strict=True)]

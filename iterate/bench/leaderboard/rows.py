@@ -40,7 +40,8 @@ class GroupRow:
         rank_high: The worst.
         published_value: What the benchmark's own leaderboard shows: a mean of bootstrapped
             interquartile means, see `statistics.published`.
-        published_error: The ± that it shows; no sampling error.
+        published_error: The ± that it shows; no sampling error. None where no dataset has seeds
+            that differ.
         bootstrap_sd: The standard deviation of its bootstrap rounds; None where single seeds, or
             seeds that tie, leave nothing to draw.
         published: Whether it is a published baseline.
@@ -69,15 +70,17 @@ class DatasetRow:
     """One entry on one dataset.
 
     Attributes:
-        mean: Raw mean over seeds.
+        mean: Raw mean over seeds; scores that share a seed count once, with their mean.
         sd: Raw standard deviation over seeds (ddof 1).
-        sem: ``sd / √n``: the ± that leaderboards show with raw scores.
+        sem: ``sd / √n``: the ± that leaderboards show with raw scores, where no seed comes twice.
         mean_low: Lower end of Student's 95 % interval of the mean, cut where the metric ends; None
             for one seed, and where all seeds tie.
         mean_high: Upper end.
-        n: Seeds.
+        n: Distinct seeds.
+        published_mean: Raw mean over the rows as stored.
         value: Interquartile mean of the normalised scores, in points.
-        published_error: Standard error of the scores that it keeps, in points.
+        published_value: The same over the rows as stored.
+        published_error: Standard error of the scores that `published_value` keeps, in points.
         bootstrap_sd: Standard deviation of 100 bootstrap rounds, in points.
         low: Lower end of the 95 % interval of `value`, in points; None as `mean_low`.
         high: Upper end.
@@ -96,7 +99,9 @@ class DatasetRow:
     mean_low: float | None
     mean_high: float | None
     n: int
+    published_mean: float
     value: float | None = None
+    published_value: float | None = None
     published_error: float | None = None
     bootstrap_sd: float | None = None
     low: float | None = None
@@ -113,7 +118,7 @@ class GroupFindings:
 
     Attributes:
         comparisons: Every pair, Holm-corrected, over seeds; differences in points.
-        alike: Neighbours in rank of whom no pair differs.
+        alike: Groups in which no pair differs; every pair that does not differ shares one.
         friedman: Average ranks over datasets; None with fewer than two entries or datasets.
         spread: Each dataset's part in the spread; entries that repeat another's are left out.
     """

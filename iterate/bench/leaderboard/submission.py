@@ -190,6 +190,8 @@ def _check_results(path: Path, suite: Suite) -> list[Problem]:
     problems += _check_words(path, rows, suite)
     if not {"backbone", "dataset"} & set(missing):
         problems += _check_cells(path, rows, suite)
+        if "Seed" in header:
+            problems += _check_seeds(path, rows, suite)
     return problems
 
 
@@ -203,6 +205,10 @@ def _place(path: Path, number: int, column: str) -> str:
 def _check_text(path: Path, name: str, rows: _Rows) -> list[Problem]:
     empty = [number for number, row in rows if not row[name].strip()]
     problems = [Problem(_place(path, number, name), "must not be empty.") for number in empty]
+    if name == "backbone":
+        padded = [number for number, row in rows if row[name] != row[name].strip() != ""]
+        what = "must not begin or end in a blank."
+        problems += [Problem(_place(path, number, name), what) for number in padded]
     if not empty and all(_finite(row[name]) is not None for _, row in rows):
         what = "must be text, but holds numbers only, which the leaderboard reads as such."
         problems.append(Problem(f"{path}, column {name!r}", what))
@@ -250,7 +256,7 @@ def _check_words(path: Path, rows: _Rows, suite: Suite) -> list[Problem]:
 
 
 def _check_cells(path: Path, rows: _Rows, suite: Suite) -> list[Problem]:
-    """Seeds of each backbone and dataset, and the groups of each backbone."""
+    """Rows of each backbone and dataset, and the groups of each backbone."""
     cells = Counter((row["backbone"], row["dataset"]) for _, row in rows)
     problems = [
         Problem(str(path), f"{backbone} on {dataset} has {count} rows; {suite.seeds} are needed.")
@@ -268,14 +274,16 @@ def _check_cells(path: Path, rows: _Rows, suite: Suite) -> list[Problem]:
     return problems
 
 
-def repeated_seeds(folder: Path) -> list[str]:
-    """What is legal and odd: cells in which a seed comes twice. Of a folder that passed."""
-    _, rows, _ = table(folder / RESULTS_FILE)
-    counts = Counter((row["backbone"], row["dataset"], row["Seed"]) for row in rows if row)
+def _check_seeds(path: Path, rows: _Rows, suite: Suite) -> list[Problem]:
+    """Rows under one seed are one training told twice, or two of which one was chosen."""
+    if suite.seeds is None:
+        return []
+    counts = Counter((row["backbone"], row["dataset"], whole(row["Seed"])) for _, row in rows)
+    hint = f"{suite.seeds} different seeds are needed."
     return [
-        f"{backbone} on {dataset} has seed {seed} {count} times."
+        Problem(str(path), f"{backbone} on {dataset} has seed {seed} {count} times.", hint)
         for (backbone, dataset, seed), count in counts.items()
-        if count > 1
+        if count > 1 and seed is not None
     ]
 
 

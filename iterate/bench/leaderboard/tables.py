@@ -35,16 +35,11 @@ def json_rows(board: Leaderboard) -> list[dict[str, Any]]:
             **asdict(row),
             "group": row.group if isinstance(row, GroupRow) else row.dataset,
             "name": names[row.backbone],
-            "shown_value": _shown(_published(row), shown_value),
+            "shown_value": _shown(row.published_value, shown_value),
             "shown_error": _shown(row.published_error, shown_error),
         }
         for row in rows
     ]
-
-
-def _published(row: GroupRow | DatasetRow) -> float | None:
-    """What leaderboards show; of a dataset, it is the score."""
-    return row.published_value if isinstance(row, GroupRow) else row.value
 
 
 def _shown(points: float | None, rounded: Callable[[float], float]) -> float | None:
@@ -89,8 +84,11 @@ def markdown(board: Leaderboard) -> str:
     for track, title in board.suite.tracks.items():
         rows = [row for row in board.groups if row.track == track]
         if rows:
-            lines += ["", f"## {in_markdown(title)}", "", *_groups(board, rows, _interval)]
-            lines += _as_published(board, rows)
+            lines += ["", f"## {in_markdown(title)}", ""]
+            if any(row.value is not None for row in rows):
+                lines += [*_groups(board, rows, _interval), *_as_published(board, rows)]
+            else:
+                lines.append(NO_GROUP)
             lines += ["", "### Raw scores", "", *_raw(board, track)]
             lines += _sampled(board, track)
             lines += _alike([one for one in board.findings if one.track == track])
@@ -105,6 +103,8 @@ LEGEND = (
     "the mean of 100 bootstrap rounds instead; their ± is the standard error of those rounds, ten "
     "times too small for a sampling error."
 )
+
+NO_GROUP = "No backbone has every dataset of a group."
 
 NOT_KNOWN = "not known"
 """Stands for an interval that too few scores say nothing of."""
@@ -125,14 +125,20 @@ def _head(board: Leaderboard) -> list[str]:
 def _as_published(board: Leaderboard, rows: Sequence[GroupRow]) -> list[str]:
     if not any(row.published_value is not None for row in rows):
         return []
-    title = "### As published leaderboards show it"
+    title = "### As published leaderboards compute it"
     return ["", title, "", *_groups(board, rows, _published_cell)]
 
 
 def _published_cell(row: GroupRow | None) -> str:
-    if row is None or row.published_value is None or row.published_error is None:
+    return DASH if row is None else published_text(row)
+
+
+def published_text(row: GroupRow) -> str:
+    """What published leaderboards show of a group; a dash for what is not known."""
+    if row.published_value is None:
         return DASH
-    return f"{row.published_value:.1f} ± {row.published_error:.2f}"
+    error = DASH if row.published_error is None else f"{row.published_error:.2f}"
+    return f"{row.published_value:.1f} ± {error}"
 
 
 def _groups(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,6 +14,7 @@ from iterate_core.errors import DataError, Problem, RequestError, nearest
 from iterate_core.foreign import in_terminal as escape
 
 if TYPE_CHECKING:
+    from iterate.bench.leaderboard.results_csv import ResultsFile
     from iterate.bench.suites.suite import Suite
     from iterate.statistics.scores import Scale
 
@@ -49,7 +51,7 @@ def leaderboard(
     Score, 95 % interval over seeds and rank are of the interquartile mean; apart from them stands
     what the benchmark's own leaderboard shows, exactly.
     """
-    from iterate.bench.leaderboard.about import about, comparable, source_of
+    from iterate.bench.leaderboard.about import about, comparable, source_of, unknown_origin
     from iterate.bench.leaderboard.entries import entries_of
     from iterate.bench.leaderboard.html import page
     from iterate.bench.leaderboard.rank import build
@@ -69,7 +71,11 @@ def leaderboard(
     sources = [source_of(file, file.sha256 in known) for file in read]
     kept, unlike, left_out = comparable(read, sources)
     entries, notes = entries_of(kept, chosen, fraction, digests)
+    if not entries:
+        raise RequestError(_no_share(kept, fraction))
     scales = _normaliser(normaliser, chosen)
+    if scales == "suite":
+        notes += unknown_origin(sources)
     board = build(entries, chosen, scales, [*left_out, *notes], unlike)
     board = replace(board, about=about(sources))
     show_board(board, group)
@@ -78,6 +84,12 @@ def leaderboard(
             say(f"[dim]wrote[/]  {escape(str(path))}")
     if json:
         print_json(json_rows(board))
+
+
+def _no_share(files: Sequence[ResultsFile], fraction: float) -> Problem:
+    shares = sorted({result.fraction for file in files for result in file.results})
+    what = f"no row has the share {fraction:g} of the training data."
+    return Problem("--fraction", what, f"There are: {', '.join(f'{one:g}' for one in shares)}.")
 
 
 def _normaliser(text: str, suite: Suite) -> dict[str, Scale] | Literal["suite", "computed"]:
@@ -92,6 +104,8 @@ def _normaliser(text: str, suite: Suite) -> dict[str, Scale] | Literal["suite", 
     path = Path(text)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise TypeError("it must be an object")
         return {
             name: Scale(*map(float, content[name])) for name in suite.datasets if name in content
         }

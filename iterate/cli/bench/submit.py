@@ -35,41 +35,55 @@ def submit(
     import tempfile
 
     from iterate.bench.leaderboard.results_csv import RESULTS_FILE
-    from iterate.bench.leaderboard.submission import INFO_FILE, check_submission, repeated_seeds
+    from iterate.bench.leaderboard.submission import INFO_FILE, check_submission
     from iterate.bench.suites.suite import load_suite
 
     chosen = load_suite(suite)
+    if not chosen.submission:
+        raise RequestError(check_submission(source, chosen))
     if out is None and source.is_dir() and info is None and not (source / _OF_A_RUN).exists():
         problems = check_submission(source, chosen)
         if problems:
             raise RequestError(problems)
-        _tell(source, source / INFO_FILE, repeated_seeds(source))
+        _tell(source, source / INFO_FILE)
         return
     results = source / RESULTS_FILE if source.is_dir() else source
     told = info or results.parent / INFO_FILE
     if out is not None:
-        folder = _write(results, told, out, chosen)
-        _tell(folder, told, repeated_seeds(folder))
+        _tell(_write(results, told, out, chosen), told)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        warnings = repeated_seeds(_write(results, told, Path(scratch), chosen))
-    _tell(source, told, warnings)
+        _write(results, told, Path(scratch), chosen)
+    _tell(source, told)
 
 
 def _write(results: Path, told: Path, out: Path, suite: Suite) -> Path:
     from iterate.bench.leaderboard.results_csv import table
     from iterate.bench.leaderboard.submission import write_submission
 
-    _, rows, _ = table(results)
+    _, rows, digest = table(results)
+    _check_suite(results, digest, suite)
     return write_submission([row for row in rows if row], _info(told), out, suite)
 
 
-def _tell(valid: Path, told: Path, warnings: list[str]) -> None:
+def _check_suite(results: Path, digest: str, suite: Suite) -> None:
+    """Refuse results that a run made on another suite."""
+    from iterate.bench.leaderboard.about import run_beside
+    from iterate.bench.suites.suite import load_suite, suites
+
+    run = run_beside(results, digest)
+    if run is None or run.suite == suite.name:
+        return
+    closed = run.suite in suites() and not load_suite(run.suite).submission
+    hint = f"{run.suite} takes no submissions." if closed else "Name its suite with --suite."
+    raise RequestError(Problem(str(results), f"is of {run.suite}, not of {suite.name}.", hint))
+
+
+def _tell(valid: Path, told: Path) -> None:
     empty = [key.strip() for key, value in _info(told).items() if value == ""]
     if empty:
-        warnings = [*warnings, f"{told} says nothing of {', '.join(empty)}."]
-    for warning in warnings:
-        say(f"[yellow]note[/]  {escape(warning)}")
+        silent = f"{told} says nothing of {', '.join(empty)}."
+        say(f"[yellow]note[/]  {escape(silent)}")
     say(f"valid  {escape(str(valid))}")
 
 
@@ -78,6 +92,9 @@ def _info(path: Path) -> dict[str, Any]:
 
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        hint = "It says what people should know of a submission; --info names another."
+        raise DataError(Problem(str(path), "is missing.", hint)) from None
     except (OSError, ValueError) as error:
         raise DataError(Problem(str(path), f"cannot be read as JSON: {error}.")) from None
     if not isinstance(content, dict):

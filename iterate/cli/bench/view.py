@@ -11,7 +11,7 @@ from rich.table import Table
 from iterate.bench.leaderboard.entries import Entry
 from iterate.bench.leaderboard.heading import facts, origins
 from iterate.bench.leaderboard.rows import GroupRow, Leaderboard
-from iterate.bench.leaderboard.tables import NOT_KNOWN, order
+from iterate.bench.leaderboard.tables import NO_GROUP, NOT_KNOWN, order, published_text
 from iterate.cli.views.console import say
 from iterate.cli.views.progress import duration
 from iterate_core.foreign import in_terminal as escape
@@ -39,6 +39,10 @@ def show_board(board: Leaderboard, group: str | None) -> None:
     for track, title in board.suite.tracks.items():
         rows = [row for row in board.groups if row.track == track]
         if not rows:
+            continue
+        if group is None and all(row.value is None for row in rows):
+            say(f"{escape(title)}: {NO_GROUP}")
+            _show_means(board, track)
             continue
         own_entries = [entry for entry in board.entries if entry.track == track]
         names = {entry.label: _name(board, entry) for entry in own_entries}
@@ -81,7 +85,7 @@ def _details(title: str, rows: Sequence[GroupRow], names: Mapping[str, str]) -> 
     table = _plain(title)
     table.add_column("rank", justify="right", no_wrap=True)
     table.add_column("backbone", overflow="fold")
-    for heading in ("score", "95 % interval", "as published"):
+    for heading in ("score", "95 % interval", "as published leaderboards compute it"):
         table.add_column(heading, justify="right")
     for row in sorted(rows, key=lambda row: (row.rank is None, row.rank)):
         name = names[row.backbone]
@@ -93,7 +97,7 @@ def _details(title: str, rows: Sequence[GroupRow], names: Mapping[str, str]) -> 
             name,
             f"{row.value:.1f}",
             NOT_KNOWN if row.low is None else f"{row.low:.1f} to {row.high:.1f}",
-            f"[dim]{row.published_value:.1f} ± {row.published_error:.2f}[/]",
+            f"[dim]{published_text(row)}[/]",
         )
     return table
 
@@ -115,7 +119,8 @@ def show_result(result: BenchResult) -> None:
         say("[yellow]no leaderboard[/]  Nothing was tested: search.repeats is 0, or all failed.")
     else:
         show_board(result.board, None)
-        _show_means(result.board)
+        for track in dict.fromkeys(row.track for row in result.board.groups if row.rank):
+            _show_means(result.board, track)
     for gap in result.failed:
         say(f"[red]failed[/]  {escape(f'{gap.dataset}/{gap.backbone}: {gap.reason}')}")
     studies = result.summary["studies"]
@@ -132,11 +137,12 @@ def show_result(result: BenchResult) -> None:
         say(f"[yellow]{escape(str(result.backlog))}[/]")
 
 
-def _show_means(board: Leaderboard) -> None:
-    """Print the raw means of a run's own results, if they are few, with both intervals."""
+def _show_means(board: Leaderboard, track: str) -> None:
+    """Print the raw means of results that are not published, if few, with both intervals."""
     ours = {entry.label for entry in board.entries if not entry.published}
-    rows = [row for row in board.datasets if row.backbone in ours]
+    rows = [row for row in board.datasets if row.track == track and row.backbone in ours]
     if len(rows) > _MOST_MEANS:
+        say(f"[dim]{len(rows)} test scores stand in datasets.csv[/]")
         return
     table = _plain("Test scores (95 % intervals over seeds and over test samples)")
     for heading in ("dataset", "backbone"):
