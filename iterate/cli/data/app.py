@@ -44,7 +44,8 @@ def convert(
         str | None, typer.Option(help="Class names in the order of their indices, with commas.")
     ] = None,
     unit: Annotated[
-        str | None, typer.Option(help="dn (reflectance × 10,000), reflectance, uint8, db, …")
+        str | None,
+        typer.Option(help="dn (reflectance × 10,000), reflectance, landsat_sr, uint8, db, …"),
     ] = None,
     sensor: Annotated[
         str | None, typer.Option(help="Whose short band names: sentinel-2 or landsat-8.")

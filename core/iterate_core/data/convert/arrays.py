@@ -21,6 +21,7 @@ from iterate_core.data.convert.source import (
 )
 from iterate_core.data.dataset import Split
 from iterate_core.data.npz import load_arrays
+from iterate_core.data.units import UNITS, unit_of_scale
 from iterate_core.errors import DataError, Problem, nearest
 from iterate_core.storage.names import is_file_name
 
@@ -178,8 +179,30 @@ class ArraySource:
         return names
 
     def _unit(self) -> str | None:
-        scale = str(self._arrays["scale"]).lower() if "scale" in self._arrays else ""
-        return "dn" if "reflectance" in scale and "10000" in scale.replace(",", "") else None
+        """What the array `scale` says; the request has the last word, so then it is not asked.
+
+        Raises:
+            DataError: It says something that fixes no unit.
+        """
+        scale = self._arrays.get("scale")
+        if scale is None or self._wanted.unit is not None:
+            return None
+        hint = "Say the unit of the pixels with --unit; then 'scale' is not read."
+        if scale.size != 1:
+            what = f"'scale' must be one number, but is {scale.dtype} {scale.shape}."
+            raise DataError(Problem(self.where, what, hint))
+        said = scale.item()
+        if scale.dtype.kind in "iuf":
+            unit = unit_of_scale(float(said))
+        else:
+            text = str(said).lower().replace(",", "")
+            unit = "dn" if "reflectance" in text and "10000" in text else None
+        if unit is None:
+            what = f"'scale' is {said!r}, which is the factor to reflectance of no known unit."
+            known = ("dn", "landsat_sr", "landsat_toa")
+            factors = f"Known: {', '.join(f'{UNITS[name].gain:g} ({name})' for name in known)}."
+            raise DataError(Problem(self.where, what, f"{factors} {hint}"))
+        return unit
 
     def _sample_names(self) -> tuple[list[str], list[set[str]]]:
         """The stems of `names` or `files` where they are distinct, else running numbers."""
@@ -254,6 +277,8 @@ class ArraySource:
             notes.append(f"the file holds other splits: --split {' or --split '.join(others)}")
         used = _READ | _RECOMPUTED | {self._wanted.split, *others}
         left = [name for name in self._arrays if name not in used]
+        if "scale" in self._arrays and self._wanted.unit is not None:
+            notes.append(f"unit {self._wanted.unit} as asked for: the array 'scale' was not read")
         if left:
             notes.append(f"arrays not taken over: {', '.join(left)}")
         return tuple(notes)

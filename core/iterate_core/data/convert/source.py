@@ -46,6 +46,7 @@ class Wanted:
     layout: str | None = None
     split: str | None = None
     bands: tuple[str, ...] | None = None
+    unit: str | None = None
 
     def with_bands(self, bands: Sequence[str] | None) -> Self:
         """The same, with names for the bands."""
