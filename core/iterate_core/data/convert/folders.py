@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from iterate_core.data.convert.images import DRIVERS, LOSSY, band_names, nodata_of, read_image
+from iterate_core.data.convert.images import (
+    DRIVERS,
+    LOSSY,
+    band_names,
+    ignored_of,
+    nodata_of,
+    read_image,
+    read_numbers,
+)
 from iterate_core.data.convert.source import (
     SPLIT_WORDS,
     UNSAID,
@@ -124,7 +132,7 @@ class FolderSource:
             self._ignored_is_said = True
             return self._wanted.ignore_index
         mask = self._files[0].mask
-        nodata = nodata_of(mask) if mask is not None else None
+        nodata = ignored_of(mask) if mask is not None else None
         self._ignored_is_said = nodata is not None and float(nodata).is_integer()
         return int(nodata) if nodata is not None and self._ignored_is_said else UNSAID
 
@@ -161,7 +169,7 @@ class FolderSource:
         if path.suffix.lower() in LOSSY:
             what = "is a JPEG, whose compression changes the labels."
             raise DataError(Problem(str(path), what, "Use PNG or GeoTIFF for masks."))
-        mask = read_image(path)
+        mask = read_numbers(path)
         if len(mask) != 1 or mask.dtype.kind not in "ui":
             what = f"must have one band of whole numbers, but has {len(mask)} of {mask.dtype}."
             raise DataError(Problem(str(path), what))
