@@ -19,7 +19,7 @@ from iterate_core.engine.resolved import prepare
 from iterate_core.errors import RequestError
 from iterate_core.recipe import Recipe
 
-TEMPLATE = Path(__file__).parents[1] / "docs/examples/own_reader.py"
+TEMPLATE = Path(__file__).parents[3] / "docs/examples/own_reader.py"
 NAME = "mine.py:LabelledTiles"
 
 
