@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -185,3 +186,11 @@ def test_a_plan_in_which_nothing_varies_asks_for_one_trial(iterate: Command) -> 
     assert "then 1 repeat of the best" in told
     made = iterate("plan", "search.yaml", "search.trials=8", "--json")
     assert json.loads(made.out)["search"]["trials"] == 1
+
+
+def test_a_pipe_is_no_search_file_and_is_not_waited_for(iterate: Command) -> None:
+    Path("search.yaml").unlink()
+    os.mkfifo("search.yaml")
+    said = iterate("plan", "search.yaml")
+    assert said.code == 2
+    assert "is a pipe, socket or device, not a file" in said.line
