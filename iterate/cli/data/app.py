@@ -51,7 +51,7 @@ def convert(
         str | None, typer.Option(help="Whose short band names: sentinel-2 or landsat-8.")
     ] = None,
     ignore_index: Annotated[
-        int | None, typer.Option(help="The mask value that does not count.")
+        int | None, typer.Option(help="Of masks: the value that does not count.")
     ] = None,
     nodata: Annotated[
         str | None,

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from iterate_core.data.convert.naming import renamed, usable
 from iterate_core.data.convert.source import (
     SPLIT_WORDS,
     UNSAID,
     Wanted,
+    check_ignore_option,
     check_ignored,
     class_names,
     present_labels,
@@ -23,7 +25,6 @@ from iterate_core.data.dataset import Split
 from iterate_core.data.npz import load_arrays
 from iterate_core.data.units import UNITS, unit_of_scale
 from iterate_core.errors import DataError, Problem, nearest
-from iterate_core.storage.names import is_file_name
 
 _READ = {"images", "labels", "masks", "split", "split_names", "class_names", "band_names",
          "ignore_index", "nodata", "names", "files", "scale"}  # fmt: skip
@@ -44,6 +45,7 @@ class ArraySource:
         self._wanted = wanted
         self.ignore_index = self._ignore_index()
         self.task, self._targets = self._choose_targets()
+        check_ignore_option(wanted, self.task)
         self._images = self._channels_first(self._need("images"))
         if len(self._images) != len(self._targets) or not len(self._images):
             what = f"has {len(self._images)} images, but {len(self._targets)} targets."
@@ -51,6 +53,7 @@ class ArraySource:
         self.classes = self._classes()
         self.band_names = self._band_names()
         self.unit = self._unit()
+        self._renamed: tuple[str, ...] = ()
         self.names, self.aliases = self._sample_names()
         self.splits = self._splits()
         self.strata = self._strata()
@@ -170,7 +173,7 @@ class ArraySource:
             present = present_labels(self._targets, ignored, self.where)
         if self.task == "segmentation" and not self._says_ignored():
             check_ignored(self.where, present, bool((self._targets == UNSAID).any()))
-        return class_names(self.where, self._wanted.classes, declared, present)
+        return class_names(self.where, self._wanted.classes, declared, present, self.task)
 
     def _band_names(self) -> tuple[str, ...] | None:
         names = self._texts("band_names")
@@ -212,8 +215,8 @@ class ArraySource:
         if given is None or len(given) != count:
             return numbers, [{number, str(index)} for index, number in enumerate(numbers)]
         stems = [Path(name).stem for name in given]
-        fit = len(set(stems)) == count and all(map(is_file_name, stems))
-        names = stems if fit else numbers
+        names = usable(stems) or numbers
+        self._renamed = renamed(stems, names)
         return names, [{name, text} for name, text in zip(names, given, strict=True)]
 
     def _splits(self) -> list[Split] | None:
@@ -269,7 +272,7 @@ class ArraySource:
         return tuple(str(text) for text in found.tolist())
 
     def _notes(self) -> tuple[str, ...]:
-        notes = []
+        notes = [*self._renamed]
         if self._texts("band_names") is None and self._wanted.bands is None and self.band_names:
             notes.append("bands taken as red, green, blue: three 8-bit bands without names")
         others = self._other_splits()

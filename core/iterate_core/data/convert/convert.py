@@ -99,7 +99,7 @@ def convert(
         ignore_index=found.ignore_index,
         licence=licence,
         source=origin or source.name,
-        notes=(*found.notes, *split_notes, *((missing.note,) if missing.note else ())),
+        notes=(*found.notes, *split_notes),
     )
     with writing(out, dataset, seed) as writer:
         for index, (sample, chosen) in enumerate(zip(found.names, splits, strict=True)):
@@ -108,6 +108,8 @@ def convert(
                 check_ranges(image, described, missing, f"sample {sample}")
                 writer.add(chosen, sample, image, target)
         check_filled(found, splits)
+        if missing.note is not None:
+            writer.note(missing.note)
     return GeoBenchV1(GeoBenchV1Data(root=out)).info
 
 
