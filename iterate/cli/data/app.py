@@ -178,10 +178,14 @@ def _open(folder: Path, dataset: str | None, partition: str, compat: bool) -> Re
     from iterate_core.data.geobench_v2.found import dataset_of, tortillas
     from iterate_core.data.geobench_v2.options import GeoBenchV2Data
     from iterate_core.data.geobench_v2.reader import GeoBenchV2
+    from iterate_core.errors import Problem, RequestError
     from iterate_core.registry.parsing import parse
 
     if dataset is not None and ":" in dataset:
         return _own_reader(dataset, folder)
+    if not folder.exists() or not (dataset or folder.is_dir() or tortillas(folder)):
+        what = "is no folder." if folder.exists() else "does not exist."
+        raise RequestError(Problem(str(folder), what, "Name a dataset's folder, or its .tortilla."))
     section = {"root": folder, "compat": compat}
     if dataset is None and not (folder / "default_partition.json").exists() and tortillas(folder):
         dataset = dataset_of(folder, "--dataset")
