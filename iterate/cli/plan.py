@@ -56,11 +56,11 @@ def describe(loaded: LoadedStudy, recipe: Recipe, share: Share | None) -> dict[s
         recipe: The complete recipe at its base point.
         share: What a trial holds; None where that depends on a cluster.
     """
+    from iterate.hpo.points import trials_to_make
+
     config = loaded.config.model_dump(mode="json")
     search = config["search"]
-    grid = loaded.space.size()
-    if search["sampler"]["name"] == "grid" and grid is not None:
-        search["trials"] = min(search["trials"], grid)
+    search["trials"] = trials_to_make(loaded.config.search, loaded.space)
     return {
         "name": config["name"],
         "note": config["note"],
@@ -68,7 +68,7 @@ def describe(loaded: LoadedStudy, recipe: Recipe, share: Share | None) -> dict[s
         "recipe": recipe.to_mapping(),
         "channels": channels(recipe),
         "space": loaded.space.to_mapping(),
-        "points": grid,
+        "points": loaded.space.size(),
         "base": loaded.base,
         "search": search,
         "resources": config["resources"] | ({} if share is None else {"gpu": share.gpu}),

@@ -25,6 +25,7 @@ from iterate.config.repository import Repository
 from iterate.config.schema import component_exists
 from iterate.resources import shipped
 from iterate_core.errors import Problem, RequestError, nearest
+from iterate_core.storage.limits import check_plain_file
 
 
 @dataclass(frozen=True)
@@ -271,6 +272,7 @@ def _check_file(file: Path) -> None:
         raise RequestError(Problem(str(file), "is a folder; name a YAML file."))
     if file.suffix != ".yaml":
         raise RequestError(Problem(str(file), "must end in .yaml."))
+    check_plain_file(file)
 
 
 def _chains(

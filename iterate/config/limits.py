@@ -14,6 +14,7 @@ import yaml
 from iterate.config.messages import shown
 from iterate.hpo.space.grammar import MOST_CHARACTERS, deepest
 from iterate_core.errors import Problem, RequestError
+from iterate_core.storage.limits import check_plain_file
 
 FILE_BYTES = 512 * 1024
 VALUES = 2_000  # of a file, its aliases written out
@@ -27,8 +28,10 @@ def check_size(path: Path) -> None:
     """Refuse a YAML file that would grow beyond all use. Broken YAML passes: its reader tells.
 
     Raises:
-        RequestError: The file is too long, too deep, or its aliases stand for too much.
+        RequestError: The file is too long, too deep, or its aliases stand for too much; or it is
+            no file but a pipe, which may never end.
     """
+    check_plain_file(path)
     try:
         if path.stat().st_size > FILE_BYTES:
             raise _refusal(path, f"is longer than {FILE_BYTES // 1024} kB.")

@@ -26,12 +26,14 @@ def stop_reason(
         objective: Decides what an improvement is.
         trials: Every trial of the study so far.
         hours: Hours the study has been worked on, in all.
-        size: Number of points of a grid; None where points do not run out.
+        size: As `iterate.hpo.points.points_to_draw`; None where points do not run out.
         recent: The trials that ended since this command began.
     """
     drawn = [trial for trial in trials if trial.state != TrialState.WAITING]
     if (reason := failing_for_one_reason(settings, recent)) is not None:
         return f"every trial failed for one reason: {reason}"
+    if size == 1 and drawn:
+        return "nothing varies, so one trial was made"
     if len(drawn) >= settings.trials:
         return f"all {settings.trials} trials were drawn"
     if size is not None and len(drawn) >= size:

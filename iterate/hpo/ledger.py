@@ -21,6 +21,7 @@ from iterate.hpo.account import Account
 from iterate.hpo.budget import failing_for_one_reason, stop_reason
 from iterate.hpo.failures import kind_of
 from iterate.hpo.jobs import Job, Kind, Progress
+from iterate.hpo.points import points_to_draw
 from iterate.hpo.samplers import make_sampler
 from iterate.hpo.schedulers import make_scheduler
 from iterate.hpo.shares import Share
@@ -195,14 +196,12 @@ class Ledger:
     @property
     def stop_reason(self) -> str | None:
         """Why no further point is drawn; None while the search goes on."""
-        grid = self.study.settings.sampler.name == "grid"
-        size = self.study.space.size() if grid else None
         return stop_reason(
             self.study.settings,
             self.study.objective,
             self.history("trial"),
             self.account.worked_seconds / 3600,
-            size,
+            points_to_draw(self.study.settings, self.study.space),
             self.recent,
         )
 

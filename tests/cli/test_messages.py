@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -172,3 +174,23 @@ def test_a_size_of_its_own_names_the_file(iterate: Command) -> None:
     said = iterate(*CONVERT)
     assert said.code == 2
     assert "images/x/b3.png, sample b3: is uint8 (3, 9, 8)" in said.line
+
+
+def test_a_plan_in_which_nothing_varies_asks_for_one_trial(iterate: Command) -> None:
+    said = iterate("plan", "search.yaml", "search.trials=8", "search.repeats=3")
+    assert said.code == 0, said.err
+    assert "nothing varies: one trial; then 3 repeats of it" in said.line
+    words = ["search.trials=8", "optimiser.lr=choice(0.1, 0.2)", "search.repeats=1"]
+    told = iterate("plan", "search.yaml", *words).line
+    assert "8 trials by tpe" in told
+    assert "then 1 repeat of the best" in told
+    made = iterate("plan", "search.yaml", "search.trials=8", "--json")
+    assert json.loads(made.out)["search"]["trials"] == 1
+
+
+def test_a_pipe_is_no_search_file_and_is_not_waited_for(iterate: Command) -> None:
+    Path("search.yaml").unlink()
+    os.mkfifo("search.yaml")
+    said = iterate("plan", "search.yaml")
+    assert said.code == 2
+    assert "is a pipe, socket or device, not a file" in said.line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from engine_support import recipe
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
-from pool_support import make_study
+from pool_support import make_space, make_study
 from rich.console import Console
 from test_results import work
 
@@ -228,6 +229,31 @@ def test_a_wrong_recipe_is_of_the_kind_of_what_is_wrong_with_it() -> None:
     assert heads == wrong("model.heads", "5 heads do not divide 96.")
     assert heads != wrong("model.width", "7 heads do not divide 384.")
     assert heads != wrong("model.heads", "7 heads are too many.")
+
+
+# Points that run out
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "grid"])
+@pytest.mark.parametrize("space", [{}, {"optimiser.lr": "choice(0.5)"}])
+def test_where_nothing_varies_one_trial_is_made_and_then_the_repeats(
+    space: dict[str, Any], sampler: str, storage: BaseStorage
+) -> None:
+    study = make_study(trials=5, repeats=2, sampler=sampler)
+    still = replace(
+        study,
+        space=make_space(space),
+        recipe_at=lambda _, seed: study.recipe_at({"optimiser.lr": 0.5}, seed),
+    )
+    found = opened(still, storage)
+    kinds = []
+    while (job := found.next_job()) is not None:
+        found.started(job.key)
+        kinds.append(job.kind)
+        ended(found, job, 0.1)
+    assert kinds == ["trial", "repeat", "repeat"]
+    assert found.finished
+    assert found.stop_reason == "nothing varies, so one trial was made"
 
 
 # The machine's faults

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from iterate_core.data.dataset import Reader
 from iterate_core.data.options import DataSection
-from iterate_core.errors import Problem, RequestError
+from iterate_core.data.own import OwnReader
 from iterate_core.fingerprint import fingerprint
 from iterate_core.registry import registries
-
-_PARTS = ("info", "names", "read", "fingerprint")
 
 
 def open_dataset(section: DataSection) -> Reader:
@@ -16,13 +14,13 @@ def open_dataset(section: DataSection) -> Reader:
 
     Raises:
         RequestError: There is no such reader, or what a path of code names is none.
-        DataError: The dataset is absent, truncated, foreign or unsafe.
+        DataError: The dataset is absent, truncated, foreign or unsafe, or the code of a reader of
+            one's own raises something.
     """
-    reader: Reader = registries.datasets.get(section.name, "data.name").load()(section)
-    lacking = [part for part in _PARTS if not hasattr(reader, part)]
-    if lacking:
-        what = f"{section.name} makes no reader of a dataset: it lacks {', '.join(lacking)}."
-        raise RequestError(Problem("data.name", what, "See docs/examples/own_reader.py."))
+    entry = registries.datasets.get(section.name, "data.name")
+    if "code" in entry.facts:
+        return OwnReader(entry.load(), section)
+    reader: Reader = entry.load()(section)
     return reader
 
 

@@ -53,6 +53,21 @@ UNITS = {
 """Every unit that converts; ``unknown`` is none of them."""
 
 
+def unit_of_scale(scale: float) -> str | None:
+    """The unit whose numbers a factor turns into reflectance; None where no unit has the factor.
+
+    A factor of 1 tells nothing: many units are numbers to be taken as they are.
+    """
+    fitting = (
+        name
+        for name, unit in UNITS.items()
+        if unit.quantity == "reflectance"
+        and unit.gain != 1
+        and math.isclose(unit.gain, scale, rel_tol=1e-6)
+    )
+    return next(fitting, None)
+
+
 @dataclass(frozen=True)
 class Channel:
     """How one channel of a model comes from a stored band: curve, (x − shift) / scale, limits.

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from iterate_core.errors import Problem, RequestError, nearest
+from iterate_core.registry.options import Section
 from iterate_core.registry.registry import Entry, Registry
 
 T = TypeVar("T")
@@ -45,7 +46,13 @@ def own_entry(registry: Registry, name: str, where: str = "") -> Entry:
         public = [known for known in vars(module) if not known.startswith("_")]
         what = f"{place} has no {attribute!r}."
         raise RequestError(Problem(where, what, nearest(attribute, public)))
-    entry = entry_of(name, getattr(module, attribute), registry.options)
+    target = getattr(module, attribute)
+    options = getattr(target, "options", None)
+    if options is not None and not (isinstance(options, type) and issubclass(options, Section)):
+        what = f"{name!r} has options that are no class of options."
+        hint = "Derive it from the options of its kind, as the templates in docs/examples do."
+        raise RequestError(Problem(where, what, hint))
+    entry = entry_of(name, target, registry.options)
     reason = _unfit(entry.target, registry.call)
     if reason is not None:
         what = f"{name!r} is no {registry.kind}: {reason}."
@@ -55,7 +62,11 @@ def own_entry(registry: Registry, name: str, where: str = "") -> Entry:
 
 
 def _unfit(target: Any, call: tuple[str, ...]) -> str | None:
-    """Why something cannot be what a recipe names, told without calling it; None if it can."""
+    """Why something cannot be what a recipe names, told without calling it; None if it can.
+
+    Its parameters must bear the names of what they are given: many a function of a library takes
+    as many, for other ends.
+    """
     if not callable(target):
         return "it cannot be called"
     package = (getattr(target, "__module__", None) or "").partition(".")[0]
@@ -64,10 +75,12 @@ def _unfit(target: Any, call: tuple[str, ...]) -> str | None:
     if not call:
         return None
     try:
-        inspect.signature(target).bind(*call)
+        signature = inspect.signature(target)
+        signature.bind(*call)
     except (TypeError, ValueError):
         return f"it does not take ({', '.join(call)})"
-    return None
+    names = [name.lstrip("_") for name in signature.parameters][: len(call)]
+    return None if names == list(call) else f"it takes ({', '.join(names)})"
 
 
 def entry_of(name: str, target: Any, options: Any, tasks: tuple[str, ...] = ()) -> Entry:
@@ -129,7 +142,7 @@ def code_of(target: Any) -> str:
 def _module(place: str, where: str) -> ModuleType:
     try:
         return _from_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         what = f"{place} cannot be imported ({type(error).__name__}: {error})."
         hint = "Name package.module:Name, or folder/file.py:Name."
         raise RequestError(Problem(where, what, hint)) from error

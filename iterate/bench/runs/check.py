@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from iterate.config.load import LoadedStudy
 from iterate.config.studies import try_study, untried_study
+from iterate.hpo.points import trials_to_make
 from iterate.hpo.storage.notes import Notes
 from iterate.hpo.storage.open import opened_storage
 from iterate.hpo.study import Study
@@ -39,6 +40,5 @@ def _tried(loaded: LoadedStudy, name: str, notes: Notes | None) -> Study:
 
 def _finished(study: Study, notes: Notes) -> bool:
     settings, before = study.settings, notes.before(study)
-    points = study.space.size() if settings.sampler.name == "grid" else None
-    trials = settings.trials if points is None else min(settings.trials, points)
+    trials = trials_to_make(settings, study.space)
     return before.trials >= trials and before.repeats >= settings.repeats

@@ -10,6 +10,7 @@ from typing import Any
 from iterate.bench.runs.plan import Cell, Plan, Request, gap_of, study_name
 from iterate.config.studies import for_each_branch
 from iterate.hpo.machine import gpus
+from iterate.hpo.points import trials_to_make
 from iterate.hpo.storage.notes import Trained, trained
 from iterate.hpo.storage.open import opened_storage
 from iterate.run.session import RunSettings
@@ -138,7 +139,8 @@ def _looked_up(settings: RunSettings) -> Iterator[Any]:
 
 def _previewed(one: _Costed, pace: float) -> Previewed:
     config, before = one.cell.loaded.config, one.before
-    asked = config.search.trials + config.search.repeats
+    trials = trials_to_make(config.search, one.cell.loaded.space)
+    asked = trials + config.search.repeats
     ended = before.trials + before.repeats
     left = max(0, asked - ended)
     if before.seconds and ended:
@@ -151,7 +153,7 @@ def _previewed(one: _Costed, pace: float) -> Previewed:
         dataset=one.cell.dataset,
         backbone=one.cell.contestant.name,
         decoder=one.recipe.model.decoder.name,
-        trials=config.search.trials,
+        trials=trials,
         repeats=config.search.repeats,
         epochs=one.recipe.trainer.epochs,
         done=ended,

@@ -44,13 +44,14 @@ def convert(
         str | None, typer.Option(help="Class names in the order of their indices, with commas.")
     ] = None,
     unit: Annotated[
-        str | None, typer.Option(help="dn (reflectance × 10,000), reflectance, uint8, db, …")
+        str | None,
+        typer.Option(help="dn (reflectance × 10,000), reflectance, landsat_sr, uint8, db, …"),
     ] = None,
     sensor: Annotated[
         str | None, typer.Option(help="Whose short band names: sentinel-2 or landsat-8.")
     ] = None,
     ignore_index: Annotated[
-        int | None, typer.Option(help="The mask value that does not count.")
+        int | None, typer.Option(help="Of masks: the value that does not count.")
     ] = None,
     nodata: Annotated[
         str | None,
@@ -177,10 +178,14 @@ def _open(folder: Path, dataset: str | None, partition: str, compat: bool) -> Re
     from iterate_core.data.geobench_v2.found import dataset_of, tortillas
     from iterate_core.data.geobench_v2.options import GeoBenchV2Data
     from iterate_core.data.geobench_v2.reader import GeoBenchV2
+    from iterate_core.errors import Problem, RequestError
     from iterate_core.registry.parsing import parse
 
     if dataset is not None and ":" in dataset:
         return _own_reader(dataset, folder)
+    if not folder.exists() or not (dataset or folder.is_dir() or tortillas(folder)):
+        what = "is no folder." if folder.exists() else "does not exist."
+        raise RequestError(Problem(str(folder), what, "Name a dataset's folder, or its .tortilla."))
     section = {"root": folder, "compat": compat}
     if dataset is None and not (folder / "default_partition.json").exists() and tortillas(folder):
         dataset = dataset_of(folder, "--dataset")

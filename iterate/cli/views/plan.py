@@ -11,6 +11,7 @@ from rich.tree import Tree
 
 from iterate.hpo.space import Space
 from iterate.hpo.space.text import dimension_text, value_text
+from iterate_core.errors import counted
 from iterate_core.foreign import in_terminal as escape
 
 
@@ -20,6 +21,7 @@ def view(plan: dict[str, Any], space: Space) -> RenderableType:
     parts: list[RenderableType] = [Text.from_markup(f"[bold]{escape(plan['name'])}[/]")]
     if plan["note"]:
         parts.append(Text(plan["note"], style="italic"))
+    search = _search(plan["search"], varies=plan["points"] != 1)
     parts += [
         Text.from_markup("\n[bold]recipe[/]  (at the base point)"),
         Text(recipe.rstrip()),
@@ -29,7 +31,7 @@ def view(plan: dict[str, Any], space: Space) -> RenderableType:
         Text(),
         _tree(space, _title(plan)),
         Text(),
-        Text.from_markup(f"[bold]search[/]  {escape(_search(plan['search']))}"),
+        Text.from_markup(f"[bold]search[/]  {escape(search)}"),
         Text.from_markup(f"[bold]trial[/]   {escape(_resources(plan['resources'], plan['ray']))}"),
         *_environment(plan["environment"]),
         Text.from_markup(f"[bold]source[/]  {escape(plan['source'])}"),
@@ -63,8 +65,10 @@ def _tree(space: Space, title: str) -> Tree:
     return tree
 
 
-def _search(search: dict[str, Any]) -> str:
-    words = [f"{search['trials']} trials by {_options(search['sampler'])}"]
+def _search(search: dict[str, Any], *, varies: bool) -> str:
+    words = [f"{counted(search['trials'], 'trial')} by {_options(search['sampler'])}"]
+    if not varies:
+        words = ["nothing varies: one trial"]
     if search["scheduler"]["name"] != "none":
         words.append(f"stopped early by {_options(search['scheduler'])}")
     if search["hours"]:
@@ -73,7 +77,8 @@ def _search(search: dict[str, Any]) -> str:
         words.append(f"a trial at most {search['trial_hours']:g} hours")
     if search["patience"]:
         words.append(f"ends after {search['patience']} trials without progress")
-    words.append(f"then {search['repeats']} repeats of the best")
+    best = "the best" if varies else "it"
+    words.append(f"then {counted(search['repeats'], 'repeat')} of {best}")
     return "; ".join(words)
 
 

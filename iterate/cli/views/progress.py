@@ -16,6 +16,8 @@ from rich.text import Text
 from iterate.cli.views.console import stderr
 from iterate.hpo.jobs import Job
 from iterate.hpo.ledger import Ledger
+from iterate.hpo.points import trials_to_make
+from iterate_core.errors import counted
 from iterate_core.foreign import in_terminal
 
 _MARKS = {
@@ -159,9 +161,7 @@ def duration(seconds: float) -> str:
 
 def _asked(ledger: Ledger) -> int:
     settings = ledger.study.settings
-    size = ledger.study.space.size() if settings.sampler.name == "grid" else None
-    trials = settings.trials if size is None else min(size, settings.trials)
-    return trials + settings.repeats
+    return trials_to_make(settings, ledger.study.space) + settings.repeats
 
 
 def _ended(ledger: Ledger) -> int:
@@ -174,8 +174,10 @@ def _budget(ledger: Ledger) -> str:
     settings = ledger.study.settings
     ended = _ended(ledger)
     already = f", {ended} of them done already" if ended else ""
+    trials = trials_to_make(settings, ledger.study.space)
+    varies = "nothing varies: " if ledger.study.space.size() == 1 else ""
     return (
-        f"{settings.trials} trials and {settings.repeats} repeats{already}; "
+        f"{varies}{counted(trials, 'trial')} and {counted(settings.repeats, 'repeat')}{already}; "
         f"{settings.sampler.name}, scheduler {settings.scheduler.name}, "
         f"objective {ledger.study.objective.key} ({ledger.study.objective.mode})"
     )
@@ -183,7 +185,8 @@ def _budget(ledger: Ledger) -> str:
 
 def _counts(ledger: Ledger) -> str:
     trials = ledger.history("trial")
-    parts = [f"{sum(t.state.is_finished() for t in trials)}/{ledger.study.settings.trials}"]
+    asked = trials_to_make(ledger.study.settings, ledger.study.space)
+    parts = [f"{sum(t.state.is_finished() for t in trials)}/{asked}"]
     for state in (TrialState.PRUNED, TrialState.FAIL):
         count = sum(trial.state == state for trial in trials)
         if count:

@@ -11,6 +11,7 @@ import ray
 
 from iterate.hpo.jobs import Job, Progress
 from iterate.hpo.ledger import Ledger
+from iterate.hpo.points import trials_to_make
 from iterate.hpo.shares import Share
 from iterate_core.errors import IterateError
 from iterate_core.machine import machine_error
@@ -159,7 +160,8 @@ def _work_left(ledger: Ledger) -> float:
         return float("inf")
     mean = sum(t.duration.total_seconds() for t in ended if t.duration) / len(ended)
     settings = ledger.study.settings
-    return mean * (settings.trials - len(ended) + settings.repeats)
+    trials = trials_to_make(settings, ledger.study.space)
+    return mean * (trials - len(ended) + settings.repeats)
 
 
 class _Room:

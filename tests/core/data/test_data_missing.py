@@ -160,3 +160,26 @@ def test_masks_of_0_and_255_alone_are_asked_about(folder: bool, tmp_path: Path) 
             converted(tmp_path, masks=masks)
         converted(tmp_path, "--ignore-index", "255", masks=masks)
     assert opened(tmp_path / "out").info.classes == ("class 0",)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"labels": [0, 1, 0, 1, 0, -1]}, r"has the label -1; labels count from 0"),
+        ({"labels": [0, 2, 0, 2, 0, 2]}, r"nothing names them. Name every class with --classes"),
+        ({"labels": [0, 2] * 3, "class_names": ["a"]}, r"label 2, but .* with --classes"),
+    ],
+)
+def test_no_value_of_image_labels_can_be_ignored_and_none_is_recommended(
+    content: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(RequestError, match=told) as refused:
+        converted(tmp_path, **content)
+    assert "--ignore-index" not in str(refused.value)
+    with pytest.raises(RequestError, match=r"ignore_index: only masks have pixels that do not"):
+        converted(tmp_path, "--ignore-index", "2", **content)
+
+
+def test_a_filling_that_no_pixel_needed_leaves_no_note(tmp_path: Path) -> None:
+    notes = converted(tmp_path, "--fill", "0").info.notes
+    assert not any("pixels without data" in note for note in notes)

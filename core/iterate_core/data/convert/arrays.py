@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from iterate_core.data.convert.naming import renamed, usable
 from iterate_core.data.convert.source import (
     SPLIT_WORDS,
     UNSAID,
     Wanted,
+    check_ignore_option,
     check_ignored,
     class_names,
     present_labels,
@@ -21,8 +23,8 @@ from iterate_core.data.convert.source import (
 )
 from iterate_core.data.dataset import Split
 from iterate_core.data.npz import load_arrays
+from iterate_core.data.units import UNITS, unit_of_scale
 from iterate_core.errors import DataError, Problem, nearest
-from iterate_core.storage.names import is_file_name
 
 _READ = {"images", "labels", "masks", "split", "split_names", "class_names", "band_names",
          "ignore_index", "nodata", "names", "files", "scale"}  # fmt: skip
@@ -43,6 +45,7 @@ class ArraySource:
         self._wanted = wanted
         self.ignore_index = self._ignore_index()
         self.task, self._targets = self._choose_targets()
+        check_ignore_option(wanted, self.task)
         self._images = self._channels_first(self._need("images"))
         if len(self._images) != len(self._targets) or not len(self._images):
             what = f"has {len(self._images)} images, but {len(self._targets)} targets."
@@ -50,6 +53,7 @@ class ArraySource:
         self.classes = self._classes()
         self.band_names = self._band_names()
         self.unit = self._unit()
+        self._renamed: tuple[str, ...] = ()
         self.names, self.aliases = self._sample_names()
         self.splits = self._splits()
         self.strata = self._strata()
@@ -169,7 +173,7 @@ class ArraySource:
             present = present_labels(self._targets, ignored, self.where)
         if self.task == "segmentation" and not self._says_ignored():
             check_ignored(self.where, present, bool((self._targets == UNSAID).any()))
-        return class_names(self.where, self._wanted.classes, declared, present)
+        return class_names(self.where, self._wanted.classes, declared, present, self.task)
 
     def _band_names(self) -> tuple[str, ...] | None:
         names = self._texts("band_names")
@@ -178,8 +182,30 @@ class ArraySource:
         return names
 
     def _unit(self) -> str | None:
-        scale = str(self._arrays["scale"]).lower() if "scale" in self._arrays else ""
-        return "dn" if "reflectance" in scale and "10000" in scale.replace(",", "") else None
+        """What the array `scale` says; the request has the last word, so then it is not asked.
+
+        Raises:
+            DataError: It says something that fixes no unit.
+        """
+        scale = self._arrays.get("scale")
+        if scale is None or self._wanted.unit is not None:
+            return None
+        hint = "Say the unit of the pixels with --unit; then 'scale' is not read."
+        if scale.size != 1:
+            what = f"'scale' must be one number, but is {scale.dtype} {scale.shape}."
+            raise DataError(Problem(self.where, what, hint))
+        said = scale.item()
+        if scale.dtype.kind in "iuf":
+            unit = unit_of_scale(float(said))
+        else:
+            text = str(said).lower().replace(",", "")
+            unit = "dn" if "reflectance" in text and "10000" in text else None
+        if unit is None:
+            what = f"'scale' is {said!r}, which is the factor to reflectance of no known unit."
+            known = ("dn", "landsat_sr", "landsat_toa")
+            factors = f"Known: {', '.join(f'{UNITS[name].gain:g} ({name})' for name in known)}."
+            raise DataError(Problem(self.where, what, f"{factors} {hint}"))
+        return unit
 
     def _sample_names(self) -> tuple[list[str], list[set[str]]]:
         """The stems of `names` or `files` where they are distinct, else running numbers."""
@@ -189,8 +215,8 @@ class ArraySource:
         if given is None or len(given) != count:
             return numbers, [{number, str(index)} for index, number in enumerate(numbers)]
         stems = [Path(name).stem for name in given]
-        fit = len(set(stems)) == count and all(map(is_file_name, stems))
-        names = stems if fit else numbers
+        names = usable(stems) or numbers
+        self._renamed = renamed(stems, names)
         return names, [{name, text} for name, text in zip(names, given, strict=True)]
 
     def _splits(self) -> list[Split] | None:
@@ -246,7 +272,7 @@ class ArraySource:
         return tuple(str(text) for text in found.tolist())
 
     def _notes(self) -> tuple[str, ...]:
-        notes = []
+        notes = [*self._renamed]
         if self._texts("band_names") is None and self._wanted.bands is None and self.band_names:
             notes.append("bands taken as red, green, blue: three 8-bit bands without names")
         others = self._other_splits()
@@ -254,6 +280,8 @@ class ArraySource:
             notes.append(f"the file holds other splits: --split {' or --split '.join(others)}")
         used = _READ | _RECOMPUTED | {self._wanted.split, *others}
         left = [name for name in self._arrays if name not in used]
+        if "scale" in self._arrays and self._wanted.unit is not None:
+            notes.append(f"unit {self._wanted.unit} as asked for: the array 'scale' was not read")
         if left:
             notes.append(f"arrays not taken over: {', '.join(left)}")
         return tuple(notes)

@@ -19,9 +19,10 @@ from iterate_core.data.convert.splits import assign, check_filled
 from iterate_core.data.dataset import Band, DatasetInfo
 from iterate_core.data.geobench_v1.reader import GeoBenchV1, GeoBenchV1Data
 from iterate_core.data.geobench_v1.writer import NewDataset, writing
+from iterate_core.data.units import UNITS
 from iterate_core.errors import DataError, Problem, RequestError, nearest
 
-UNITS = ("dn", "reflectance", "uint8", "db", "linear", "metre", "probability", "unknown")
+LEGAL_UNITS = (*UNITS, "unknown")
 SENSORS = (SENTINEL_2, LANDSAT_8)
 _LOOKED_AT = 16
 
@@ -49,9 +50,9 @@ def convert(
     """Convert an .npz file or a folder of GeoTIFF, PNG or JPEG images.
 
     An .npz holds `images`, one of `labels` and `masks`, and optionally `split`, `class_names`,
-    `band_names`, `ignore_index` and `names` (or `files`). A folder holds a subfolder for each
-    class, or `images/` and `masks/` with equal stems; folders `train`, `val` and `test` may stand
-    above either.
+    `band_names`, `ignore_index`, `scale` and `names` (or `files`). A folder holds a subfolder for
+    each class, or `images/` and `masks/` with equal stems; folders `train`, `val` and `test` may
+    stand above either.
 
     Args:
         source: The file or folder.
@@ -62,7 +63,8 @@ def convert(
         split: A split file (.csv, .json), the name of an array in the .npz, or three shares such
             as ``"0.6,0.2,0.2"``; what the source says else, or else those shares.
         classes: Class names in the order of their indices.
-        unit: The unit of every band; worked out from names and values else.
+        unit: The unit of every band; as the array `scale` says, or worked out from names and
+            values else.
         sensor: Whose short names the bands bear (``sentinel-2``, ``landsat-8``).
         ignore_index: The mask value that does not count.
         nodata: The value that marks pixels without data, as a number; what the source says else.
@@ -81,7 +83,9 @@ def convert(
             is out of its range and no option accepts it.
     """
     _check_options(unit, sensor)
-    wanted = Wanted(task, tuple(classes) if classes else None, ignore_index, layout, split)
+    wanted = Wanted(
+        task, tuple(classes) if classes else None, ignore_index, layout, split, unit=unit
+    )
     wanted = wanted.with_bands(bands)
     found = _open(source.expanduser(), wanted)
     missing = parse_missing(nodata, fill, mask=mask, task=found.task)
@@ -95,7 +99,7 @@ def convert(
         ignore_index=found.ignore_index,
         licence=licence,
         source=origin or source.name,
-        notes=(*found.notes, *split_notes, *((missing.note,) if missing.note else ())),
+        notes=(*found.notes, *split_notes),
     )
     with writing(out, dataset, seed) as writer:
         for index, (sample, chosen) in enumerate(zip(found.names, splits, strict=True)):
@@ -104,6 +108,8 @@ def convert(
                 check_ranges(image, described, missing, f"sample {sample}")
                 writer.add(chosen, sample, image, target)
         check_filled(found, splits)
+        if missing.note is not None:
+            writer.note(missing.note)
     return GeoBenchV1(GeoBenchV1Data(root=out)).info
 
 
@@ -119,8 +125,9 @@ def _of_file(file: str) -> Iterator[None]:
 
 def _check_options(unit: str | None, sensor: str | None) -> None:
     problems = []
-    if unit is not None and unit not in UNITS:
-        problems.append(Problem("unit", f"there is no unit {unit!r}.", nearest(unit, UNITS)))
+    if unit is not None and unit not in LEGAL_UNITS:
+        hint = nearest(unit, LEGAL_UNITS) or f"Legal: {', '.join(LEGAL_UNITS)}."
+        problems.append(Problem("unit", f"there is no unit {unit!r}.", hint))
     if sensor is not None and sensor not in SENSORS:
         what = f"there is no sensor {sensor!r}."
         problems.append(Problem("sensor", what, nearest(sensor, SENSORS)))

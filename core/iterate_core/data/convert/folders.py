@@ -10,11 +10,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from iterate_core.data.convert.images import DRIVERS, LOSSY, band_names, nodata_of, read_image
+from iterate_core.data.convert.images import (
+    DRIVERS,
+    LOSSY,
+    band_names,
+    ignored_of,
+    nodata_of,
+    read_image,
+    read_numbers,
+)
+from iterate_core.data.convert.naming import renamed, usable
 from iterate_core.data.convert.source import (
     SPLIT_WORDS,
     UNSAID,
     Wanted,
+    check_ignore_option,
     check_ignored,
     class_names,
     present_labels,
@@ -23,6 +33,7 @@ from iterate_core.data.convert.source import (
 )
 from iterate_core.data.dataset import Split
 from iterate_core.errors import DataError, Problem
+from iterate_core.foreign import visible
 
 # Files that accompany an image, and papers that accompany a dataset: no samples.
 _SIDECARS = (".aux.xml", ".tfw", ".tifw", ".pgw", ".pngw", ".jgw", ".jpgw", ".wld", ".ovr", ".prj")
@@ -53,7 +64,9 @@ class FolderSource:
         if not self._files:
             hint = "It must hold a folder for each class, or images/ and masks/."
             raise DataError(Problem(self.where, "holds no images.", hint))
+        self.notes: tuple[str, ...] = ()
         self.task = self._task()
+        check_ignore_option(wanted, self.task)
         self.names, self.aliases = self._sample_names()
         self.splits = self._splits()
         self.unit: str | None = None
@@ -64,7 +77,6 @@ class FolderSource:
         self.classes, self.strata = (
             self._from_masks() if self.task == "segmentation" else self._from_folders()
         )
-        self.notes: tuple[str, ...] = ()
 
     def read(self, index: int) -> tuple[npt.NDArray[Any], Any]:
         """Image (bands, height, width) and target of one sample."""
@@ -92,15 +104,17 @@ class FolderSource:
     def _sample_names(self) -> tuple[list[str], list[set[str]]]:
         """Stems where they are distinct, else paths with '-' between their parts."""
         relative = [file.image.relative_to(self._root) for file in self._files]
-        names = [path.stem for path in relative]
-        if len(set(names)) != len(names):
-            names = ["-".join(path.with_suffix("").parts) for path in relative]
+        given = [path.stem for path in relative]
+        if usable(given) is None:
+            given = ["-".join(path.with_suffix("").parts) for path in relative]
+        names = [visible(name) for name in given]
         seen: dict[str, Path] = {}
         for name, path in zip(names, relative, strict=True):
             if name in seen:
                 what = f"{seen[name]} and {path} would both be sample {name!r}."
                 raise DataError(Problem(self.where, what))
             seen[name] = path
+        self.notes = renamed(given, names)
         pairs = zip(names, relative, strict=True)
         return names, [{name, path.as_posix(), path.name} for name, path in pairs]
 
@@ -124,7 +138,7 @@ class FolderSource:
             self._ignored_is_said = True
             return self._wanted.ignore_index
         mask = self._files[0].mask
-        nodata = nodata_of(mask) if mask is not None else None
+        nodata = ignored_of(mask) if mask is not None else None
         self._ignored_is_said = nodata is not None and float(nodata).is_integer()
         return int(nodata) if nodata is not None and self._ignored_is_said else UNSAID
 
@@ -153,7 +167,7 @@ class FolderSource:
         everywhere = set().union(*present)
         if not self._ignored_is_said:
             check_ignored(self.where, everywhere, holds_ignored)
-        classes = class_names(self.where, self._wanted.classes, None, everywhere)
+        classes = class_names(self.where, self._wanted.classes, None, everywhere, self.task)
         table = [[label in values for label in range(len(classes))] for values in present]
         return classes, rarest_present(np.array(table))
 
@@ -161,7 +175,7 @@ class FolderSource:
         if path.suffix.lower() in LOSSY:
             what = "is a JPEG, whose compression changes the labels."
             raise DataError(Problem(str(path), what, "Use PNG or GeoTIFF for masks."))
-        mask = read_image(path)
+        mask = read_numbers(path)
         if len(mask) != 1 or mask.dtype.kind not in "ui":
             what = f"must have one band of whole numbers, but has {len(mask)} of {mask.dtype}."
             raise DataError(Problem(str(path), what))

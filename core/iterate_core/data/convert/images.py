@@ -13,6 +13,7 @@ import numpy.typing as npt
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from iterate_core.data.convert.palettes import COLOURS, expanded, has_palette
 from iterate_core.errors import DataError, Problem
 from iterate_core.storage.limits import check_plain_file, check_size
 
@@ -54,15 +55,24 @@ def open_image(path: Path) -> Iterator[Any]:
 
 
 def read_image(path: Path) -> npt.NDArray[Any]:
-    """(bands, height, width) in the file's own type."""
+    """(bands, height, width) in the file's own type; a palette becomes red, green and blue."""
     with open_image(path) as file:
         pixels: npt.NDArray[Any] = file.read()
-        return pixels
+        return expanded(pixels[0], file, str(path)) if has_palette(file) else pixels
+
+
+def read_numbers(path: Path) -> npt.NDArray[Any]:
+    """As `read_image`, but a palette's numbers stay as they are: those of a mask are labels."""
+    with open_image(path) as file:
+        numbers: npt.NDArray[Any] = file.read()
+        return numbers
 
 
 def band_names(path: Path) -> tuple[str, ...] | None:
     """The file's band descriptions, or its colours; None where it declares neither."""
     with open_image(path) as file:
+        if has_palette(file):
+            return COLOURS
         described = tuple(text for text in file.descriptions if text)
         if len(described) == file.count:
             return described
@@ -72,7 +82,14 @@ def band_names(path: Path) -> tuple[str, ...] | None:
 
 
 def nodata_of(path: Path) -> float | None:
-    """The value that marks pixels without data, where the file declares one."""
+    """The value that marks pixels without data in `read_image`, where the file declares one."""
+    with open_image(path) as file:
+        value: float | None = None if has_palette(file) else file.nodata
+        return value
+
+
+def ignored_of(path: Path) -> float | None:
+    """The value that marks pixels without data in `read_numbers`, where the file declares one."""
     with open_image(path) as file:
         value: float | None = file.nodata
         return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -35,10 +35,13 @@ class Missing:
     nodata: float | Literal["none"] | None = None
     fill: float | Literal["mean"] | None = None
     mask: bool = False
+    _treated: set[int] = field(default_factory=set, compare=False)
 
     @property
     def note(self) -> str | None:
-        """What the request does, for the record; None if nothing."""
+        """What was done to the samples so far, for the record; None if nothing."""
+        if not self._treated:
+            return None
         done = []
         if self.fill is not None or self.mask:
             done.append("filled with the mean" if self._by_mean else f"filled with {self.fill:g}")
@@ -69,6 +72,7 @@ class Missing:
         where = f"sample {source.names[index]}"
         if self.fill is None and not self.mask:
             raise _untold(where, int(missing.sum()), mark)
+        self._treated.add(index)
         image = self._filled(image, missing, where)
         if self.mask:
             kind = np.result_type(target, np.min_scalar_type(source.ignore_index))

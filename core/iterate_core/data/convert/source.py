@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.dataset import Split
-from iterate_core.errors import DataError, Problem
+from iterate_core.errors import DataError, Problem, RequestError
 from iterate_core.storage.limits import MOST_CLASSES
 
 SPLIT_WORDS: dict[str, Split] = {
@@ -27,10 +27,8 @@ SPLIT_WORDS: dict[str, Split] = {
 }
 """What people call the splits."""
 
-ACCEPT_LABELS = (
-    "Name every class with --classes, or the value that does not count with --ignore-index."
-)
-"""What explains a label to the conversion."""
+_NAME_CLASSES = "Name every class with --classes"
+_NAME_IGNORED = ", or the value that does not count with --ignore-index"
 
 UNSAID = 255
 """The mask value that does not count where nobody names one."""
@@ -46,6 +44,7 @@ class Wanted:
     layout: str | None = None
     split: str | None = None
     bands: tuple[str, ...] | None = None
+    unit: str | None = None
 
     def with_bands(self, bands: Sequence[str] | None) -> Self:
         """The same, with names for the bands."""
@@ -92,7 +91,11 @@ class Source(Protocol):
 
 
 def class_names(
-    where: str, wanted: Sequence[str] | None, declared: Sequence[str] | None, present: set[int]
+    where: str,
+    wanted: Sequence[str] | None,
+    declared: Sequence[str] | None,
+    present: set[int],
+    task: str,
 ) -> tuple[str, ...]:
     """The classes of labels, as they are named; ``class 0``, … where nobody names them.
 
@@ -100,21 +103,22 @@ def class_names(
         DataError: There are labels beyond the names, beyond any number of classes, or without
             names and with gaps between them.
     """
+    accept = f"{_NAME_CLASSES}{_NAME_IGNORED if task == 'segmentation' else ''}."
     largest = max(present, default=-1)
     if largest >= MOST_CLASSES:
         what = f"has the label {largest}; labels are numbers below {MOST_CLASSES}."
-        raise DataError(Problem(where, what, ACCEPT_LABELS))
+        raise DataError(Problem(where, what, accept))
     names = tuple(wanted or declared or ())
     if not names:
         unused = sorted(set(range(largest + 1)) - present)
         if unused:
             gaps = shortened([str(label) for label in unused])
             what = f"has labels up to {largest}, but none is {gaps}, and nothing names them."
-            raise DataError(Problem(where, what, ACCEPT_LABELS))
+            raise DataError(Problem(where, what, accept))
         return tuple(f"class {label}" for label in range(largest + 1))
     if largest >= len(names):
         what = f"has the label {largest}, but {len(names)} classes are named: {', '.join(names)}."
-        raise DataError(Problem(where, what, ACCEPT_LABELS))
+        raise DataError(Problem(where, what, accept))
     return names
 
 
@@ -130,8 +134,24 @@ def check_ignored(where: str, present: set[int], holds_ignored: bool) -> None:
         raise DataError(Problem(where, what, hint))
 
 
+def check_ignore_option(wanted: Wanted, task: str) -> None:
+    """Refuse to name a label that does not count where every sample has one.
+
+    Raises:
+        RequestError: So it is.
+    """
+    if wanted.ignore_index is not None and task != "segmentation":
+        what = "only masks have pixels that do not count."
+        raise RequestError(Problem("ignore_index", what, "Leave such samples out of the source."))
+
+
 def present_labels(values: npt.NDArray[Any], ignored: int | None, where: str) -> set[int]:
     """The labels that are there and count.
+
+    Args:
+        values: Labels.
+        ignored: The one that does not count; None of labels that all do, as those of images.
+        where: What holds them, for messages.
 
     Raises:
         DataError: A label is negative and not the ignored one.
@@ -140,7 +160,7 @@ def present_labels(values: npt.NDArray[Any], ignored: int | None, where: str) ->
     if counted.size and counted.min() < 0:
         what = f"has the label {int(counted.min())}; labels count from 0."
         hint = "If it marks pixels that do not count, name it with --ignore-index."
-        raise DataError(Problem(where, what, hint))
+        raise DataError(Problem(where, what, None if ignored is None else hint))
     return {int(label) for label in np.unique(counted)}
 
 

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,10 @@ class GeoBenchV1Writer:
             file.attrs["pickle"] = str(pickle.dumps(self._attributes(target), protocol=4))
         self._written.contents[name] = content
         self._written.splits[split].append(name)
+
+    def note(self, text: str) -> None:
+        """Add to the dataset's notes what is known only now."""
+        self._dataset = replace(self._dataset, notes=(*self._dataset.notes, text))
 
     def finish(self, seed: int) -> None:
         """Write the files that declare and summarise the samples.

@@ -41,6 +41,14 @@ def dataset_of(path: Path, option: str) -> str:
     raise DataError(Problem(str(path), what, f"Say with {option}: {', '.join(DATASETS)}."))
 
 
+def other_than(file: Path, dataset: str) -> str:
+    """A hint for a file whose samples do not fit a dataset: whose they may be, by its name."""
+    named = _named(file)
+    if named is not None and DATASETS[named].files != DATASETS[dataset].files:
+        return f"By its name it is a file of {named!r}, not of {dataset!r}."
+    return f"Or it is a file of another dataset than {dataset!r}."
+
+
 def _named(file: Path) -> str | None:
     part = PART.fullmatch(file.name)
     stem = (part[1] if part else file.stem).casefold()

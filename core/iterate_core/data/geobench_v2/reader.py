@@ -17,6 +17,7 @@ from iterate_core.data.geobench_v2.datasets.defects import declared
 from iterate_core.data.geobench_v2.datasets.schema import Quantity, Target
 from iterate_core.data.geobench_v2.dates import place_of
 from iterate_core.data.geobench_v2.files import Contents
+from iterate_core.data.geobench_v2.found import other_than
 from iterate_core.data.geobench_v2.images import Frames, ImageReader, stored_size
 from iterate_core.data.geobench_v2.integrity import find_files, replaced, unknown, verify
 from iterate_core.data.geobench_v2.options import GeoBenchV2Data
@@ -130,7 +131,12 @@ class GeoBenchV2:
         place = self._place(name)
         with opened(place.path) as handle:
             contents = self._contents(handle, place, name)
-            return stored_size(handle, contents, self._declared.rasters[0])
+            try:
+                return stored_size(handle, contents, self._declared.rasters[0])
+            except DataError as error:
+                hint = other_than(place.path, self._section.dataset)
+                told = [Problem(p.where, p.what, f"{p.hint or ''} {hint}") for p in error.problems]
+                raise DataError(told) from None
 
     def _contents(self, handle: BinaryIO, place: _Place, name: str) -> Contents:
         where = f"{place.path}, sample {name}"

@@ -96,3 +96,31 @@ def test_the_command_names_the_nearest_dataset(tmp_path: Path) -> None:
         CliRunner().invoke(
             app, ["show", str(tmp_path), "--dataset", "spacenet77"], catch_exceptions=False
         )
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("flair2.tortilla", "By its name it is a file of 'flair2', not of 'pastis'"),
+        ("mine.tortilla", "Or it is a file of another dataset than 'pastis'"),
+    ],
+)
+def test_a_file_of_another_dataset_is_not_only_called_damaged(
+    file: str, told: str, tmp_path: Path
+) -> None:
+    generate("flair2", tmp_path, (1, 1, 1), 8)
+    (made,) = tmp_path.rglob("*.tortilla")
+    made.rename(tmp_path / file)
+    words = ["show", str(tmp_path / file), "--dataset", "pastis"]
+    with pytest.raises(RequestError, match=told):
+        CliRunner().invoke(app, words, catch_exceptions=False)
+
+
+@pytest.mark.parametrize("name", ["nothere", "nothere.tortilla", "file.txt"])
+def test_what_is_no_dataset_is_told_without_a_key_that_nobody_set(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file.txt").write_text("x")
+    with pytest.raises(RequestError, match=r"does not exist|is no folder") as refused:
+        CliRunner().invoke(app, ["show", str(tmp_path / name)], catch_exceptions=False)
+    assert "data.root" not in str(refused.value)
