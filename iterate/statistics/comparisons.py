@@ -134,23 +134,25 @@ def ranks(
 def alike(
     estimates: Mapping[str, Estimate], comparisons: Sequence[Comparison], alpha: float = 0.05
 ) -> list[tuple[str, ...]]:
-    """The critical-difference groups: neighbours in rank of whom no pair differs significantly.
+    """Groups in which no pair differs significantly, and every such pair shares one.
+
+    A cover of the graph of pairs that do not differ by its cliques, as a compact letter display
+    (Piepho 2004). Neighbours in rank would not do: where errors are unequal, two backbones may not
+    differ while one between them differs from both.
 
     Returns:
-        The largest such runs, best first; a backbone may be in several, and one that differs
-        from both its neighbours is in none.
+        Groups that nobody can be added to, best first, each in order of rank; a backbone may be in
+        several, and one that differs from all others is in none.
     """
     order = sorted(estimates, key=lambda name: -estimates[name].value)
     apart = {frozenset((pair.first, pair.second)) for pair in comparisons if pair.adjusted < alpha}
     groups: list[tuple[str, ...]] = []
-    reached = 0
-    for start in range(len(order)):
-        end = start + 1
-        while end < len(order) and all(
-            frozenset((order[end], member)) not in apart for member in order[start:end]
-        ):
-            end += 1
-        if end - start > 1 and end > reached:
-            groups.append(tuple(order[start:end]))
-            reached = end
+    for pair in combinations(order, 2):
+        if frozenset(pair) in apart or any(set(pair) <= set(group) for group in groups):
+            continue
+        group = set(pair)
+        for name in order:
+            if all(frozenset((name, member)) not in apart for member in group):
+                group.add(name)
+        groups.append(tuple(name for name in order if name in group))
     return groups

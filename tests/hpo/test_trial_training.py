@@ -10,7 +10,7 @@ import pytest
 from engine_support import recipe
 from pool_support import make_study
 
-import iterate
+import iterate_core
 from iterate.hpo import execute
 from iterate.hpo.execute import SIGN_OF_LIFE, train
 from iterate.hpo.jobs import Job, Progress
@@ -31,7 +31,7 @@ def version(monkeypatch: pytest.MonkeyPatch) -> Version:
     """Go on as another version of iterate."""
 
     def become(name: str) -> None:
-        monkeypatch.setattr(iterate, "__version__", name)
+        monkeypatch.setattr(iterate_core, "__version__", name)
         monkeypatch.setattr(checkpoints, "__version__", name)
 
     return become

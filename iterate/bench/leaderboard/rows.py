@@ -113,7 +113,7 @@ class GroupFindings:
 
     Attributes:
         comparisons: Every pair, Holm-corrected, over seeds; differences in points.
-        alike: Neighbours in rank of whom no pair differs.
+        alike: Groups in which no pair differs; every pair that does not differ shares one.
         friedman: Average ranks over datasets; None with fewer than two entries or datasets.
         spread: Each dataset's part in the spread; entries that repeat another's are left out.
     """
