@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pool_support import make_study
 
+from iterate.cli.views.console import problems_of
 from iterate.cli.views.tables import _interval
 from iterate.hpo.jobs import Progress
 from iterate.hpo.ledger import Ledger
@@ -207,8 +209,13 @@ def test_a_changed_question_is_refused_with_the_difference(
     changed = make_study(trials=2, repeats=2, sampler={"name": "random"}, **change)  # type: ignore[arg-type]
     with pytest.raises(RequestError) as refused:
         Ledger(changed, open_storage(None, tmp_path), tmp_path)
-    assert [p.where for p in refused.value.problems] == ["", named, ""]
+    assert [p.where for p in refused.value.problems] == [named]
     assert "--fresh" in str(refused.value)
+    headline, *differences, advice = problems_of(refused.value).splitlines()
+    assert "asks another question than its finished trials answer." in headline
+    assert [line[:4] for line in differences] == ["  • "]
+    assert advice.startswith("Run it with --fresh")
+    assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
     assert len(Ledger(ledger.study, open_storage(None, tmp_path), tmp_path).history("trial")) == 1
 
 
