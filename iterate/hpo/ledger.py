@@ -195,16 +195,26 @@ class Ledger:
     @property
     def stop_reason(self) -> str | None:
         """Why no further point is drawn; None while the search goes on."""
-        grid = self.study.settings.sampler.name == "grid"
-        size = self.study.space.size() if grid else None
         return stop_reason(
             self.study.settings,
             self.study.objective,
             self.history("trial"),
             self.account.worked_seconds / 3600,
-            size,
+            self._points,
             self.recent,
         )
+
+    @property
+    def trials_asked(self) -> int:
+        """How many trials the search has, unless something ends it before."""
+        trials, points = self.study.settings.trials, self._points
+        return trials if points is None else min(trials, points)
+
+    @property
+    def _points(self) -> int | None:
+        """The points of a grid; None where points do not run out."""
+        grid = self.study.settings.sampler.name == "grid"
+        return self.study.space.size() if grid else None
 
     # What to do next
 

@@ -105,6 +105,11 @@ def test_summary_of_a_finished_study(ledger: Ledger) -> None:
     assert [row["metrics"]["test/accuracy"] for row in study["repeats"]] == [0.7, 0.9]
     assert summary["train_seconds"] == pytest.approx(0.5 * 7)
     assert summary["worker_seconds"] == pytest.approx(3 + 2 + 9 + 9)
+    places = [(row["index"], row["folder"]) for row in study["repeats"]]
+    assert places == [(0, "repeats/0000-0"), (1, "repeats/0000-1")]
+    (chosen, *_) = study["all_trials"]
+    assert [study["best"][key] for key in ("seed", "threads")] == [chosen["seed"], 1]
+    assert study["trials_asked"] == 2
 
 
 def test_summary_tells_every_trial(tmp_path: Path) -> None:

@@ -129,6 +129,7 @@ def test_nothing_to_show_draws_nothing(tmp_path: Path) -> None:
     [
         ([], "curves", "no trial has reported an epoch"),
         ([], "history", "no trial has finished"),
+        ([0.5], "importances", "1 trial has finished; importances are told from 4 on"),
         ([0.5, 0.7], "importances", "2 trials have finished; importances are told from 4 on"),
         ([0.5] * 6, "importances", "all finished trials are equally good"),
         ([0.1, 0.2, 0.3, 0.4], "importances", "no trials stand out as better"),

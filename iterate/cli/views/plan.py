@@ -12,6 +12,7 @@ from rich.tree import Tree
 from iterate.hpo.space import Space
 from iterate.hpo.space.text import dimension_text, value_text
 from iterate_core.foreign import in_terminal as escape
+from iterate_core.words import counted
 
 
 def view(plan: dict[str, Any], space: Space) -> RenderableType:
@@ -64,7 +65,7 @@ def _tree(space: Space, title: str) -> Tree:
 
 
 def _search(search: dict[str, Any]) -> str:
-    words = [f"{search['trials']} trials by {_options(search['sampler'])}"]
+    words = [f"{counted(search['trials'], 'trial')} by {_options(search['sampler'])}"]
     if search["scheduler"]["name"] != "none":
         words.append(f"stopped early by {_options(search['scheduler'])}")
     if search["hours"]:
@@ -73,7 +74,7 @@ def _search(search: dict[str, Any]) -> str:
         words.append(f"a trial at most {search['trial_hours']:g} hours")
     if search["patience"]:
         words.append(f"ends after {search['patience']} trials without progress")
-    words.append(f"then {search['repeats']} repeats of the best")
+    words.append(f"then {counted(search['repeats'], 'repeat')} of the best")
     return "; ".join(words)
 
 

@@ -17,6 +17,7 @@ from iterate.cli.views.console import stderr
 from iterate.hpo.jobs import Job
 from iterate.hpo.ledger import Ledger
 from iterate_core.foreign import in_terminal
+from iterate_core.words import counted
 
 _MARKS = {
     TrialState.COMPLETE: "[green]finished[/]",
@@ -175,7 +176,7 @@ def _budget(ledger: Ledger) -> str:
     ended = _ended(ledger)
     already = f", {ended} of them done already" if ended else ""
     return (
-        f"{settings.trials} trials and {settings.repeats} repeats{already}; "
+        f"{counted(settings.trials, 'trial')} and {counted(settings.repeats, 'repeat')}{already}; "
         f"{settings.sampler.name}, scheduler {settings.scheduler.name}, "
         f"objective {ledger.study.objective.key} ({ledger.study.objective.mode})"
     )
