@@ -15,6 +15,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from iterate_core.foreign import visible
 
@@ -49,16 +50,30 @@ class IterateError(Exception):
 
 
 class RequestError(IterateError):
-    """The request cannot be carried out as it stands; all that is wrong with it, together."""
+    """The request cannot be carried out as it stands; all that is wrong with it, together.
+
+    Args:
+        problems: Every mistake.
+        headline: What they come to, as a sentence; None where each speaks for itself.
+        advice: What to do about all of them.
+    """
 
     exit_code = 2
 
-    def __init__(self, problems: Problem | Sequence[Problem]) -> None:
+    def __init__(
+        self,
+        problems: Problem | Sequence[Problem],
+        headline: str | None = None,
+        advice: str | None = None,
+    ) -> None:
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        self.headline = None if headline is None else visible(headline)
+        self.advice = None if advice is None else visible(advice)
+        told = [self.headline, *map(str, self.problems), self.advice]
+        super().__init__("\n".join(line for line in told if line is not None))
 
-    def __reduce__(self) -> tuple[type[RequestError], tuple[tuple[Problem, ...]]]:
-        return type(self), (self.problems,)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.problems, self.headline, self.advice)
 
 
 class DataError(RequestError):
@@ -82,14 +97,3 @@ def nearest(name: str, legal: Iterable[str]) -> str | None:
     if names and len(names) <= 12:
         return f"Legal here: {', '.join(names)}."
     return None
-
-
-def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """A number of things: ``1 band``, ``3 bands``, ``2 classes``.
-
-    Args:
-        count: How many.
-        noun: What one is called.
-        plural: What others are called, where that is not the noun with an s.
-    """
-    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"

@@ -19,6 +19,9 @@ class Account:
             versions lack the time worked.
         keep: Keeps what this session has come to: wall, worker and worked seconds.
         began: When this session began, on the monotonic clock.
+
+    Attributes:
+        continued: Whether there were earlier sessions.
     """
 
     def __init__(
@@ -30,6 +33,7 @@ class Account:
         self._keep = keep
         self._began = began
         self._wall_before = sum(wall for wall, *_ in sessions)
+        self.continued = bool(sessions)
         self._workers_before = sum(worker for _, worker, *_ in sessions)
         self._worked_before = float(sum(rest[0] if rest else wall for wall, _, *rest in sessions))
         self._clock = Clock(self._worked_before)

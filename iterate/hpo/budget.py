@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 from iterate.hpo.failures import kind_of_trial
 from iterate.hpo.settings import SearchSettings
 from iterate_core.objective import Objective
+from iterate_core.words import counted
 
 
 def stop_reason(
@@ -35,14 +36,13 @@ def stop_reason(
     if size == 1 and drawn:
         return "nothing varies, so one trial was made"
     if len(drawn) >= settings.trials:
-        return f"all {settings.trials} trials were drawn"
+        return f"all {counted(settings.trials, 'trial')} were drawn"
     if size is not None and len(drawn) >= size:
         return f"all {size} points of the grid were drawn"
     if settings.hours is not None and hours >= settings.hours:
-        plural = "" if settings.hours == 1 else "s"
-        return f"it was worked on for its {settings.hours:g} hour{plural}"
+        return f"it was worked on for its {counted(settings.hours, 'hour')}"
     if settings.patience is not None and _stale(objective, trials) >= settings.patience:
-        return f"{settings.patience} finished trials in a row did not improve"
+        return f"{counted(settings.patience, 'finished trial')} in a row did not improve"
     return None
 
 

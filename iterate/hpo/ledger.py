@@ -21,7 +21,7 @@ from iterate.hpo.account import Account
 from iterate.hpo.budget import failing_for_one_reason, stop_reason
 from iterate.hpo.failures import kind_of
 from iterate.hpo.jobs import Job, Kind, Progress
-from iterate.hpo.points import points_to_draw
+from iterate.hpo.points import points_to_draw, trials_to_make
 from iterate.hpo.samplers import make_sampler
 from iterate.hpo.schedulers import make_scheduler
 from iterate.hpo.shares import Share
@@ -204,6 +204,11 @@ class Ledger:
             points_to_draw(self.study.settings, self.study.space),
             self.recent,
         )
+
+    @property
+    def trials_asked(self) -> int:
+        """How many trials the search has, unless something ends it before."""
+        return trials_to_make(self.study.settings, self.study.space)
 
     # What to do next
 

@@ -171,14 +171,14 @@ def _summary(ledger: Ledger) -> dict[str, Any]:
             "pruned": _count(trials, TrialState.PRUNED),
             "failed": _count(trials, TrialState.FAIL),
         },
-        "best": None
-        if best is None
-        else {"number": best.number, "value": best.value, "params": dict(ledger.point(best))},
+        "trials_asked": ledger.trials_asked,
+        "best": None if best is None else _best(ledger, best),
         "repeats": rows,
         "test": {name: vars(value) for name, value in test_intervals(ledger).items()},
         "test_classes": mean_over_repeats([row["classes"] for row in rows if "classes" in row]),
         "all_trials": [_trial(ledger, trial) for trial in trials],
         "stopped": ledger.stop_reason,
+        "worked_seconds": round(ledger.account.worked_seconds, 3),
         "failure": failure_of(ledger),
     }
 
@@ -189,11 +189,27 @@ def _backbone(ledger: Ledger) -> str:
     return ledger.study.backbone if recipe is None else recipe.model.backbone.name
 
 
+def _best(ledger: Ledger, best: FrozenTrial) -> dict[str, Any]:
+    begun = best.user_attrs
+    return {
+        "number": best.number,
+        "value": best.value,
+        "params": dict(ledger.point(best)),
+        "seed": begun.get("seed"),
+        "threads": begun.get("threads"),
+    }
+
+
 def _repeat(ledger: Ledger, trial: FrozenTrial) -> dict[str, Any]:
     metrics = {"val": trial.value} if trial.value is not None else {}
     metrics |= trial.user_attrs.get("test", {})
     failure = trial.user_attrs.get("failure")
-    row = {"seed": trial.user_attrs.get("seed"), "metrics": metrics}
+    row = {
+        "index": trial.user_attrs["index"],
+        "seed": trial.user_attrs.get("seed"),
+        "folder": ledger.job_folder("repeat", trial).relative_to(ledger.folder).as_posix(),
+        "metrics": metrics,
+    }
     if failure is not None:
         return row | {"failure": failure}
     return row | tested_classes(ledger, trial) if _tested(trial) else row

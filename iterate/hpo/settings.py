@@ -155,8 +155,8 @@ class SearchSettings(Section):
         trials: Trials in all, interrupted and continued runs together.
         hours: Hours of work after which no trial is started; None sets no limit. They are wall
             time in which a worker had a job of this study at least, summed over all commands that
-            continue it: neither the wait for a worker, nor another study's turn, nor checking and
-            packing count.
+            continue it: neither the wait for a worker, nor its cold start, nor another study's
+            turn, nor checking and packing count.
         trial_hours: Training time after which a trial is ended: pruned if an epoch was finished,
             failed otherwise; None sets no limit. Repeats train to their end.
         silence_minutes: A trial or repeat without a sign of life (a batch, an epoch) for so long

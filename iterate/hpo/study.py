@@ -129,7 +129,7 @@ def same_question(name: str, asked: Mapping[str, Any], before: Mapping[str, Any]
     """Refuse a changed question under a name that holds another one's trials.
 
     Raises:
-        RequestError: One problem for each difference, and what to do.
+        RequestError: One problem for each difference, what they come to and what to do.
     """
     now, then = _flat(asked), _flat(before)
     changed = [key for key in sorted({*now, *then}) if now.get(key) != then.get(key)]
@@ -137,8 +137,8 @@ def same_question(name: str, asked: Mapping[str, Any], before: Mapping[str, Any]
         return
     problems = [Problem(key, f"was {_said(then, key)}, now {_said(now, key)}.") for key in changed]
     advice = "Run it with --fresh as a new study, or give it another name; nothing is deleted."
-    header = Problem("", f"study {name!r} asks another question than its finished trials answer.")
-    raise RequestError([header, *problems, Problem("", advice)])
+    headline = f"study {name!r} asks another question than its finished trials answer."
+    raise RequestError(problems, headline, advice)
 
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:

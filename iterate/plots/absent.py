@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from iterate.plots.trials import PlottedStudy
+from iterate_core.words import counted
 
 NOT_DRAWN = "not_drawn.txt"
 _ENOUGH = 4  # finished trials from which importances are told
@@ -36,7 +37,10 @@ def why_absent(study: PlottedStudy, name: str) -> str:
     if not any(trial.params for trial in study.complete):
         return "nothing varies."
     if name == "importances" and finished < _ENOUGH:
-        return f"{finished} trials have finished; importances are told from {_ENOUGH} on."
+        has = "has" if finished == 1 else "have"
+        return (
+            f"{counted(finished, 'trial')} {has} finished; importances are told from {_ENOUGH} on."
+        )
     if name == "importances":
         alike = len({trial.value for trial in study.complete}) == 1
         hint = "all finished trials are equally good" if alike else "no trials stand out as better"

@@ -25,8 +25,8 @@ def draw_history(study: PlottedStudy) -> Figure | None:
     limits = style.readable_range([trial.shown or 0.0 for trial in judged], study.mode)
     style.focus(axes, *limits)
     pruned = [t for t in shown if t.state == "PRUNED"]
-    _marks(axes, pruned, limits, "pruned (last value)", "x", style.GREY)
-    _marks(axes, study.complete, limits, "complete", "o", style.BLUE)
+    _marks(axes, pruned, limits, "pruned (at its best epoch)", "x", style.GREY)
+    _marks(axes, study.complete, limits, "complete (at its best epoch)", "o", style.BLUE)
     if best is not None:
         _marks(axes, [best], limits, f"best: trial {best.number}", "*", style.ORANGE)
     _failed(axes, [t for t in study.trials if t.state == "FAIL"])

@@ -27,6 +27,7 @@ _MOST_AXES = 10
 _MOST_LEVELS = 8
 _NOT_USED = -0.16  # height of "not used", where an axis runs from 0 to 1
 _LABEL_LENGTH = 18
+_ROOM = 0.06  # between two labels, where an axis runs from 0 to 1
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,12 @@ def draw_parallel(study: PlottedStudy) -> Figure | None:
     short = short_names(names)
     drawn = [t for t in study.trials if t.state in ("COMPLETE", "PRUNED") and t.shown is not None]
     rulers = [
-        _ruler(short[name], [t.params[name] for t in drawn if name in t.params], name in study.log)
+        _ruler(
+            short[name],
+            [t.params[name] for t in drawn if name in t.params],
+            log=name in study.log,
+            choice=name in study.choices,
+        )
         for name in names
     ]
     limits = style.readable_range([trial.shown or 0.0 for trial in complete], study.mode)
@@ -73,8 +79,7 @@ def draw_parallel(study: PlottedStudy) -> Figure | None:
             ruler.height(trial.params[name]) if name in trial.params else _NOT_USED
             for name, ruler in zip(names, rulers, strict=True)
         ]
-        if trial.state == "COMPLETE":
-            heights.append(goal.height(trial.shown))
+        heights.append(goal.height(trial.shown))
         _line(axes, heights, colours.get(trial.number), best=trial is best)
     _draw_rulers(axes, [*rulers, goal], any(n not in t.params for t in drawn for n in names))
     return figure
@@ -92,10 +97,11 @@ def _chosen(study: PlottedStudy) -> list[str]:
     return varied[:_MOST_AXES]
 
 
-def _ruler(name: str, values: Sequence[Any], log: bool) -> Ruler:
+def _ruler(name: str, values: Sequence[Any], *, log: bool, choice: bool) -> Ruler:
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
         return _level_ruler(name, sorted({str(value) for value in values}))
-    if 2 * len(set(values)) < len(values) and len(set(values)) <= _MOST_LEVELS:
+    few = choice or 2 * len(set(values)) < len(values)
+    if few and values and len(set(values)) <= _MOST_LEVELS:
         return _level_ruler(name, [str(value) for value in sorted(set(values))])
     whole = all(isinstance(value, int) for value in values)
     low, high = float(min(values, default=0)), float(max(values, default=1))
@@ -127,10 +133,16 @@ def _ticks(low: float, high: float, log: bool, whole: bool) -> list[float]:
             round_numbers = [step * 10.0**decade for decade in decades for step in steps]
             inside = [at for at in round_numbers if low <= at <= high]
             if len(inside) > 2:
-                return inside
-        return [low, high]
+                break
+        return [low, *(at for at in inside if _apart(at, low, high)), high]
     locator = MaxNLocator(nbins=5, integer=whole, steps=[1, 2, 5, 10])
     return [float(at) for at in locator.tick_values(low, high) if low <= at <= high]
+
+
+def _apart(at: float, low: float, high: float) -> bool:
+    """Whether a number on a logarithmic axis leaves room for those at its ends."""
+    room = _ROOM * math.log(high / low)
+    return min(math.log(at / low), math.log(high / at)) >= room
 
 
 def _short(text: str) -> str:

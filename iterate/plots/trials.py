@@ -19,7 +19,8 @@ class PlottedTrial:
         number: In the order in which trials were begun.
         params: Exactly the active parameters.
         state: Trials that wait or run are drawn as far as they have come.
-        value: The objective; None where the trial has none.
+        value: The objective at the best epoch, be it of a trial that was stopped; None where the
+            trial has none.
         curve: (epoch, objective) pairs in ascending order; values that are not finite are
             left out of the picture.
     """
@@ -53,6 +54,7 @@ class PlottedStudy:
         mode: The objective's direction.
         importances: Parameter → share of the objective's variance it explains; may be empty.
         log: The parameters that were searched on a logarithmic scale.
+        choices: The parameters that take one of some given values, numbers among them.
     """
 
     name: str
@@ -61,6 +63,7 @@ class PlottedStudy:
     trials: tuple[PlottedTrial, ...]
     importances: Mapping[str, float] = field(default_factory=dict)
     log: Collection[str] = frozenset()
+    choices: Collection[str] = frozenset()
 
     @property
     def complete(self) -> list[PlottedTrial]:

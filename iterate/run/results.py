@@ -9,7 +9,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from iterate.hpo.ledger import Ledger
-from iterate.hpo.results import best_recipe, importances, summarise, threads_of
+from iterate.hpo.results import best_recipe, best_value, importances, summarise, threads_of
 from iterate.hpo.space import Categorical
 from iterate.plots import PlottedStudy, PlottedTrial, draw_plots
 from iterate.tracking.records import State
@@ -78,15 +78,15 @@ def plotted(ledger: Ledger) -> PlottedStudy:
             for parameter in parameters
             if not isinstance(parameter.dimension, Categorical) and parameter.dimension.log
         },
+        choices={p.key for p in parameters if isinstance(p.dimension, Categorical)},
     )
 
 
 def _plotted_trial(ledger: Ledger, trial: FrozenTrial) -> PlottedTrial:
-    complete = trial.state == TrialState.COMPLETE
     return PlottedTrial(
         number=trial.number,
         params=ledger.point(trial),
         state=STATES[trial.state],
-        value=trial.value if complete else None,
+        value=best_value(trial),
         curve=tuple(sorted(trial.intermediate_values.items())),
     )

@@ -90,12 +90,18 @@ class RunResult:
         folder: The run's folder.
         failures: Study name → why it found nothing.
         backlog: What MLflow has not been told yet.
+        seconds: How long this command took; None if that is not known.
+        continued: Whether earlier commands have worked on the run.
+        worked: Whether there was anything left to do.
     """
 
     summary: dict[str, Any]
     folder: Path
     failures: dict[str, str]
     backlog: Backlog | None
+    seconds: float | None = None
+    continued: bool = False
+    worked: bool = True
 
 
 def run_studies(
@@ -136,10 +142,12 @@ def run_studies(
             Ledger(study, storage, study_folder(settings, study), settings.began)
             for study in studies
         ]
+        continued = any(ledger.account.continued for ledger in ledgers)
+        finished = all(ledger.finished for ledger in ledgers)
         tracker = Tracker(settings.tracking, settings.tracking_folder or settings.folder)
         try:
             tracker.begin(settings.name, ledgers)
-            if not all(ledger.finished for ledger in ledgers):
+            if not finished:
                 _work(ledgers, settings, train, display, tracker)
             summary, artifacts = write_results(ledgers, settings.folder)
             if conclude is not None:
@@ -149,7 +157,10 @@ def run_studies(
             backlog = tracker.close()
     failures = {ledger.study.name: failure_of(ledger) for ledger in ledgers}
     reasons = {name: reason for name, reason in failures.items() if reason is not None}
-    return RunResult(summary, settings.folder, reasons, backlog)
+    seconds = time.monotonic() - settings.began
+    return RunResult(
+        summary, settings.folder, reasons, backlog, seconds, continued, worked=not finished
+    )
 
 
 def _work(

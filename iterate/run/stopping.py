@@ -13,6 +13,7 @@ from typing import NoReturn
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # A pool that has not come to a safe point by then is stopped wherever it is.
 _PATIENCE_SECONDS = 5.0
+_AT_ONCE = b"\nstopped at once  The same command continues from what was written.\n"
 
 
 class Stopped(BaseException):
@@ -36,6 +37,8 @@ class _Requests:
 
     def handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the system's
         if self.received is not None:
+            # Past all buffers: this may interrupt who is writing to them.
+            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, _AT_ONCE)
             leave(128 + number)
         self.received = number
         if not self.deferring:

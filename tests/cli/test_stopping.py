@@ -145,6 +145,8 @@ def test_a_second_signal_ends_it_now(start: Callable[[], Running]) -> None:
     time.sleep(0.3)
     running.process.send_signal(signal.SIGTERM)
     assert running.ended() == 143
+    sentence = "stopped at once  The same command continues from what was written.\n"
+    assert running.told.endswith(sentence)
 
 
 @pytest.mark.parametrize("name", ["raylet", pytest.param("gcs_server", marks=pytest.mark.slow)])

@@ -153,6 +153,37 @@ def shown(result: RunResult) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("search", "why"),
+    [
+        ({"hours": 1.5}, "stopped after 2 of 6 trials: it was worked on for its 1.5 hours"),
+        ({"patience": 1}, "stopped after 2 of 6 trials: 1 finished trial in a row did not"),
+        ({"max_failures": 2}, "stopped after 2 of 6 trials"),
+        ({}, None),
+    ],
+)
+def test_the_table_says_why_a_search_ended_before_its_trials(
+    storage: BaseStorage,
+    wait: Callable[[float], None],
+    search: dict[str, Any],
+    why: str | None,
+) -> None:
+    found = opened(make_study(trials=6 if search else 2, sampler="random", **search), storage)
+    for _ in range(2):
+        if "max_failures" in search:
+            fail(found, Progress(failure="memory ran out"))
+            continue
+        job = begun(found)
+        wait(1)
+        ended(found, job, hours=1)
+    assert found.next_job() is None
+    summary = summarise([found])
+    told = " ".join(shown(RunResult(summary, Path(), {}, None)).replace("│", " ").split())
+    assert (why or "stopped") in told if why else "stopped" not in told
+    if "max_failures" not in search:
+        assert summary["studies"][0]["worked_seconds"] == pytest.approx(2 * HOUR)
+
+
 # Failures
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pool_support import make_study
 
+from iterate.cli.views.console import problems_of
 from iterate.cli.views.tables import _interval
 from iterate.hpo.jobs import Progress
 from iterate.hpo.ledger import Ledger
@@ -103,6 +105,11 @@ def test_summary_of_a_finished_study(ledger: Ledger) -> None:
     assert [row["metrics"]["test/accuracy"] for row in study["repeats"]] == [0.7, 0.9]
     assert summary["train_seconds"] == pytest.approx(0.5 * 7)
     assert summary["worker_seconds"] == pytest.approx(3 + 2 + 9 + 9)
+    places = [(row["index"], row["folder"]) for row in study["repeats"]]
+    assert places == [(0, "repeats/0000-0"), (1, "repeats/0000-1")]
+    (chosen, *_) = study["all_trials"]
+    assert [study["best"][key] for key in ("seed", "threads")] == [chosen["seed"], 1]
+    assert study["trials_asked"] == 2
 
 
 def test_summary_tells_every_trial(tmp_path: Path) -> None:
@@ -207,8 +214,13 @@ def test_a_changed_question_is_refused_with_the_difference(
     changed = make_study(trials=2, repeats=2, sampler={"name": "random"}, **change)  # type: ignore[arg-type]
     with pytest.raises(RequestError) as refused:
         Ledger(changed, open_storage(None, tmp_path), tmp_path)
-    assert [p.where for p in refused.value.problems] == ["", named, ""]
+    assert [p.where for p in refused.value.problems] == [named]
     assert "--fresh" in str(refused.value)
+    headline, *differences, advice = problems_of(refused.value).splitlines()
+    assert "asks another question than its finished trials answer." in headline
+    assert [line[:4] for line in differences] == ["  • "]
+    assert advice.startswith("Run it with --fresh")
+    assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
     assert len(Ledger(ledger.study, open_storage(None, tmp_path), tmp_path).history("trial")) == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,26 @@ def test_a_url_that_leads_nowhere_is_a_wrong_request(url: str, tmp_path: Path) -
     assert "secret" not in str(refused.value)
     if "@127.0.0.1:1/" in url:
         assert "127.0.0.1:1" in problem.what
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgres://me:secret@host/studies", "Write postgresql:// instead."),
+        ("mysql://me:secret@host/studies", "pip install mysqlclient"),
+        ("mysql+pymysql://me:secret@host/studies", "pip install pymysql"),
+        ("postgresql+psycopg2://me:secret@host/studies", "pip install psycopg2-binary"),
+    ],
+)
+def test_a_url_says_what_is_to_be_written_or_installed(
+    url: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MySQLdb", "pymysql", "psycopg2"):  # whatever this machine has
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(RequestError) as refused:
+        open_storage(url, tmp_path)
+    assert said in str(refused.value)
+    assert "secret" not in str(refused.value)
 
 
 def test_a_wrong_password_is_a_wrong_request(postgres: Postgres, tmp_path: Path) -> None:

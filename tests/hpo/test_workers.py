@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import sys
 import time
@@ -177,6 +178,25 @@ def test_a_trial_past_its_hours_is_pruned_with_its_epochs_or_has_failed_without(
     assert "no epoch was finished within its 0.001 hours" in trials[0].user_attrs["failure"]
     assert trials[1].intermediate_values == {1: 0.5}
     assert trials[1].user_attrs["stopped"] == "its 0.001 hours (search.trial_hours) were over"
+
+
+# What Ray Tune has to say
+
+
+def test_ray_tune_says_nothing_of_its_own(play: Play) -> None:
+    """Its loggers are as they were afterwards."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    loggers = [logging.getLogger(name) for name in ("ray.tune", "ray")]
+    levels = [logger.level for logger in loggers]
+    loggers[0].addHandler(handler)
+    try:
+        play(make_study(trials=2, trial_hours=0.0005), never_ends)
+    finally:
+        loggers[0].removeHandler(handler)
+    assert said == []
+    assert [logger.level for logger in loggers] == levels
 
 
 # Folders

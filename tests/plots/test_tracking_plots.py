@@ -124,11 +124,48 @@ def test_nothing_to_show_draws_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == said
 
 
+def _labels(axes: Axes) -> list[str]:
+    return [text.get_text() for text in axes.texts]
+
+
+def test_a_choice_of_numbers_has_an_axis_of_its_own_values() -> None:
+    trials = tuple(
+        PlottedTrial(number, {"a.size": size}, "COMPLETE", 0.5 + number / 10)
+        for number, size in enumerate((32, 16, 48))
+    )
+    labels = _labels(_axes(draw_parallel(_study([], trials=trials, choices={"a.size"}))))
+    assert [label for label in labels if label.isdigit()] == ["16", "32", "48"]
+
+
+def test_both_ends_of_a_logarithmic_axis_are_labelled() -> None:
+    trials = tuple(
+        PlottedTrial(number, {"lr": lr}, "COMPLETE", 0.5 + number / 10)
+        for number, lr in enumerate((2.3e-5, 1e-3, 7.7e-3))
+    )
+    labels = _labels(_axes(draw_parallel(_study([], trials=trials, log={"lr"}))))
+    assert {"2.3e-05", "0.001", "0.0077"} <= set(labels)
+
+
+def test_a_pruned_trial_reaches_the_objective_at_its_best_epoch() -> None:
+    trials = (
+        PlottedTrial(0, {"lr": 0.1}, "COMPLETE", 0.5),
+        PlottedTrial(1, {"lr": 0.2}, "COMPLETE", 0.9),
+        PlottedTrial(2, {"lr": 0.3}, "PRUNED", 0.7, ((1, 0.7), (2, 0.6))),
+    )
+    axes = _axes(draw_parallel(_study([], trials=trials)))
+    lines = [patch for patch in axes.patches if isinstance(patch, PathPatch)]
+    (dotted,) = [line for line in lines if isinstance(line.get_linestyle(), tuple)]
+    ends = sorted(line.get_path().vertices[-1][1] for line in lines)
+    assert dotted.get_path().vertices[-1][0] == 1
+    assert ends[0] < dotted.get_path().vertices[-1][1] < ends[-1]
+
+
 @pytest.mark.parametrize(
     ("values", "picture", "reason"),
     [
         ([], "curves", "no trial has reported an epoch"),
         ([], "history", "no trial has finished"),
+        ([0.5], "importances", "1 trial has finished; importances are told from 4 on"),
         ([0.5, 0.7], "importances", "2 trials have finished; importances are told from 4 on"),
         ([0.5] * 6, "importances", "all finished trials are equally good"),
         ([0.1, 0.2, 0.3, 0.4], "importances", "no trials stand out as better"),

@@ -13,7 +13,17 @@ PACKAGES = {"iterate": ROOT / "iterate", "iterate_core": ROOT / "core/iterate_co
 
 # The rooms of each package from the ground up: a room imports of those before it alone.
 CORE = (
-    *("foreign", "errors", "secrets", "fingerprint", "pulse", "machine", "provenance", "registry"),
+    *(
+        "words",
+        "foreign",
+        "errors",
+        "secrets",
+        "fingerprint",
+        "pulse",
+        "machine",
+        "provenance",
+        "registry",
+    ),
     *("objective", "storage", "hub"),
     *("data", "models", "tasks", "optimisation", "recipe", "engine"),
 )

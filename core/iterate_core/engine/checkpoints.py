@@ -7,6 +7,7 @@ the epoch with the best objective. Both are whole or absent.
 
 from __future__ import annotations
 
+import json
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -131,6 +132,21 @@ def save_best(folder: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(folder / BEST, _bytes(held)) as part:
         save_file(held, part, metadata={**metadata, _CHECKSUM: _checksum(held)})
+        _order_metadata(part)
+
+
+def _order_metadata(path: Path) -> None:
+    """Sort a file's metadata, which safetensors writes in an order that changes at random.
+
+    Equal trainings then leave equal bytes. The header keeps its length.
+    """
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        file.seek(8)
+        file.write(text.ljust(length))
 
 
 def load_best(folder: Path, identity: str) -> tuple[dict[str, Tensor], dict[str, str]]:

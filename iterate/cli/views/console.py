@@ -42,9 +42,12 @@ def print_json(value: Any) -> None:
 
 
 def problems_of(error: RequestError) -> str:
-    """Every problem of a wrong request, a line each."""
-    count = len(error.problems)
-    if count == 1:
-        return f"[bold red]wrong request[/]  {escape(str(error.problems[0]))}"
-    lines = [f"  • {escape(str(problem))}" for problem in error.problems]
-    return "\n".join([f"[bold red]wrong request[/]  {count} things to mend:", *lines])
+    """Every problem of a wrong request, a line each, below what they come to."""
+    headline = error.headline
+    if headline is None and len(error.problems) == 1:
+        headline, lines = str(error.problems[0]), []
+    else:
+        headline = headline or f"{len(error.problems)} things to mend:"
+        lines = [f"  • {escape(str(problem))}" for problem in error.problems]
+    told = [f"[bold red]wrong request[/]  {escape(headline)}", *lines]
+    return "\n".join(told if error.advice is None else [*told, escape(error.advice)])

@@ -17,8 +17,8 @@ from iterate.cli.views.console import stderr
 from iterate.hpo.jobs import Job
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.points import trials_to_make
-from iterate_core.errors import counted
 from iterate_core.foreign import in_terminal
+from iterate_core.words import counted
 
 _MARKS = {
     TrialState.COMPLETE: "[green]finished[/]",

@@ -14,6 +14,7 @@ from iterate.cli.views.progress import duration
 from iterate.plots import NOT_DRAWN
 from iterate.run.session import RunResult
 from iterate_core.foreign import in_terminal as escape
+from iterate_core.words import counted
 
 
 def outcome(result: RunResult) -> Group:
@@ -21,16 +22,21 @@ def outcome(result: RunResult) -> Group:
     panels = [
         Panel(_study(study), title=escape(study["name"])) for study in result.summary["studies"]
     ]
-    return Group(*panels, *_classes(result.summary), _times(result.summary), *_next(result))
+    return Group(*panels, *_classes(result.summary), took(result), *_next(result))
 
 
 def _classes(summary: dict[str, Any]) -> list[Table]:
     """Each study's scores by class, where its task has classes."""
     return [
-        class_table(study["test_classes"], f"{study['name']}: test by class, mean over repeats")
+        class_table(study["test_classes"], f"{study['name']}: test by class, {_over(study)}")
         for study in summary["studies"]
         if study["test_classes"]
     ]
+
+
+def _over(study: dict[str, Any]) -> str:
+    repeats = sum("classes" in repeat for repeat in study["repeats"])
+    return "one repeat" if repeats == 1 else "mean over repeats"
 
 
 def _study(study: dict[str, Any]) -> Table:
@@ -44,6 +50,8 @@ def _study(study: dict[str, Any]) -> Table:
     best = study["best"]
     if study["failure"] is not None:
         table.add_row("[red]failed[/]", escape(study["failure"]))
+    if (stopped := _stopped(study)) is not None:
+        table.add_row("stopped", escape(stopped))
     if best is None:
         return table
     table.add_row("best trial", f"number {best['number']}, validation {best['value']:.4f}")
@@ -67,6 +75,16 @@ def _counts(trials: dict[str, int]) -> str:
     return f"{trials['complete']} finished, {trials['pruned']} pruned, {trials['failed']} failed"
 
 
+def _stopped(study: dict[str, Any]) -> str | None:
+    """Why the search ended before its trials; None if it did not."""
+    drawn, asked = sum(study["trials"].values()), study.get("trials_asked", 0)
+    if drawn >= asked or study["stopped"] is None:
+        return None
+    counts = f"after {drawn} of {counted(asked, 'trial')}"
+    # A failed study has said why.
+    return counts if study["failure"] is not None else f"{counts}: {study['stopped']}"
+
+
 def _interval(figures: dict[str, Any]) -> str:
     mean = f"{figures['mean']:.4f}"
     if figures["low"] is None:
@@ -80,9 +98,19 @@ def _figure(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
 
 
-def _times(summary: dict[str, Any]) -> Text:
-    wall, train = summary["wall_seconds"], summary["train_seconds"]
-    return Text(f"took {duration(wall)}, of which workers trained {duration(train)}", style="dim")
+def took(result: RunResult) -> Text:
+    """How long this command took, and all that continued each other."""
+    wall, train = (duration(result.summary[key]) for key in ("wall_seconds", "train_seconds"))
+    if result.seconds is None:
+        told = f"took {wall}, of which workers trained {train}"
+    elif not result.worked:
+        told = f"nothing was left to train; in all it took {wall}, and workers trained {train}"
+    elif result.continued:
+        here = duration(result.seconds)
+        told = f"took {here}, with the commands before it {wall}; workers trained {train} in all"
+    else:
+        told = f"took {duration(result.seconds)}, of which workers trained {train}"
+    return Text(told, style="dim")
 
 
 def _next(result: RunResult) -> list[Text]:

@@ -16,7 +16,7 @@ from ray import tune
 from iterate.hpo.jobs import Train
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.pool.coordinator import DEATHS, Coordinator, Observer, cluster_resources
-from iterate.hpo.pool.environment import environment
+from iterate.hpo.pool.environment import environment, silenced
 from iterate.hpo.pool.tune_hooks import JobScheduler, JobSearcher, Starts, Stopper
 from iterate.hpo.pool.watch import Ended, Watch
 from iterate.hpo.pool.worker import Worker
@@ -61,7 +61,11 @@ def run_pool(
     coordinator = Coordinator(ledgers, observers, shares)
     if coordinator.finished:
         return
-    with environment(_TUNE), tempfile.TemporaryDirectory(prefix="iterate-tune-") as scratch:
+    with (
+        environment(_TUNE),
+        silenced("ray.tune"),
+        tempfile.TemporaryDirectory(prefix="iterate-tune-") as scratch,
+    ):
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(Worker, train=train), _resources_of(shares)),
             tune_config=tune.TuneConfig(

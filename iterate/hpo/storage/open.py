@@ -21,6 +21,12 @@ from iterate_core.errors import Problem, RequestError
 _FORM = "It has the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:///FILE."
 # The driver that the extra `postgres` installs.
 _DRIVERS = {"postgresql": "postgresql+psycopg"}
+# A driver's module → its package, where their names differ.
+_PACKAGES = {
+    "psycopg": "'geo-iterate[postgres]'",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+}
 # A server that vanishes without a word is noticed in half a minute instead of a quarter of an hour.
 _NOTICE = {
     "connect_timeout": "10",
@@ -48,8 +54,19 @@ def open_storage(url: str | None, folder: Path) -> Truth:
         said = reason(error)
         if parsed.password:
             said = said.replace(str(parsed.password), "***")
-        raise RequestError(Problem("search.storage", f"cannot open {place} ({said}).")) from error
+        what = f"cannot open {place} ({said})."
+        raise RequestError(Problem("search.storage", what, _missing_driver(error))) from error
     return Truth(Journal(tables, f"the storage {place}"))
+
+
+def _missing_driver(error: BaseException) -> str | None:
+    """What to install where a database's driver is not there."""
+    while not isinstance(error, ModuleNotFoundError):
+        if error.__cause__ is None:
+            return None
+        error = error.__cause__
+    package = _PACKAGES.get(str(error.name), str(error.name))
+    return f"Its driver is not installed: pip install {package}"
 
 
 _REFUSALS = (
@@ -91,6 +108,9 @@ def _parsed(url: str | None, folder: Path) -> URL:
         parsed = make_url(url)
     except (sqlalchemy.exc.ArgumentError, ValueError):
         raise RequestError(Problem("search.storage", "is no database URL.", _FORM)) from None
+    if parsed.get_backend_name() == "postgres":
+        what = f"cannot open {_shown(parsed)}: it begins with postgres://."
+        raise RequestError(Problem("search.storage", what, "Write postgresql:// instead."))
     if _is_file(parsed) and not parsed.database:
         raise RequestError(Problem("search.storage", "names no file.", _FORM))
     return parsed

@@ -11,7 +11,14 @@ from engine_support import recipe
 from safetensors.torch import load_file, save_file
 
 from iterate_core.engine import fit
-from iterate_core.engine.checkpoints import BEST, LAST, load_progress, save_progress
+from iterate_core.engine.checkpoints import (
+    BEST,
+    LAST,
+    load_best,
+    load_progress,
+    save_best,
+    save_progress,
+)
 from iterate_core.engine.resolved import prepare
 from iterate_core.errors import RequestError
 
@@ -84,3 +91,19 @@ def test_weights_that_were_saved_without_a_checksum_are_still_read(
     identity = prepare(recipe()).identity
     save_file(load_file(trained / BEST), tmp_path / BEST, metadata={"identity": identity})
     assert fit.test(recipe(), tmp_path) == fit.test(recipe(), trained)
+
+
+def test_equal_trainings_leave_equal_bytes(tmp_path: Path) -> None:
+    tensors = {"b": torch.ones(2), "a": torch.zeros(3, dtype=torch.int64)}
+    metadata = {
+        name: f"value of {name} “ü”" for name in ("epoch", "identity", "value", "objective")
+    }
+    written = set()
+    for turn in range(12):
+        keys = list(metadata)[turn % 4 :] + list(metadata)[: turn % 4]
+        save_best(tmp_path, tensors, {key: metadata[key] for key in keys})
+        written.add((tmp_path / BEST).read_bytes())
+    assert len(written) == 1
+    found, told = load_best(tmp_path, metadata["identity"])
+    assert metadata.items() <= told.items()
+    assert all(torch.equal(found[name], tensors[name]) for name in tensors)
