@@ -183,15 +183,20 @@ def _open(folder: Path, dataset: str | None, partition: str, compat: bool) -> Re
 
     if dataset is not None and ":" in dataset:
         return _own_reader(dataset, folder)
-    if not folder.exists() or not (dataset or folder.is_dir() or tortillas(folder)):
-        what = "is no folder." if folder.exists() else "does not exist."
-        raise RequestError(Problem(str(folder), what, "Name a dataset's folder, or its .tortilla."))
     section = {"root": folder, "compat": compat}
-    if dataset is None and not (folder / "default_partition.json").exists() and tortillas(folder):
+    of_v2 = folder.exists() and not (folder / "default_partition.json").exists()
+    if dataset is None and of_v2 and tortillas(folder):
         dataset = dataset_of(folder, "--dataset")
     if dataset is not None:
+        if not folder.exists():
+            hint = "Name the folder of its files, or one of them."
+            raise RequestError(Problem(str(folder), "does not exist.", hint))
         return GeoBenchV2(parse(GeoBenchV2Data, {**section, "dataset": dataset}, "data"))
-    return GeoBenchV1(parse(GeoBenchV1Data, {**section, "partition": partition}, "data"))
+    asked = parse(GeoBenchV1Data, {**section, "partition": partition}, "data")
+    if not folder.is_dir():
+        hint = "Name a dataset's folder, or its .tortilla file."
+        raise RequestError(Problem(str(folder), "is not a folder of a dataset.", hint))
+    return GeoBenchV1(asked)
 
 
 def _own_reader(name: str, folder: Path) -> Reader:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from iterate.cli.views.console import say
+from iterate_core.errors import counted
 from iterate_core.foreign import in_terminal as escape
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def show_info(info: DatasetInfo) -> None:
     """A dataset in one line, and its notes."""
     sizes = " / ".join(f"{count} {split}" for split, count in info.sizes.items())
-    size = f"{len(info.bands)} bands of {info.height}×{info.width} pixels"
+    size = f"{counted(len(info.bands), 'band')} of {info.height}×{info.width} pixels"
     classes = f"{len(info.classes)} classes" if info.task != "regression" else info.classes[0]
     say(f"{escape(info.name)}: {info.task}, {escape(classes)}, {sizes}, {size}")
     for note in info.notes:

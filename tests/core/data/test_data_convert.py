@@ -106,7 +106,7 @@ def test_real_geotiffs_in_class_folders(shared_data: Find, tmp_path: Path) -> No
         (folder / path.name).write_bytes(path.read_bytes())
     with pytest.raises(DataError, match=r"does not name its 13 bands\. List them with --bands"):
         convert(tmp_path / "in", tmp_path / "out")
-    with pytest.raises(DataError, match=r"1 bands are named \(B02\), but .* has 13"):
+    with pytest.raises(DataError, match=r"1 band is named \(B02\), but .* has 13"):
         convert(tmp_path / "in", tmp_path / "out", bands=["B02"])
     info = convert(tmp_path / "in", tmp_path / "out", bands=names, split="0.4,0.3,0.3")
     assert (info.classes, info.sizes) == (("AnnualCrop", "Forest"), dict.fromkeys(SPLITS, 2))
@@ -363,7 +363,7 @@ def test_folders_that_do_not_fit_are_refused_with_the_file_s_name(
     ("text", "message"),
     [
         ("name,split\n1,train\n2,val\n", r"s\.csv: does not list 1: 0"),
-        ("name,split\n0,train\n1,val\n2,test\n9,test\n", r"lists 1 samples that are not in .*: 9"),
+        ("name,split\n0,train\n1,val\n2,test\n9,test\n", r"lists 1 sample that is not in .*: 9"),
         ("name,split\n0,train\n1,val\n2,test\n2,val\n", r"puts '2' into two splits"),
         ("name,split\n0,train\n1,vla\n2,test\n", r"s\.csv:3: 'vla' is no split"),
         ("image,part\n", r"must have the columns"),
@@ -409,3 +409,20 @@ def test_other_splits_in_the_file_are_offered(shared_data: Find, tmp_path: Path)
     assert not any("other splits" in note for note in notes)
     real = convert(shared_data("segmentation/flair2_128.npz"), tmp_path / "c")
     assert "the file holds other splits: --split split_by_area" in real.notes
+
+
+def test_one_thing_is_not_told_in_the_plural(tmp_path: Path) -> None:
+    single = {"images": PIXELS[:, :1], "split": THREE["split"]}
+    source = arrays(tmp_path / "x.npz", **single, labels=np.zeros(9, int))
+    with pytest.raises(DataError, match=r"does not name its 1 band\."):
+        convert(source, tmp_path / "out")
+    source = arrays(tmp_path / "y.npz", **single, labels=np.ones(9, int), class_names=["a"])
+    with pytest.raises(DataError, match=r"but 1 class is named: a\."):
+        convert(source, tmp_path / "out")
+
+
+def test_files_of_which_one_names_no_bands_are_told_without_none(tmp_path: Path) -> None:
+    image(tmp_path / "in/a/0.tif", PIXELS[0], ("B03", "B8A"))
+    image(tmp_path / "in/a/1.tif", PIXELS[0])
+    with pytest.raises(DataError, match=r"1\.tif: does not name its bands, but 0\.tif names th"):
+        convert(tmp_path / "in", tmp_path / "out")

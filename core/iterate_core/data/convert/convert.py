@@ -20,7 +20,7 @@ from iterate_core.data.dataset import Band, DatasetInfo
 from iterate_core.data.geobench_v1.reader import GeoBenchV1, GeoBenchV1Data
 from iterate_core.data.geobench_v1.writer import NewDataset, writing
 from iterate_core.data.units import UNITS
-from iterate_core.errors import DataError, Problem, RequestError, nearest
+from iterate_core.errors import DataError, Problem, RequestError, counted, nearest
 
 LEGAL_UNITS = (*UNITS, "unknown")
 SENSORS = (SENTINEL_2, LANDSAT_8)
@@ -153,11 +153,13 @@ def _bands(
     first: Any = missing.treated(found, 0)[0]
     names = wanted.bands or found.band_names
     if names is None:
-        what = f"does not name its {len(first)} bands."
+        what = f"does not name its {counted(len(first), 'band')}."
         hint = "List them with --bands, in the order of the files: B02,B03,B04."
         raise DataError(Problem(found.where, what, hint))
     if len(names) != len(first):
-        what = f"{len(names)} bands are named ({', '.join(names)}), but {found.where} has"
+        verb = "is" if len(names) == 1 else "are"
+        told = f"{counted(len(names), 'band')} {verb} named ({', '.join(names)})"
+        what = f"{told}, but {found.where} has"
         raise DataError(Problem("bands", f"{what} {len(first)}."))
     steps = np.linspace(0, len(found.names) - 1, min(_LOOKED_AT, len(found.names)))
     each = (missing.treated(found, int(index))[0].max(axis=(1, 2)) for index in steps)

@@ -130,8 +130,11 @@ class FolderSource:
             names = band_names(file.image)
             if names != self.band_names:
                 first = self._files[0].image.name
-                what = f"names its bands {names}, but {first} names them {self.band_names}."
-                raise DataError(Problem(str(file.image), what))
+                here = f"names its bands {names}" if names else "does not name its bands"
+                there = f"names them {self.band_names}" if self.band_names else "does not"
+                what = f"{here}, but {first} {there}."
+                hint = "Name the bands of all files with --bands."
+                raise DataError(Problem(str(file.image), what, hint))
 
     def _ignore_index(self) -> int:
         if self._wanted.ignore_index is not None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.dataset import Split
-from iterate_core.errors import DataError, Problem, RequestError
+from iterate_core.errors import DataError, Problem, RequestError, counted
 from iterate_core.storage.limits import MOST_CLASSES
 
 SPLIT_WORDS: dict[str, Split] = {
@@ -117,7 +117,9 @@ def class_names(
             raise DataError(Problem(where, what, accept))
         return tuple(f"class {label}" for label in range(largest + 1))
     if largest >= len(names):
-        what = f"has the label {largest}, but {len(names)} classes are named: {', '.join(names)}."
+        verb = "is" if len(names) == 1 else "are"
+        told = f"{counted(len(names), 'class', 'classes')} {verb} named: {', '.join(names)}."
+        what = f"has the label {largest}, but {told}"
         raise DataError(Problem(where, what, accept))
     return names
 

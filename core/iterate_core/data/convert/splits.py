@@ -13,7 +13,7 @@ import numpy as np
 
 from iterate_core.data.convert.source import SPLIT_WORDS, Source, shortened
 from iterate_core.data.dataset import SPLITS, Split
-from iterate_core.errors import DataError, Problem, RequestError
+from iterate_core.errors import DataError, Problem, RequestError, counted
 from iterate_core.fingerprint import seed_for
 from iterate_core.storage.limits import check_plain_file
 
@@ -63,7 +63,7 @@ def check_filled(source: Source, splits: list[Split]) -> None:
         for label in sorted(counts, key=lambda label: counts[label])[:_MOST_TOLD]
         if 0 <= label < len(source.classes)
     )
-    what = f"has {len(splits)} samples, of which none falls to {' and '.join(empty)}"
+    what = f"has {counted(len(splits), 'sample')}, of which none falls to {' and '.join(empty)}"
     hint = "Add samples, or say with --split which sample belongs where."
     raise DataError(Problem(source.where, f"{what}; of its classes, {told}.", hint))
 
@@ -141,7 +141,8 @@ def _from_file(source: Source, path: Path) -> list[Split]:
     missing = [name for index, name in enumerate(source.names) if index not in splits]
     problems = []
     if unknown:
-        what = f"lists {len(unknown)} samples that are not in {source.where}: "
+        verb = "is" if len(unknown) == 1 else "are"
+        what = f"lists {counted(len(unknown), 'sample')} that {verb} not in {source.where}: "
         problems.append(Problem(str(path), f"{what}{shortened(unknown)}."))
     if missing:
         problems.append(Problem(str(path), f"does not list {len(missing)}: {shortened(missing)}."))

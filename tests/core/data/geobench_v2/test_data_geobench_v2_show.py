@@ -121,6 +121,6 @@ def test_what_is_no_dataset_is_told_without_a_key_that_nobody_set(
     name: str, tmp_path: Path
 ) -> None:
     (tmp_path / "file.txt").write_text("x")
-    with pytest.raises(RequestError, match=r"does not exist|is no folder") as refused:
+    with pytest.raises(RequestError, match="is not a folder of a dataset") as refused:
         CliRunner().invoke(app, ["show", str(tmp_path / name)], catch_exceptions=False)
     assert "data.root" not in str(refused.value)
