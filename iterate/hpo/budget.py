@@ -8,8 +8,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from iterate.hpo.failures import kind_of_trial
 from iterate.hpo.settings import SearchSettings
+from iterate_core.errors import counted
 from iterate_core.objective import Objective
-from iterate_core.words import counted
 
 
 def stop_reason(
@@ -38,7 +38,8 @@ def stop_reason(
     if size is not None and len(drawn) >= size:
         return f"all {size} points of the grid were drawn"
     if settings.hours is not None and hours >= settings.hours:
-        return f"it was worked on for its {counted(settings.hours, 'hour')}"
+        plural = "" if settings.hours == 1 else "s"
+        return f"it was worked on for its {settings.hours:g} hour{plural}"
     if settings.patience is not None and _stale(objective, trials) >= settings.patience:
         return f"{counted(settings.patience, 'finished trial')} in a row did not improve"
     return None

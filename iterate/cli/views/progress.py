@@ -16,8 +16,8 @@ from rich.text import Text
 from iterate.cli.views.console import stderr
 from iterate.hpo.jobs import Job
 from iterate.hpo.ledger import Ledger
+from iterate_core.errors import counted
 from iterate_core.foreign import in_terminal
-from iterate_core.words import counted
 
 _MARKS = {
     TrialState.COMPLETE: "[green]finished[/]",
