@@ -20,7 +20,8 @@ from iterate_core.data.dataset import Band, DatasetInfo
 from iterate_core.data.geobench_v1.reader import GeoBenchV1, GeoBenchV1Data
 from iterate_core.data.geobench_v1.writer import NewDataset, writing
 from iterate_core.data.units import UNITS
-from iterate_core.errors import DataError, Problem, RequestError, counted, nearest
+from iterate_core.errors import DataError, Problem, RequestError, nearest
+from iterate_core.words import counted
 
 LEGAL_UNITS = (*UNITS, "unknown")
 SENSORS = (SENTINEL_2, LANDSAT_8)

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.dataset import Split
-from iterate_core.errors import DataError, Problem, RequestError, counted
+from iterate_core.errors import DataError, Problem, RequestError
 from iterate_core.storage.limits import MOST_CLASSES
+from iterate_core.words import counted
 
 SPLIT_WORDS: dict[str, Split] = {
     "0": "train",

@@ -13,9 +13,10 @@ import numpy as np
 
 from iterate_core.data.convert.source import SPLIT_WORDS, Source, shortened
 from iterate_core.data.dataset import SPLITS, Split
-from iterate_core.errors import DataError, Problem, RequestError, counted
+from iterate_core.errors import DataError, Problem, RequestError
 from iterate_core.fingerprint import seed_for
 from iterate_core.storage.limits import check_plain_file
+from iterate_core.words import counted
 
 DEFAULT_SHARES = (0.6, 0.2, 0.2)
 _MOST_TOLD = 10  # classes in a message
