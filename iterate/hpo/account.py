@@ -41,7 +41,7 @@ class Account:
         self._noted = time.monotonic()
 
     def begin(self, job: str) -> None:
-        """A worker took the job up."""
+        """A worker took the job up; it counts from its first report on."""
         self._clock.begin(job)
 
     def report(self, job: str, seconds: float) -> None:

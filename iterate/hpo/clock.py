@@ -11,7 +11,8 @@ class Clock:
     """Wall time in which a worker was at one of a study's jobs at least.
 
     A second counts once, however many workers had a job of the study in it. Neither waiting for
-    a worker counts nor packing the dataset, which serves every study of it.
+    a worker counts nor what one does before it trains: a cold process imports libraries, and the
+    dataset that it packs serves every study.
 
     Args:
         before: Seconds counted in earlier sessions.
@@ -24,8 +25,8 @@ class Clock:
         self._told: dict[str, float] = {}  # job → seconds of work it has told
 
     def begin(self, job: str) -> None:
-        """A worker took the job up."""
-        self._since[job] = time.monotonic()
+        """A worker took the job up; it counts from its first report on."""
+        self.end(job)
 
     def report(self, job: str, seconds: float) -> None:
         """A worker has worked on the job for so many seconds, up to now."""

@@ -54,11 +54,13 @@ def train(job: Job) -> Iterator[Progress]:
             yield from _packed(recipe, ("train", "val"))
             device, last = device_name(recipe.trainer), job.kind == "trial"
             try:
-                yield from _grouped(fit.epochs(recipe, job.folder, replay=True), last, device)
+                epochs = fit.begin(recipe, job.folder, replay=True)
             except OtherVersionError as told:
                 set_aside(job.folder)
                 yield Progress(anew=str(told))
-                yield from _grouped(fit.epochs(recipe, job.folder), last, device)
+                epochs = fit.begin(recipe, job.folder)
+            yield Progress(training=True)
+            yield from _grouped(epochs, last, device)
             if job.kind == "repeat":
                 yield from _packed(recipe, ("test",))
                 found = fit.evaluate(recipe, job.folder, keep=job.folder / OUTCOMES_FILE)
@@ -81,7 +83,7 @@ def _packed(recipe: Recipe, splits: Sequence[Split]) -> Iterator[Progress]:
         began = time.monotonic()
         for split in missing:
             pack.names(split)
-        yield Progress(packing_seconds=time.monotonic() - began)
+        yield Progress(preparing_seconds=time.monotonic() - began)
 
 
 @contextmanager

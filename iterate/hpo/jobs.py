@@ -55,9 +55,12 @@ class Progress:
         fault: What the machine lacks, in one sentence: the job stops and waits, and has not failed.
         anew: Why it began again from its first epoch; what it reported before is replaced.
         device: What it trains on, such as ``CPU``; told with reports.
+        training: It trains from here on. A job that reports epochs without having said so has
+            trained for as long as a worker held it.
         held_seconds: For how long a worker has held the job, up to this report.
-        packing_seconds: For how much of that it packed the dataset, or waited for another to; what
-            trains says it of itself since the last time.
+        preparing_seconds: For how much of that it did not train: a cold process imports, packs
+            the dataset or waits for another to, and builds the model. What trains says it of
+            itself since the last time, and only of packing; all before `training` is added.
     """
 
     reports: tuple[EpochReport, ...] = ()
@@ -68,8 +71,9 @@ class Progress:
     fault: str | None = None
     anew: str | None = None
     device: str | None = None
+    training: bool = False
     held_seconds: float = 0.0
-    packing_seconds: float = 0.0
+    preparing_seconds: float = 0.0
 
     @property
     def ended(self) -> bool:

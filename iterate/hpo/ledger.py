@@ -39,13 +39,20 @@ _JUDGED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 @dataclass
 class Run:
-    """A job being trained, and where its truth is kept."""
+    """A job being trained, and where its truth is kept.
+
+    Attributes:
+        since: From when its worker has trained it, on the monotonic clock; None before it does.
+        trained_before: Seconds that other workers, and other commands, trained it.
+    """
 
     job: Job
     trial: optuna.Trial
     last_epoch: int
     held_seconds: float = 0.0
     device: str | None = None
+    since: float | None = None
+    trained_before: float = 0.0
 
 
 class Ledger:
@@ -341,8 +348,10 @@ class Ledger:
     # What has happened
 
     def started(self, key: str) -> None:
-        """A worker took a job up."""
+        """A worker took a job up, and prepares: its time counts from when it trains."""
         if key in self._running:
+            run = self._running[key]
+            run.since, run.trained_before = None, self._reported_seconds(run)
             self.account.begin(key)
 
     def record(self, key: str, progress: Progress) -> bool:
@@ -356,7 +365,10 @@ class Ledger:
 
     def _record(self, run: Run, progress: Progress) -> bool:
         run.held_seconds = max(run.held_seconds, progress.held_seconds)
-        self.account.report(run.job.key, progress.held_seconds - progress.packing_seconds)
+        if progress.training or progress.reports or run.since is not None:
+            trained = progress.held_seconds - progress.preparing_seconds
+            run.since = time.monotonic() - trained
+            self.account.report(run.job.key, trained)
         if progress.device is not None and progress.device != run.device:
             run.device = progress.device
             run.trial.set_user_attr("device", run.device)
@@ -405,8 +417,14 @@ class Ledger:
         self._waits_for = fault
 
     def trained_seconds(self, key: str) -> float:
-        """What the epochs that a running job has reported took, in all sessions."""
-        noted = self.trial_of(self._running[key].job).user_attrs.items()
+        """For how long a running job has trained up to now, in all sessions."""
+        run = self._running[key]
+        now = time.monotonic()
+        return run.trained_before + (0.0 if run.since is None else now - run.since)
+
+    def _reported_seconds(self, run: Run) -> float:
+        """What the epochs that a job has reported took, in all sessions."""
+        noted = self.trial_of(run.job).user_attrs.items()
         return float(sum(note["seconds"] for name, note in noted if name.startswith("epoch:")))
 
     def out_of_time(self, key: str, held_seconds: float) -> None:

@@ -62,16 +62,17 @@ def opened(study: Study, storage: BaseStorage) -> Ledger:
 
 
 def begun(of: Ledger) -> Job:
-    """The next job, in a worker's hands."""
+    """The next job, in the hands of a worker that trains it."""
     job = of.next_job()
     assert job is not None
     of.started(job.key)
+    of.record(job.key, Progress(training=True))
     return job
 
 
 def ended(of: Ledger, job: Job, hours: float, packing: float = 0.0) -> None:
     report = EpochReport(1, {"val/score": 0.5}, 0.5, 0.5, 0.5, done=True)
-    seconds = {"held_seconds": hours * HOUR, "packing_seconds": packing * HOUR}
+    seconds = {"held_seconds": hours * HOUR, "preparing_seconds": packing * HOUR}
     of.record(job.key, Progress((report,), done=True, **seconds))
 
 
@@ -112,6 +113,27 @@ def test_an_hour_counts_once_however_many_workers_had_jobs_in_it_and_packing_doe
     assert found.account.worked_seconds == pytest.approx(3.5 * HOUR)
     wait(5)
     assert found.account.worked_seconds == pytest.approx(3.5 * HOUR)
+
+
+def test_what_a_worker_does_before_it_trains_is_no_hour_of_study_or_trial(
+    storage: BaseStorage, wait: Callable[[float], None]
+) -> None:
+    found = opened(make_study(trials=9, sampler="random"), storage)
+    job = found.next_job()
+    assert job is not None
+    for cold in (1, 3):  # the second process replaces the first
+        found.started(job.key)
+        wait(cold)  # imports
+        found.record(job.key, Progress(held_seconds=cold * HOUR, preparing_seconds=HOUR / 2))
+        assert found.account.worked_seconds == found.trained_seconds(job.key) == (cold > 1) * HOUR
+        held = cold * HOUR
+        found.record(job.key, Progress(training=True, held_seconds=held, preparing_seconds=held))
+        wait(1)
+        report = EpochReport(cold, {"val/score": 0.5}, 0.5, 0.5, HOUR, done=False)
+        seconds = {"held_seconds": held + HOUR, "preparing_seconds": held}
+        found.record(job.key, Progress((report,), **seconds))
+    assert found.account.worked_seconds == pytest.approx(2 * HOUR)
+    assert found.trained_seconds(job.key) == pytest.approx(2 * HOUR)
 
 
 def test_hours_of_all_commands_count_together(

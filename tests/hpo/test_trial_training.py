@@ -52,9 +52,19 @@ def test_signs_of_life_come_between_epochs(tmp_path: Path, monkeypatch: pytest.M
     seen = []
     monkeypatch.setattr("os.utime", lambda path: seen.append(path))
     monkeypatch.setattr(execute, "_SECONDS_BETWEEN_SIGNS", 0.0)
-    next(train(job_of(recipe(trainer={"epochs": 1}), tmp_path)))
+    told = train(job_of(recipe(trainer={"epochs": 1}), tmp_path))
+    assert any(progress.reports for progress in told)
     assert len(seen) > 3  # batches of training and validation, and the samples packed
     assert set(seen) == {tmp_path / SIGN_OF_LIFE}
+
+
+def test_a_job_says_when_it_begins_to_train(tmp_path: Path) -> None:
+    """Once, after the model is built and the dataset packed, and before the first epoch."""
+    told = list(train(job_of(recipe(), tmp_path)))
+    said = [bool(progress.training) for progress in told]
+    first = next(number for number, progress in enumerate(told) if progress.reports)
+    assert said.count(True) == 1
+    assert said.index(True) == first - 1
 
 
 def test_a_trial_of_another_version_begins_anew_and_nothing_is_lost(

@@ -132,6 +132,7 @@ def test_more_gpus_than_this_machine_has_are_refused_before_ray_starts() -> None
 
 def never_ends(job: Job) -> Iterator[Progress]:
     """The first trial hangs before its first epoch, the second after it."""
+    yield Progress(training=True)
     if job.number == 0:
         time.sleep(10**6)
     yield epoch(1)
@@ -178,6 +179,18 @@ def test_a_trial_past_its_hours_is_pruned_with_its_epochs_or_has_failed_without(
     assert "no epoch was finished within its 0.001 hours" in trials[0].user_attrs["failure"]
     assert trials[1].intermediate_values == {1: 0.5}
     assert trials[1].user_attrs["stopped"] == "its 0.001 hours (search.trial_hours) were over"
+
+
+def cold(job: Job) -> Iterator[Progress]:
+    """A worker that takes longer to come up than its trial may train."""
+    time.sleep(4)
+    yield Progress(training=True)
+    yield epoch(1, done=True)
+
+
+def test_a_cold_start_is_no_time_of_its_trial(play: Play) -> None:
+    (trial,) = play(make_study(trials=1, trial_hours=0.0005), cold)
+    assert trial.state == TrialState.COMPLETE
 
 
 # What Ray Tune has to say

@@ -66,15 +66,32 @@ def epochs(recipe: Recipe, folder: Path, *, replay: bool = False) -> Iterator[Ep
         RequestError: The recipe cannot be trained as it stands, or the folder is another's.
         WorkError: Training failed: the objective is not finite, or memory ran out.
     """
+    yield from begin(recipe, folder, replay=replay)
+
+
+def begin(recipe: Recipe, folder: Path, *, replay: bool = False) -> Iterator[EpochReport]:
+    """Build the model and open the data, and give what `epochs` gives, epoch by epoch.
+
+    Nothing is trained until it is asked for.
+
+    Raises:
+        RequestError: See `epochs`.
+        WorkError: See `epochs`.
+    """
     prepared = prepare(recipe)
     progress = load_progress(folder, prepared.identity)
+    if progress.done:
+        return iter(progress.reports if replay else progress.reports[-1:])
+    return _rest(Training(prepared), progress, folder, replay)
+
+
+def _rest(
+    training: Training, progress: Progress, folder: Path, replay: bool
+) -> Iterator[EpochReport]:
+    """The epochs that a run lacks, after those it has if they are to be replayed."""
     if replay:
         yield from progress.reports
-    elif progress.done:
-        yield progress.reports[-1]
-    if progress.done:
-        return
-    training = Training(prepared)
+    prepared = training.prepared
     write_json(folder / CHANNELS_FILE, prepared.matching.described(prepared.stated))
     if progress.state is not None:
         training.restore(progress.state)

@@ -44,7 +44,6 @@ class _Watched:
         trial: As Tune knows it.
         file: Where it gives signs of life.
         began: When its worker took it up, on the monotonic clock.
-        trained: Seconds that it trained before.
         heard: When it last gave a sign of life.
         looked: When its file was last looked at.
         sign: What was seen there.
@@ -53,7 +52,6 @@ class _Watched:
     trial: Any
     file: Path
     began: float
-    trained: float
     heard: float
     looked: float
     sign: float | None = None
@@ -90,11 +88,9 @@ class Watch(tune.Callback):
         """A worker took the job up, for the first time or after another died."""
         found = self._coordinator.held(trial.trial_id)
         if found is not None:
-            ledger, job = found
             now = time.monotonic()
-            file = job.folder / SIGN_OF_LIFE
-            trained = ledger.trained_seconds(job.key)
-            self._watched[trial.trial_id] = _Watched(trial, file, now, trained, now, now)
+            file = found[1].folder / SIGN_OF_LIFE
+            self._watched[trial.trial_id] = _Watched(trial, file, now, now, now)
 
     def on_trial_result(
         self,
@@ -133,7 +129,7 @@ class Watch(tune.Callback):
             held = now - watched.began
             self._coordinator.record(trial.trial_id, Progress(failure=reason, held_seconds=held))
             _end(trial)
-        elif _overdue(job, settings.trial_hours, watched.trained + now - watched.began):
+        elif _overdue(job, settings.trial_hours, ledger.trained_seconds(job.key)):
             self._coordinator.out_of_time(trial.trial_id, now - watched.began)
             _end(trial)
 

@@ -40,7 +40,7 @@ class Worker(tune.Trainable):
     def _begin(self, job: Job) -> None:
         self._stop()
         self._began = time.monotonic()
-        self._packing_seconds = 0.0
+        self._preparing_seconds = 0.0
         self._folder = job.folder
         self._progress = _in_directory(job, self._train)
 
@@ -53,12 +53,10 @@ class Worker(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Train until there is something to report."""
         told = self._advance()
-        self._packing_seconds += told.packing_seconds
-        progress = replace(
-            told,
-            held_seconds=time.monotonic() - self._began,
-            packing_seconds=self._packing_seconds,
-        )
+        held = time.monotonic() - self._began
+        preparing = held if told.training else self._preparing_seconds + told.preparing_seconds
+        self._preparing_seconds = preparing
+        progress = replace(told, held_seconds=held, preparing_seconds=preparing)
         if progress.ended:
             self._stop()
         # One opaque value, because Ray flattens nested results.
