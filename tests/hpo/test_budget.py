@@ -206,6 +206,19 @@ def test_the_table_says_why_a_search_ended_before_its_trials(
         assert summary["studies"][0]["worked_seconds"] == pytest.approx(2 * HOUR)
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ({"seconds": 12.0}, "took 12 s, of which"),
+        ({"seconds": 12.0, "continued": True}, "took 12 s, with the commands before it 60 s;"),
+        ({"seconds": 2.0, "continued": True, "worked": False}, "nothing was left to train; in all"),
+    ],
+)
+def test_a_command_tells_its_own_time(command: dict[str, Any], told: str, tmp_path: Path) -> None:
+    summary = {"studies": [], "wall_seconds": 60.0, "train_seconds": 5.0}
+    assert told in shown(RunResult(summary, tmp_path, {}, None, **command))
+
+
 # Failures
 
 
