@@ -412,3 +412,10 @@ def test_options_of_backbones_come_from_a_file(root: Path, tmp_path: Path) -> No
     assert deep.space.to_mapping()["model.backbone.drop_path"] == "interval(0.0, 0.2)"
     assert (deep.config.data.image_size, deep.config.model.decoder.name) == (64, "mlp")
     assert plain.config.data.image_size == 32
+
+
+def test_a_refused_run_leaves_no_folder(tmp_path: Path) -> None:
+    where = ["--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, [*SMALL, *where, "--backbones", "resnet10t=none"])
+    assert isinstance(done.exception, RequestError)
+    assert list(tmp_path.iterdir()) == []

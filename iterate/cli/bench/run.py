@@ -96,8 +96,10 @@ def run(
     from iterate.bench.runs.run import run_bench
     from iterate.cli.bench.view import show_result
     from iterate.cli.views.progress import Progress
+    from iterate.run.folders import undone_if_refused
 
-    result = run_bench(request, plan, settings, Progress(), baselines=baseline or ())
+    with undone_if_refused(settings.folder):
+        result = run_bench(request, plan, settings, Progress(), baselines=baseline or ())
     show_result(result)
     if json:
         print_json(result.to_mapping())
