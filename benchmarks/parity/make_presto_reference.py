@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests/support"))
 
 import encoders_support as support  # noqa: E402
 import presto_support as presto  # noqa: E402

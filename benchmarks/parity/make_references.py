@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests/support"))
 
 import encoders_support as support  # noqa: E402
 from encoders_support import Case  # noqa: E402

@@ -28,7 +28,7 @@ from iterate.tracking.records import RunRecord
 from iterate.tracking.settings import TrackingSettings
 from iterate_core.engine.reports import EpochReport
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests/support"))
 
 from pool_support import make_study
 
