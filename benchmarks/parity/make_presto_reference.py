@@ -1,4 +1,4 @@
-"""Make the reference that `tests/core/models/backbones/test_backbones_presto.py` compares Presto with.
+"""Make the reference that `test_backbones_presto.py` compares Presto with.
 
 Runs torchgeo 0.9 or newer in an environment of its own, Python 3.12:
 

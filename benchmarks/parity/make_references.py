@@ -1,4 +1,4 @@
-"""Make the references that `tests/core/models/backbones/test_encoders_parity.py` compares the encoders with.
+"""Make the references that `test_encoders_parity.py` compares the encoders with.
 
 Runs the public implementations (terratorch 1.2.13, torchgeo 0.9 or newer) in an environment of
 their own, Python 3.12:
