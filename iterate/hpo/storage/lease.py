@@ -202,12 +202,12 @@ class _Lease:
 
 
 def _make_tables(engine: sqlalchemy.Engine) -> None:
-    try:
-        _METADATA.create_all(engine)
-    except sqlalchemy.exc.DBAPIError as error:
-        if not made_meanwhile(error):
-            raise
-        _METADATA.create_all(engine)
+    for table in _METADATA.sorted_tables:
+        try:
+            table.create(engine, checkfirst=True)
+        except sqlalchemy.exc.DBAPIError as error:
+            if not made_meanwhile(error):
+                raise
 
 
 def _refusal(study: str, place: str, silent: float | None = None) -> RequestError:

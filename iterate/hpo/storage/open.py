@@ -18,6 +18,7 @@ from iterate.hpo.storage.journal import Journal, reason
 from iterate.hpo.storage.truth import Truth
 from iterate_core.errors import Problem, RequestError
 
+_TABLES = 16  # more than Optuna makes
 _FORM = "It has the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:///FILE."
 # The driver that the extra `postgres` installs.
 _DRIVERS = {"postgresql": "postgresql+psycopg"}
@@ -148,12 +149,13 @@ def _file_tables(path: Path) -> RDBStorage:
 
 
 def _opened(url: str, options: dict[str, Any]) -> RDBStorage:
-    try:
-        return RDBStorage(url, engine_kwargs=options)
-    except sqlalchemy.exc.DBAPIError as error:
-        if not made_meanwhile(error):
-            raise
-        return RDBStorage(url, engine_kwargs=options)
+    for _ in range(_TABLES):  # another process may be a table ahead each time
+        try:
+            return RDBStorage(url, engine_kwargs=options)
+        except sqlalchemy.exc.DBAPIError as error:
+            if not made_meanwhile(error):
+                raise
+    return RDBStorage(url, engine_kwargs=options)
 
 
 def made_meanwhile(error: sqlalchemy.exc.DBAPIError) -> bool:
