@@ -95,7 +95,7 @@ class Progress:
 
     def _line(self, ledger: Ledger, job: Job, trial: FrozenTrial) -> str:
         what = f"{in_terminal(ledger.study.name)}: {job.kind} {job.number}"
-        state = _MARKS.get(trial.state, f"epoch {trial.last_step or 0}")
+        state = _MARKS.get(trial.state, f"epoch {trial.last_step}" if trial.last_step else "begins")
         if job.key in ledger.set_aside:
             state = "[yellow]waits[/]"
         parts = [f"{what} {state}", _value(ledger, trial), _best(ledger), self._left()]
