@@ -18,9 +18,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from iterate.cli.views.progress import Progress
+from iterate.cli.views.progress import LiveProgress
 from iterate.hpo.jobs import Job
-from iterate.hpo.jobs import Progress as Told
+from iterate.hpo.jobs import LiveProgress as Told
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.storage.open import open_storage
 from iterate.run.mlflow import Tracker
@@ -40,8 +40,8 @@ class Nowhere:
         assert record.epochs
 
 
-def terminal() -> Progress:
-    return Progress(Console(file=io.StringIO(), force_terminal=True, width=160))
+def terminal() -> LiveProgress:
+    return LiveProgress(Console(file=io.StringIO(), force_terminal=True, width=160))
 
 
 def tell(ledger: Ledger, job: Job, epochs: range) -> None:

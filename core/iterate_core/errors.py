@@ -7,7 +7,7 @@
         └── MachineError  the machine ran out of something, so the work waits until it has it again
 
 A `RequestError` carries every mistake found, not only the first. What is a `MachineError` counts
-against nobody: no trial has failed by it, and the same command goes on (`iterate_core.machine`).
+against nobody: no trial has failed by it, and the same command goes on (`iterate_core.faults`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from iterate_core.foreign import visible
+from iterate_core.escaping import visible
 
 
 @dataclass(frozen=True)

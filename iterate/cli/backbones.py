@@ -8,7 +8,7 @@ import typer
 
 from iterate.cli.views.console import print_json, say
 from iterate.cli.views.groups import NearestGroup
-from iterate_core.foreign import in_terminal as escape
+from iterate_core.escaping import in_terminal as escape
 
 if TYPE_CHECKING:
     from rich.table import Table

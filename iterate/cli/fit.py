@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iterate.cli.views.console import print_json, say
-from iterate_core.foreign import in_terminal
+from iterate_core.escaping import in_terminal
 
 if TYPE_CHECKING:
     from iterate_core.engine.reports import EpochReport

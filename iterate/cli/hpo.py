@@ -46,7 +46,7 @@ def hpo(
     share_here(config.ray, config.resources, config.trainer.accelerator)
     name, folder = run_folder(config.name, out, fresh=fresh)
 
-    from iterate.cli.views.progress import Progress
+    from iterate.cli.views.progress import LiveProgress
     from iterate.cli.views.tables import outcome
     from iterate.config.studies import study_from
     from iterate.run.session import run_studies
@@ -54,7 +54,7 @@ def hpo(
     check_folder(folder)
     study = study_from(loaded, name)
     settings = _settings(loaded, name, folder, folder if out is not None else folder.parent, began)
-    result = run_studies([study], settings, Progress())
+    result = run_studies([study], settings, LiveProgress())
     say(outcome(result))
     if json:
         print_json(result.summary)

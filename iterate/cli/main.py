@@ -17,8 +17,8 @@ from iterate.cli.views.console import problems_of, say
 from iterate.cli.views.groups import NearestGroup
 from iterate.run.stopping import Stopped, leave, stoppable
 from iterate_core.errors import IterateError, MachineError, RequestError
-from iterate_core.foreign import in_terminal
-from iterate_core.machine import blaming_machine
+from iterate_core.escaping import in_terminal
+from iterate_core.faults import blaming_machine
 
 app = typer.Typer(
     name="iterate",

@@ -13,7 +13,7 @@ from iterate.cli.views.classes import class_table
 from iterate.cli.views.console import print_json, say
 from iterate_core.data.dataset import Split
 from iterate_core.errors import Problem, RequestError
-from iterate_core.foreign import in_terminal
+from iterate_core.escaping import in_terminal
 
 if TYPE_CHECKING:
     from iterate_core.recipe import Recipe

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from iterate_core.foreign import visible
+from iterate_core.escaping import visible
 
 
 def ui(

@@ -9,7 +9,7 @@ from typing import Any
 from iterate.config.compose import Composer, Composition
 from iterate.config.overrides import PLACE
 from iterate.config.schema import SEARCHED
-from iterate.config.space_sections import Entry, entries_of, entry, rejoined
+from iterate.config.space_sections import SpaceEntry, entries_of, entry, rejoined
 from iterate.hpo.space import Categorical, Condition, Parameter, Space, Value
 from iterate.hpo.space.grammar import option_value, read_dimension
 from iterate.hpo.space.text import at
@@ -18,7 +18,7 @@ from iterate_core.errors import Problem, RequestError, nearest
 _COMMAND_LINE = (2, 0)
 
 
-def _rank(line: Entry) -> tuple[int, int]:
+def _rank(line: SpaceEntry) -> tuple[int, int]:
     return line.rank
 
 
@@ -68,10 +68,10 @@ class _Level:
 
     condition: Condition = ()
     choices: Mapping[str, str] = field(default_factory=dict)
-    taken: Mapping[str, Entry] = field(default_factory=dict)
+    taken: Mapping[str, SpaceEntry] = field(default_factory=dict)
     off: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
-    def under(self, line: Entry, value: Value, siblings: Mapping[str, Entry]) -> _Level:
+    def under(self, line: SpaceEntry, value: Value, siblings: Mapping[str, SpaceEntry]) -> _Level:
         choices = {**self.choices, line.key: str(value)} if line.group else self.choices
         condition = (*self.condition, (line.key, value))
         return _Level(condition, choices, {**self.taken, **siblings}, self.off)
@@ -85,7 +85,7 @@ class _Expander:
         self.used: set[str] = set()
         self.result = Expansion()
         self._removed: set[str] = set()
-        self._lines: dict[int, list[Entry]] = {}
+        self._lines: dict[int, list[SpaceEntry]] = {}
 
     def run(self) -> Expansion:
         lines = [self._from_command_line(key) for key in sorted(self.at_root)]
@@ -95,13 +95,13 @@ class _Expander:
 
     # --- which lines stand at a level ---
 
-    def _file_lines(self, level: _Level, group: str | None = None) -> list[Entry]:
+    def _file_lines(self, level: _Level, group: str | None = None) -> list[SpaceEntry]:
         """The lines of all files, or of those that came in as an option of `group`."""
         composition = self._composition(level)
         if composition is None:
             return []
         if id(composition) not in self._lines:
-            lines: list[Entry] = []
+            lines: list[SpaceEntry] = []
             for layer in composition.layers:
                 try:
                     lines.extend(entries_of(layer, self.composer.is_group))
@@ -118,14 +118,14 @@ class _Expander:
             self._add(error.problems)
             return None
 
-    def _level(self, level: _Level, lines: list[Entry]) -> Space:
+    def _level(self, level: _Level, lines: list[SpaceEntry]) -> Space:
         lines = self._inlined(level, lines)
         off = {line.key: line.rank for line in sorted(lines, key=_rank) if line.content is None}
         level = replace(level, off={**level.off, **off})
         lines = [line for line in lines if line.rank > level.off.get(line.key, (-1, 0))]
         searched = {line.key for line in lines if line.group}
         mine = [line for line in lines if not searched & set(line.groups)]
-        winners: dict[str, Entry] = {}
+        winners: dict[str, SpaceEntry] = {}
         for line in sorted(mine, key=_rank):
             before = winners.get(line.key)
             if before is not None and before.rank == line.rank:
@@ -140,9 +140,9 @@ class _Expander:
             self._add([Problem(where, f"{error}.", "Search it under one condition only.")])
             return Space()
 
-    def _inlined(self, level: _Level, lines: Iterable[Entry]) -> list[Entry]:
+    def _inlined(self, level: _Level, lines: Iterable[SpaceEntry]) -> list[SpaceEntry]:
         """The lines without those that are fixed; a fixed choice leaves its option's space."""
-        kept: list[Entry] = []
+        kept: list[SpaceEntry] = []
         for line in lines:
             if line.rank == _COMMAND_LINE:
                 kept.append(line)
@@ -158,7 +158,7 @@ class _Expander:
                 kept.extend(self._inlined(level, self._option_lines(line, option)))
         return kept
 
-    def _fixed(self, level: _Level, line: Entry) -> tuple[bool, Any]:
+    def _fixed(self, level: _Level, line: SpaceEntry) -> tuple[bool, Any]:
         """Whether a constant takes a dimension's place, and its value."""
         composition = self._composition(level)
         if composition is None:
@@ -178,7 +178,7 @@ class _Expander:
                         return True, value
         return False, None
 
-    def _replaced(self, line: Entry) -> Entry:
+    def _replaced(self, line: SpaceEntry) -> SpaceEntry:
         """The line with the command line's words for its key, where there are any."""
         text = self.words.dimensions.get(line.key)
         if text is None and line.group and line.key in self.words.groups:
@@ -190,7 +190,7 @@ class _Expander:
         where = f"{PLACE}: {line.key}={text}"
         return replace(line, content=_Narrowed(text, line.content), where=where)
 
-    def _stays(self, level: _Level, line: Entry) -> bool:
+    def _stays(self, level: _Level, line: SpaceEntry) -> bool:
         above = level.taken.get(line.key)
         if above is None:
             return True
@@ -203,7 +203,7 @@ class _Expander:
     # --- from a line to a parameter ---
 
     def _parameter(
-        self, level: _Level, line: Entry, siblings: Mapping[str, Entry]
+        self, level: _Level, line: SpaceEntry, siblings: Mapping[str, SpaceEntry]
     ) -> Parameter | None:
         name = at(line.key, level.condition)
         self.result.places[name] = line.where
@@ -229,7 +229,9 @@ class _Expander:
             self._add([Problem(line.where, f"{error}.")])
             return None
 
-    def _dimension(self, line: Entry) -> tuple[Any, dict[tuple[type, Value], list[Entry]]]:
+    def _dimension(
+        self, line: SpaceEntry
+    ) -> tuple[Any, dict[tuple[type, Value], list[SpaceEntry]]]:
         content, names = line.content, self.composer.options(line.key) if line.group else []
         text = None
         if isinstance(content, _Narrowed):
@@ -247,7 +249,7 @@ class _Expander:
             return Categorical(tuple(value for _, value in options)), options
         return read_dimension(content, line.where, names), options
 
-    def _option_lines(self, line: Entry, option: Any, content: Any = None) -> list[Entry]:
+    def _option_lines(self, line: SpaceEntry, option: Any, content: Any = None) -> list[SpaceEntry]:
         """The lines of one option of a choice in mapping form."""
         space = (line.content if content is None else content).get(option)
         if space is None:
@@ -265,28 +267,28 @@ class _Expander:
                 self._add(error.problems)
         return lines
 
-    def _option_of(self, line: Entry, value: Any) -> Any:
+    def _option_of(self, line: SpaceEntry, value: Any) -> Any:
         for option in line.content:
             found = option_value(option, line.where)
             if _typed(found) == _typed(value):
                 return option
         return None
 
-    def _from_command_line(self, key: str) -> Entry:
+    def _from_command_line(self, key: str) -> SpaceEntry:
         text = self.words.dimensions[key]
         group = self.composer.is_group(key)
-        return Entry(key, group, text, "", f"{PLACE}: {key}={text}", _COMMAND_LINE)
+        return SpaceEntry(key, group, text, "", f"{PLACE}: {key}={text}", _COMMAND_LINE)
 
     # --- what may be searched ---
 
-    def _check_key(self, line: Entry) -> None:
+    def _check_key(self, line: SpaceEntry) -> None:
         section = line.key.replace("/", ".").split(".")[0]
         if section in SEARCHED:
             return
         hint = nearest(section, SEARCHED)
         raise RequestError(Problem(line.where, f"{section!r} is no searched section.", hint))
 
-    def _check_options(self, line: Entry, dimension: Any) -> None:
+    def _check_options(self, line: SpaceEntry, dimension: Any) -> None:
         if not isinstance(dimension, Categorical):
             options = ", ".join(self.composer.options(line.key))
             raise RequestError(Problem(line.where, f"a config group needs a choice of {options}."))

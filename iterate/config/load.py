@@ -8,7 +8,7 @@ from pathlib import Path
 
 from iterate.config.compose import Composer
 from iterate.config.expand import Expansion, expand
-from iterate.config.further import further
+from iterate.config.further_problems import further
 from iterate.config.messages import shown
 from iterate.config.resolve import Resolver
 from iterate.config.schema import SearchConfig, collect_config

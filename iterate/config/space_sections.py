@@ -15,7 +15,7 @@ _KEY = re.compile(r"[A-Za-z_][\w-]*([./][A-Za-z0-9_][\w-]*)*")
 
 
 @dataclass(frozen=True)
-class Entry:
+class SpaceEntry:
     """One line of a ``space:`` section, its key made absolute.
 
     Attributes:
@@ -43,7 +43,7 @@ class Entry:
         return self.rank[0] > 0
 
 
-def entries_of(layer: Layer, is_group: Callable[[str], bool]) -> Iterator[Entry]:
+def entries_of(layer: Layer, is_group: Callable[[str], bool]) -> Iterator[SpaceEntry]:
     """Every line of every ``space:`` section of a file.
 
     Raises:
@@ -58,7 +58,7 @@ def entries_of(layer: Layer, is_group: Callable[[str], bool]) -> Iterator[Entry]
         if not isinstance(content, Mapping):
             problems.append(Problem(place, f"must map keys to sweeps, but got {content!r}."))
             continue
-        frame = Entry(
+        frame = SpaceEntry(
             "", False, None, section, place, (int(layer.primary), layer.rank), layer.groups
         )
         for key, value in rejoined(content).items():
@@ -70,7 +70,7 @@ def entries_of(layer: Layer, is_group: Callable[[str], bool]) -> Iterator[Entry]
         raise RequestError(problems)
 
 
-def entry(frame: Entry, key: Any, content: Any, is_group: Callable[[str], bool]) -> Entry:
+def entry(frame: SpaceEntry, key: Any, content: Any, is_group: Callable[[str], bool]) -> SpaceEntry:
     """A line within a frame (a ``space:`` section, or an option that carries a space).
 
     Raises:

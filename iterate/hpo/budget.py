@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 from iterate.hpo.failures import kind_of_trial
 from iterate.hpo.settings import SearchSettings
 from iterate_core.objective import Objective
-from iterate_core.words import counted
+from iterate_core.plurals import counted
 
 
 def stop_reason(

@@ -13,7 +13,7 @@ from iterate.hpo.jobs import Job, Progress
 from iterate_core.data.dataset import Split
 from iterate_core.engine.reports import EpochReport
 from iterate_core.errors import WorkError
-from iterate_core.pulse import heard_by
+from iterate_core.heartbeat import heard_by
 from iterate_core.recipe import Recipe
 from iterate_core.storage.files import Locked, lock, write_json
 

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 
 from iterate.hpo.jobs import Progress
 from iterate_core.errors import IterateError, RequestError
-from iterate_core.machine import causes, machine_error
+from iterate_core.faults import causes, machine_error
 
 _PATH = re.compile(r"(?:~|\.{1,2}|\b[\w.-]+)?(?:/[\w.@+=-]+)+")
 _OURS = re.compile(r"[\\/](iterate|iterate_core)[\\/]")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from iterate.hpo.machine import cpus, gpus
+from iterate.hpo.hardware import cpus, gpus
 from iterate.hpo.settings import RaySettings, ResourceSettings
 from iterate_core.errors import Problem, RequestError
 

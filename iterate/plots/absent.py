@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from iterate.plots.trials import PlottedStudy
-from iterate_core.words import counted
+from iterate_core.plurals import counted
 
 NOT_DRAWN = "not_drawn.txt"
 _ENOUGH = 4  # finished trials from which importances are told

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from iterate.plots import style
 from iterate.plots.trials import PlottedStudy, PlottedTrial
-from iterate_core.foreign import in_plot
+from iterate_core.escaping import in_plot
 
 
 def draw_history(study: PlottedStudy) -> Figure | None:

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from iterate.plots import style
 from iterate.plots.trials import PlottedStudy, short_names
-from iterate_core.foreign import in_plot
+from iterate_core.escaping import in_plot
 
 
 def draw_importances(study: PlottedStudy) -> Figure | None:

@@ -21,7 +21,7 @@ from matplotlib.ticker import MaxNLocator
 
 from iterate.plots import style
 from iterate.plots.trials import PlottedStudy, PlottedTrial, short_names
-from iterate_core.foreign import in_plot
+from iterate_core.escaping import in_plot
 
 _MOST_AXES = 10
 _MOST_LEVELS = 8

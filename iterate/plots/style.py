@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from iterate_core.foreign import in_plot
+from iterate_core.escaping import in_plot
 from iterate_core.storage.files import replacing
 
 INK, FAINT, GRID = "#222222", "#6E6E6E", "#E4E4E4"

@@ -27,7 +27,7 @@ from iterate.run.stopping import at_safe_points
 from iterate.tracking.mirror import Backlog
 from iterate.tracking.settings import TrackingSettings
 from iterate_core.errors import IterateError, MachineError, Problem, RequestError
-from iterate_core.machine import blaming_machine
+from iterate_core.faults import blaming_machine
 from iterate_core.storage.files import Locked, lock
 from iterate_core.storage.names import inside
 

@@ -100,7 +100,7 @@ def leave(code: int) -> NoReturn:
     Everything of ours is closed by then. Libraries' own endings are passed by: some crash after
     an interruption, and would put a code of theirs in place of ours.
     """
-    from iterate.hpo.pool.family import end_descendants
+    from iterate.hpo.pool.child_processes import end_descendants
 
     end_descendants()
     sys.stdout.flush()

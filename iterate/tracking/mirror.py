@@ -14,7 +14,7 @@ from iterate.tracking.records import RunRecord, StudyRecord
 from iterate.tracking.settings import TrackingSettings
 from iterate.tracking.store import Place, open_store, place
 from iterate.tracking.writer import Key, NoParent, Record, Writer
-from iterate_core.foreign import visible
+from iterate_core.escaping import visible
 from iterate_core.secrets import without_passwords
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from test_bench_leaderboard import SUITE, Page, classification, line, written
 from typer.testing import CliRunner
 
-from iterate.bench.leaderboard.about import Run, Source, about
+from iterate.bench.leaderboard.about import RunRecord, SubmittedFile, about
 from iterate.bench.leaderboard.entries import entries_of
 from iterate.bench.leaderboard.html import page
 from iterate.bench.leaderboard.rank import build
@@ -143,8 +143,8 @@ def test_what_a_run_says_of_datasets_it_has_no_results_of_is_passed_over(tmp_pat
     path = written(tmp_path / "r.csv", [line("so2sat", 0.6, seed) for seed in (1, 2)])
     (file,) = read_results([path], SUITE)
     unlike = {"so2sat": "3 classes instead of 17", "zzz": "not of this suite", "forestnet": "none"}
-    run = Run("geobench-2", "mine", None, 100, (), unlike, ())
-    board = about([Source("r", file.sha256, published=False, run=run)])
+    run = RunRecord("geobench-2", "mine", None, 100, (), unlike, ())
+    board = about([SubmittedFile("r", file.sha256, published=False, run=run)])
     (tmp_path / "leaderboard.json").write_text(json.dumps({"about": asdict(board)}))
     rows = ranked(tmp_path, [line("so2sat", 0.6, seed) for seed in (1, 2)])
     (so2sat,) = [row for row in rows if row["kind"] == "dataset"]

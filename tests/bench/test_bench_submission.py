@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from iterate.bench.leaderboard.about import Run, Source, about
+from iterate.bench.leaderboard.about import RunRecord, SubmittedFile, about
 from iterate.bench.leaderboard.entries import entries_of
 from iterate.bench.leaderboard.rank import build
 from iterate.bench.leaderboard.results_csv import read_results
@@ -232,8 +232,8 @@ def test_a_run_of_a_suite_without_submissions_says_so(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, rows_of())
     (folder / "summary.json").write_text("{}", encoding="utf-8")
     digest = hashlib.sha256((folder / "results_and_parameters.csv").read_bytes()).hexdigest()
-    run = Run("geobench", "quick", None, 100, (), {}, ())
-    told = about([Source("r", digest, published=False, run=run)])
+    run = RunRecord("geobench", "quick", None, 100, (), {}, ())
+    told = about([SubmittedFile("r", digest, published=False, run=run)])
     text = json.dumps({"about": asdict(told)})
     (folder / "leaderboard.json").write_text(text, encoding="utf-8")
     found = refusal(str(folder))

@@ -20,16 +20,16 @@ from pool_support import make_study
 
 from iterate.cli.main import main
 from iterate.hpo.failures import failed
-from iterate.hpo.jobs import Progress as Told
+from iterate.hpo.jobs import FitProgress as Told
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.storage.open import opened_storage
 from iterate_core.data.dataset import SPLITS
 from iterate_core.engine import fit
-from iterate_core.engine.checkpoints import Progress, save_progress
+from iterate_core.engine.checkpoints import FitProgress, save_progress
 from iterate_core.engine.reports import EpochReport
 from iterate_core.engine.resolved import prepare
 from iterate_core.errors import DataError, MachineError, Problem, WorkError
-from iterate_core.machine import machine_error
+from iterate_core.faults import machine_error
 from iterate_core.tasks.supervised import SupervisedTask
 
 HOW_MUCH = r"\d+(\.\d)? [kM]?B free, about \d+(\.\d)? [kM]?B needed"
@@ -101,7 +101,7 @@ def test_a_limit_on_files_is_as_good_as_a_full_disk(tmp_path: Path) -> None:
         pytest.raises(MachineError, match=r"last.ckpt cannot be written.*file too large"),
     ):
         # PyTorch's own complaint is of an "unexpected pos".
-        save_progress(tmp_path / "run", Progress("x", state={"w": torch.zeros(100_000)}))
+        save_progress(tmp_path / "run", FitProgress("x", state={"w": torch.zeros(100_000)}))
 
 
 def test_a_checkpoint_on_a_disk_that_is_lost_is_not_called_damaged(

@@ -21,9 +21,9 @@ from postgres_support import Postgres
 from rich.console import Console
 from test_results import work
 
-from iterate.cli.views.progress import Progress
+from iterate.cli.views.progress import LiveProgress
 from iterate.hpo.jobs import Job
-from iterate.hpo.jobs import Progress as Told
+from iterate.hpo.jobs import LiveProgress as Told
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.replay import Recorded
 from iterate.hpo.storage import journal
@@ -158,7 +158,7 @@ def asked_at_a_report(
     ]
     for job in jobs:
         ledger.record(job.key, Told(tuple(reports[:-1])))
-    progress = Progress(Console(file=io.StringIO(), force_terminal=True))
+    progress = LiveProgress(Console(file=io.StringIO(), force_terminal=True))
     progress.begin([ledger])
     tracker, mirror = Tracker(TrackingSettings(), folder), Nowhere()
     tracker._mirror = mirror  # type: ignore[assignment]
@@ -191,11 +191,11 @@ def test_a_redraw_is_the_business_of_a_timer(
     for name in ("one", "two"):
         ledgers.append(Ledger(make_study(name, trials=50), storage, tmp_path))
     drawn: list[str] = []
-    progress = Progress(Console(file=io.StringIO(), force_terminal=True))
-    row = sys.modules[Progress.__module__]._Row  # type: ignore[attr-defined]
+    progress = LiveProgress(Console(file=io.StringIO(), force_terminal=True))
+    row = sys.modules[LiveProgress.__module__]._Row  # type: ignore[attr-defined]
     of = row.of
     monkeypatch.setattr(row, "of", lambda ledger: drawn.append(ledger.study.name) or of(ledger))
-    monkeypatch.setattr(sys.modules[Progress.__module__], "_REDRAWS_A_SECOND", 0.001)
+    monkeypatch.setattr(sys.modules[LiveProgress.__module__], "_REDRAWS_A_SECOND", 0.001)
     progress.begin(ledgers)
     assert drawn == ["one", "two"]
     job = ledgers[0].next_job()

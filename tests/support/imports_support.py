@@ -14,13 +14,13 @@ PACKAGES = {"iterate": ROOT / "iterate", "iterate_core": ROOT / "core/iterate_co
 # The rooms of each package from the ground up: a room imports of those before it alone.
 CORE = (
     *(
-        "words",
-        "foreign",
+        "plurals",
+        "escaping",
         "errors",
         "secrets",
         "fingerprint",
-        "pulse",
-        "machine",
+        "heartbeat",
+        "faults",
         "provenance",
         "registry",
     ),

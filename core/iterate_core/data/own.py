@@ -12,7 +12,7 @@ from typing import Any
 from iterate_core.data.dataset import DatasetInfo, Reader, Sample, Split
 from iterate_core.data.options import DataSection
 from iterate_core.errors import DataError, IterateError, Problem, RequestError
-from iterate_core.machine import machine_error
+from iterate_core.faults import machine_error
 
 _PARTS = ("info", "names", "read", "fingerprint")
 

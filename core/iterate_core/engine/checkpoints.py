@@ -23,7 +23,7 @@ from torch import Tensor
 from iterate_core import __version__
 from iterate_core.engine.reports import EpochReport
 from iterate_core.errors import Problem, RequestError
-from iterate_core.machine import machine_error
+from iterate_core.faults import machine_error
 from iterate_core.storage.files import replacing
 
 LAST, BEST = "last.ckpt", "best.safetensors"
@@ -37,7 +37,7 @@ class OtherVersionError(RequestError):
 
 
 @dataclass
-class Progress:
+class FitProgress:
     """How far a run has come.
 
     Attributes:
@@ -60,7 +60,7 @@ class Progress:
         return bool(self.reports) and self.reports[-1].done
 
 
-def save_progress(folder: Path, progress: Progress) -> None:
+def save_progress(folder: Path, progress: FitProgress) -> None:
     """Write ``last.ckpt``; without tensors if training is complete.
 
     Raises:
@@ -80,7 +80,7 @@ def save_progress(folder: Path, progress: Progress) -> None:
         torch.save(content, handle)
 
 
-def load_progress(folder: Path, identity: str) -> Progress:
+def load_progress(folder: Path, identity: str) -> FitProgress:
     """Read ``last.ckpt``; a folder without one has made no progress.
 
     Raises:
@@ -90,12 +90,12 @@ def load_progress(folder: Path, identity: str) -> Progress:
     """
     path = folder / LAST
     if not path.exists():
-        return Progress(identity)
+        return FitProgress(identity)
     try:
         _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         reports = [EpochReport(**report) for report in content["reports"]]
-        found = Progress(
+        found = FitProgress(
             content["identity"], reports, content["reference"], content["waited"], content["state"]
         )
     except Exception as error:  # damaged bytes end in any error type at all

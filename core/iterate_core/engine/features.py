@@ -28,8 +28,8 @@ from iterate_core.engine.build import backbone_key, shared_backbone
 from iterate_core.engine.resolved import Prepared
 from iterate_core.errors import WorkError
 from iterate_core.fingerprint import fingerprint
+from iterate_core.heartbeat import beat
 from iterate_core.models.shapes import Pooled, Shape, padded
-from iterate_core.pulse import beat
 from iterate_core.storage import memory
 from iterate_core.storage.cache import Room, cache_folder, cached
 from iterate_core.storage.files import Locked, lock

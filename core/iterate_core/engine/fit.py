@@ -15,7 +15,7 @@ import torch
 
 from iterate_core.data.dataset import Split
 from iterate_core.engine.checkpoints import (
-    Progress,
+    FitProgress,
     load_best,
     load_progress,
     save_best,
@@ -86,7 +86,7 @@ def begin(recipe: Recipe, folder: Path, *, replay: bool = False) -> Iterator[Epo
 
 
 def _rest(
-    training: Training, progress: Progress, folder: Path, replay: bool
+    training: Training, progress: FitProgress, folder: Path, replay: bool
 ) -> Iterator[EpochReport]:
     """The epochs that a run lacks, after those it has if they are to be replayed."""
     if replay:
@@ -99,7 +99,7 @@ def _rest(
         yield _next_epoch(training, progress, folder)
 
 
-def _next_epoch(training: Training, progress: Progress, folder: Path) -> EpochReport:
+def _next_epoch(training: Training, progress: FitProgress, folder: Path) -> EpochReport:
     watch = Stopwatch()
     recipe = training.recipe
     epoch = len(progress.reports) + 1

@@ -28,8 +28,8 @@ from iterate_core.engine.order import (
 )
 from iterate_core.engine.resolved import Prepared
 from iterate_core.errors import Problem, RequestError, WorkError
+from iterate_core.faults import memory_error
 from iterate_core.fingerprint import seed_for
-from iterate_core.machine import memory_error
 from iterate_core.models.decoders.probes.fitted import Fitted
 from iterate_core.optimisation.optimisers import parameter_groups, set_learning_rate
 from iterate_core.optimisation.options import OptimiserOptions

@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from iterate_core.errors import DataError, Problem
-from iterate_core.hub.transfer import Progress
-from iterate_core.machine import readable
+from iterate_core.faults import readable
+from iterate_core.hub.transfer import OnProgress
 
 MOST_FILES = 1_000_000
 """Entries beyond which an archive is refused; the largest published one has some 20,000."""
 
 
 @contextmanager
-def unpacking(archive: Path, folder: Path, progress: Progress | None = None) -> Iterator[Path]:
+def unpacking(archive: Path, folder: Path, progress: OnProgress | None = None) -> Iterator[Path]:
     """Unpack a zip file to the yielded folder, which becomes `folder` if all went well.
 
     The archive may hold the folder's content, or one folder of the same name that holds it.
@@ -46,7 +46,7 @@ def unpacking(archive: Path, folder: Path, progress: Progress | None = None) -> 
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _unpack(archive: Path, folder: Path, progress: Progress | None) -> None:
+def _unpack(archive: Path, folder: Path, progress: OnProgress | None) -> None:
     with _opened(archive) as file:
         entries = list(_checked(file, archive))
         total = sum(entry.file_size for entry in entries)

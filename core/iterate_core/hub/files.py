@@ -17,14 +17,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 from iterate_core.errors import Problem, RequestError
-from iterate_core.foreign import visible
+from iterate_core.escaping import visible
 from iterate_core.storage.cache import cache_folder
 from iterate_core.storage.files import Locked, lock, write_json
 from iterate_core.storage.names import inside
 
 if TYPE_CHECKING:
     from iterate_core.hub.servers import Published
-    from iterate_core.hub.transfer import Digest, Progress, Source
+    from iterate_core.hub.transfer import Digest, OnProgress, RemoteFile
 
 _log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def at_hand(file: HubFile) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
-def fetch(file: HubFile, *, progress: Progress | None = None) -> Path:
+def fetch(file: HubFile, *, progress: OnProgress | None = None) -> Path:
     """The file on this machine, checked; downloaded if it is not here yet.
 
     Several processes may ask for one file; one of them downloads it. A transfer that was cut off
@@ -119,7 +119,7 @@ def fetch(file: HubFile, *, progress: Progress | None = None) -> Path:
 
     Args:
         file: See `HubFile`. Without a revision, the repository's main branch is taken, once.
-        progress: See `Progress`; None draws a bar where standard error is a terminal.
+        progress: See `OnProgress`; None draws a bar where standard error is a terminal.
 
     Raises:
         RequestError: It is not here and the hub cannot be reached (the message says what to put
@@ -161,7 +161,7 @@ def obtain(
     path: Path,
     *,
     published: Published | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Origin:
     """Download a file to `path`, whether or not one is there; the caller holds a lock on it.
 
@@ -192,13 +192,13 @@ def obtain(
     )
 
 
-def source_of(file: HubFile, published: Published) -> Source:
+def source_of(file: HubFile, published: Published) -> RemoteFile:
     """Where a file's bytes come from, with all that is declared and announced of them."""
-    from iterate_core.hub.transfer import Source
+    from iterate_core.hub.transfer import RemoteFile
 
     found = published.source
     digests = (*_declared(file), *found.digests)
-    return Source(found.url, found.size or file.size, digests, found.headers)
+    return RemoteFile(found.url, found.size or file.size, digests, found.headers)
 
 
 def origin(file: HubFile) -> Origin | None:
@@ -296,7 +296,7 @@ def _owned(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _shown(file: HubFile, progress: Progress | None) -> Iterator[Progress]:
+def _shown(file: HubFile, progress: OnProgress | None) -> Iterator[OnProgress]:
     """The progress that was asked for, or a bar on a terminal."""
     if progress is not None:
         yield progress

@@ -15,7 +15,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import requests
 
 from iterate_core.errors import Problem, RequestError, nearest
-from iterate_core.hub.transfer import TIMEOUT, Digest, Source, reason
+from iterate_core.hub.transfer import TIMEOUT, Digest, RemoteFile, reason
 
 ZENODO = "https://zenodo.org"
 ZENODO_VARIABLE = "ITERATE_ZENODO_ENDPOINT"
@@ -37,7 +37,7 @@ class Published:
     """
 
     filename: str
-    source: Source
+    source: RemoteFile
     commit: str | None
 
 
@@ -90,7 +90,7 @@ def published(repository: str, kind: str, revision: str | None, filename: str) -
     )
     commit = found.get("X-Repo-Commit")
     pinned = address(repository, kind, commit or revision, filename)
-    source = Source(
+    source = RemoteFile(
         pinned,
         int(size) if size and size.isdigit() else None,
         _digests(found.get("X-Linked-Etag") or found.get("ETag")),
@@ -132,7 +132,7 @@ def _hub_files(repository: str, kind: str, revision: str | None) -> tuple[Publis
         digests = _digests(large.get("sha256") or entry.get("blobId"))
         size = large.get("size", entry.get("size"))
         link = address(repository, kind, commit, name)
-        source = Source(link, None if size is None else int(size), digests, _headers())
+        source = RemoteFile(link, None if size is None else int(size), digests, _headers())
         files.append(Published(name, source, commit))
     return tuple(files)
 
@@ -147,7 +147,9 @@ def _zenodo_files(repository: str, record: str) -> tuple[Published, ...]:
         algorithm, _, value = str(entry["checksum"]).partition(":")
         digests = (Digest(algorithm, value.lower()),) if algorithm in ("md5", "sha256") else ()
         link = address(repository, "", None, str(entry["key"]))
-        files.append(Published(str(entry["key"]), Source(link, int(entry["size"]), digests), None))
+        files.append(
+            Published(str(entry["key"]), RemoteFile(link, int(entry["size"]), digests), None)
+        )
     return tuple(files)
 
 

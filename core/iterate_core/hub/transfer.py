@@ -18,9 +18,9 @@ from pathlib import Path
 import requests
 
 from iterate_core.errors import Problem, RequestError
-from iterate_core.machine import readable
+from iterate_core.faults import readable
 
-Progress = Callable[[int, int | None], None]
+OnProgress = Callable[[int, int | None], None]
 """Called with the bytes that are here and the bytes that there will be; None if not known."""
 
 TIMEOUT = (10.0, 60.0)
@@ -55,7 +55,7 @@ class Digest:
 
 
 @dataclass(frozen=True)
-class Source:
+class RemoteFile:
     """Where bytes come from, and what is known of them.
 
     Attributes:
@@ -71,16 +71,16 @@ class Source:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def bring(source: Source, path: Path, where: str, progress: Progress | None = None) -> str:
+def bring(source: RemoteFile, path: Path, where: str, progress: OnProgress | None = None) -> str:
     """Bring a source's bytes to `path`; the caller holds a lock on it.
 
     What was brought earlier, by this process or another, is not brought again.
 
     Args:
-        source: See `Source`.
+        source: See `RemoteFile`.
         path: Appears only when it is whole and right.
         where: How messages call the file.
-        progress: See `Progress`.
+        progress: See `OnProgress`.
 
     Returns:
         The sha256 of the file.
@@ -101,7 +101,7 @@ def bring(source: Source, path: Path, where: str, progress: Progress | None = No
     return sha256
 
 
-def part_of(source: Source, path: Path) -> Path:
+def part_of(source: RemoteFile, path: Path) -> Path:
     """Where the bytes gather until they are whole; another content gathers elsewhere."""
     known = [f"{digest.algorithm}:{digest.value}" for digest in source.digests]
     identity = "\n".join([*sorted(known), str(source.size)] if known else [source.url])
@@ -141,7 +141,7 @@ def verify(path: Path, digests: tuple[Digest, ...], where: str, rejected: Path |
     return sha256
 
 
-def _check_space(source: Source, part: Path, where: str) -> None:
+def _check_space(source: RemoteFile, part: Path, where: str) -> None:
     if source.size is None:
         return
     needed = source.size - _length(part)
@@ -151,7 +151,7 @@ def _check_space(source: Source, part: Path, where: str) -> None:
         raise RequestError(Problem(where, what, "Free some space, or choose another folder."))
 
 
-def _collect(source: Source, part: Path, where: str, progress: Progress | None) -> None:
+def _collect(source: RemoteFile, part: Path, where: str, progress: OnProgress | None) -> None:
     """Append to `part` until it is complete, over as many connections as that takes."""
     failures = 0
     part.touch()
@@ -170,7 +170,7 @@ def _collect(source: Source, part: Path, where: str, progress: Progress | None) 
             return
 
 
-def _receive(source: Source, part: Path, where: str, progress: Progress | None) -> None:
+def _receive(source: RemoteFile, part: Path, where: str, progress: OnProgress | None) -> None:
     """One connection's bytes.
 
     Raises:
@@ -226,7 +226,7 @@ def _total(response: requests.Response) -> int | None:
     return int(length) if response.status_code == 200 and length.isdigit() else None
 
 
-def _interrupted(source: Source, part: Path, where: str, why: str) -> RequestError:
+def _interrupted(source: RemoteFile, part: Path, where: str, why: str) -> RequestError:
     there = readable(_length(part))
     of = f" of {readable(source.size)}" if source.size is not None else ""
     what = f"the transfer from {source.url} was interrupted ({why}); {there}{of} have arrived."

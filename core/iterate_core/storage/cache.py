@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iterate_core.errors import MachineError
-from iterate_core.machine import disk_error
+from iterate_core.faults import disk_error
 
 _HINT = "Set ITERATE_CACHE to a folder with space."
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from iterate_core.errors import MachineError
-from iterate_core.machine import disk_error
-from iterate_core.pulse import beat
+from iterate_core.faults import disk_error
+from iterate_core.heartbeat import beat
 
 # No string holds a line break, so what spans lines is a list.
 _ROW = re.compile(r"\[\n\s*(-?\d[-+.\d\seE,]*?)\n\s*\]")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from iterate_core.errors import DataError, Problem
-from iterate_core.machine import readable
+from iterate_core.faults import readable
 from iterate_core.provenance import memory_bytes
 
 MOST_BYTES = 1 << 30

@@ -48,7 +48,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunRecord:
     """How the results of one file were made.
 
     Attributes:
@@ -71,7 +71,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Source:
+class SubmittedFile:
     """A results file.
 
     Attributes:
@@ -84,7 +84,7 @@ class Source:
     label: str
     sha256: str
     published: bool
-    run: Run | None
+    run: RunRecord | None
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class About:
 
     written: str
     versions: dict[str, str]
-    sources: tuple[Source, ...]
+    sources: tuple[SubmittedFile, ...]
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ class About:
         return tuple(dict.fromkeys(text for text in told if text))
 
 
-def about(sources: Sequence[Source]) -> About:
+def about(sources: Sequence[SubmittedFile]) -> About:
     """What is to be said of a leaderboard that is written now."""
     return About(stamp(dt.datetime.now(dt.UTC)), versions(), tuple(sources))
 
@@ -127,12 +127,12 @@ def versions() -> dict[str, str]:
         return found
 
 
-def source_of(file: ResultsFile, published: bool) -> Source:
+def source_of(file: ResultsFile, published: bool) -> SubmittedFile:
     """A results file, with what is known of the run that made it."""
-    return Source(file.label, file.sha256, published, run_beside(file.path, file.sha256))
+    return SubmittedFile(file.label, file.sha256, published, run_beside(file.path, file.sha256))
 
 
-def run_beside(path: Path, sha256: str) -> Run | None:
+def run_beside(path: Path, sha256: str) -> RunRecord | None:
     """How results were made, if the leaderboard beside them is about the same content."""
     try:
         text = (path.parent / BOARD_FILE).read_text(encoding="utf-8")
@@ -143,7 +143,7 @@ def run_beside(path: Path, sha256: str) -> Run | None:
         return None  # results of another origin: nothing says how they were made
 
 
-def unknown_origin(sources: Sequence[Source]) -> list[str]:
+def unknown_origin(sources: Sequence[SubmittedFile]) -> list[str]:
     """What to tell of results on the suite's scale of which nothing says on which data they are."""
     names = [one.label for one in sources if one.run is None and not one.published]
     if not names:
@@ -163,7 +163,7 @@ def without(file: ResultsFile, datasets: Container[str]) -> ResultsFile:
 
 
 def comparable(
-    files: Sequence[ResultsFile], sources: Sequence[Source]
+    files: Sequence[ResultsFile], sources: Sequence[SubmittedFile]
 ) -> tuple[list[ResultsFile], dict[str, str], list[str]]:
     """Leave out results on other data than the published ones, where a file is about those.
 
@@ -190,7 +190,7 @@ def comparable(
     return [without(file, known & set(unlike)) for file, unlike in pairs], raw, notes
 
 
-def _unlike(file: ResultsFile, run: Run | None) -> dict[str, str]:
+def _unlike(file: ResultsFile, run: RunRecord | None) -> dict[str, str]:
     """The datasets of a file that are not the published ones, with the reason."""
     measured = {result.dataset for result in file.results}
     told = {} if run is None else run.unlike

@@ -16,7 +16,7 @@ _NAMED = 3
 
 
 @dataclass
-class Entry:
+class BoardEntry:
     """One backbone as one submission ran it.
 
     Attributes:
@@ -57,7 +57,7 @@ def entries_of(
     suite: Suite,
     fraction: float = 1.0,
     published: frozenset[str] = frozenset(),
-) -> tuple[list[Entry], list[str]]:
+) -> tuple[list[BoardEntry], list[str]]:
     """Bring files together.
 
     A file adds to the entry of an earlier one where the two do not contradict each other: other
@@ -74,7 +74,7 @@ def entries_of(
         The entries, and what to tell people about repeats and rows left out.
     """
     known = published | {one.sha256 for one in suite.published}
-    entries: list[Entry] = []
+    entries: list[BoardEntry] = []
     notes: list[str] = []
     for file in files:
         repeats = cells = 0
@@ -133,7 +133,7 @@ def _cells(file: ResultsFile, fraction: float) -> dict[tuple[str, str], _Cells]:
 
 
 def _add(
-    entries: list[Entry],
+    entries: list[BoardEntry],
     file: ResultsFile,
     track: str,
     backbone: str,
@@ -154,7 +154,7 @@ def _add(
     home = next((one for one in earlier if _agrees(one, scores)), None)
     if home is None:
         label = backbone if not earlier else f"{backbone} ({file.label})"
-        home = Entry(label, backbone, track, file.label, published, repeated=repeated)
+        home = BoardEntry(label, backbone, track, file.label, published, repeated=repeated)
         entries.append(home)
     for dataset, values in scores.items():
         if dataset not in home.cells:
@@ -164,7 +164,7 @@ def _add(
     return len(repeated)
 
 
-def _agrees(entry: Entry, scores: dict[str, Scores]) -> bool:
+def _agrees(entry: BoardEntry, scores: dict[str, Scores]) -> bool:
     return all(
         dataset not in entry.cells or _same(entry.cells[dataset], values)
         for dataset, values in scores.items()

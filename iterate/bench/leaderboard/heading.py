@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from iterate.bench.leaderboard.about import Made, Run, Source
+from iterate.bench.leaderboard.about import Made, RunRecord, SubmittedFile
 from iterate.bench.leaderboard.rows import Leaderboard
 
 _DIGITS = 12  # of a digest, for people; the JSON has all of them
@@ -79,11 +79,11 @@ def _digest(word: str) -> bool:
     return len(word) >= 64 and all(digit in "0123456789abcdef" for digit in word[:64])
 
 
-def _protocol(source: Source) -> str:
+def _protocol(source: SubmittedFile) -> str:
     return "" if source.run is None else _training(source.run)
 
 
-def _training(run: Run) -> str:
+def _training(run: RunRecord) -> str:
     told = []
     if run.cells:
         trials, repeats, epochs = (
@@ -103,13 +103,13 @@ def _some(count: str, what: str) -> str:
     return f"{count} {what}" if count == "1" else f"{count} {what}s"
 
 
-def _results(source: Source) -> str:
+def _results(source: SubmittedFile) -> str:
     kind = "published, " if source.published else ""
     told = f"{source.label} ({kind}sha256 {source.sha256[:_DIGITS]}…)"
     return "; ".join([told, *(_trained(source.run) if source.run else ())])
 
 
-def _trained(run: Run) -> Iterator[str]:
+def _trained(run: RunRecord) -> Iterator[str]:
     """When, and with which versions: once for all cells that share them."""
     used = dict.fromkeys(_versions(cell.versions) for cell in run.cells)
     ends = sorted({cell.finished[:10] for cell in run.cells if cell.finished})

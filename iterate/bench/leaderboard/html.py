@@ -9,7 +9,7 @@ from iterate.bench.leaderboard.html_head import provenance, warnings
 from iterate.bench.leaderboard.rows import DatasetRow, GroupFindings, GroupRow, Leaderboard
 from iterate.bench.leaderboard.svg import Drawn, interval_plot, share_bars
 from iterate.bench.leaderboard.tables import DASH, NO_GROUP, NOT_KNOWN, order
-from iterate_core.foreign import in_html as escape
+from iterate_core.escaping import in_html as escape
 
 AS_PUBLISHED = "As published leaderboards compute it"
 

@@ -6,7 +6,7 @@ from iterate.bench.leaderboard.about import Made
 from iterate.bench.leaderboard.heading import cells, facts, origins
 from iterate.bench.leaderboard.rows import Leaderboard
 from iterate.bench.leaderboard.tables import DASH
-from iterate_core.foreign import in_html as escape
+from iterate_core.escaping import in_html as escape
 
 
 def warnings(board: Leaderboard) -> list[str]:

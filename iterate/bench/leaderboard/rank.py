@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from iterate.bench.leaderboard.entries import Entry
+from iterate.bench.leaderboard.entries import BoardEntry
 from iterate.bench.leaderboard.rows import POINTS, DatasetRow, GroupFindings, GroupRow, Leaderboard
 from iterate.bench.suites.suite import Suite, SuiteDataset
 from iterate.statistics import published
@@ -20,7 +20,7 @@ from iterate.statistics.scores import Scale, Scores, iqm, scales
 from iterate.statistics.spread import spread
 
 
-def computed_normaliser(entries: Sequence[Entry], suite: Suite) -> dict[str, Scale]:
+def computed_normaliser(entries: Sequence[BoardEntry], suite: Suite) -> dict[str, Scale]:
     """The min–max normaliser of these results: over the first track's, or over all without any."""
     main = next(iter(suite.tracks))
     chosen = [entry for entry in entries if entry.track == main] or list(entries)
@@ -30,7 +30,7 @@ def computed_normaliser(entries: Sequence[Entry], suite: Suite) -> dict[str, Sca
 
 
 def build(
-    entries: Sequence[Entry],
+    entries: Sequence[BoardEntry],
     suite: Suite,
     normaliser: Mapping[str, Scale] | Literal["suite", "computed"] = "suite",
     notes: Sequence[str] = (),
@@ -79,7 +79,7 @@ def build(
 
 
 def _scales(
-    entries: Sequence[Entry],
+    entries: Sequence[BoardEntry],
     suite: Suite,
     normaliser: Mapping[str, Scale] | Literal["suite", "computed"],
     unlike: Mapping[str, str],
@@ -123,7 +123,7 @@ class _Group:
         track: str,
         group: str,
         members: Sequence[str],
-        entries: Sequence[Entry],
+        entries: Sequence[BoardEntry],
         by: Mapping[str, Scale],
         suite: Suite,
     ) -> None:
@@ -241,7 +241,7 @@ def _in_points(pair: Comparison) -> Comparison:
 
 
 def _dataset_rows(
-    entries: Sequence[Entry], by: Mapping[str, Scale], suite: Suite
+    entries: Sequence[BoardEntry], by: Mapping[str, Scale], suite: Suite
 ) -> list[DatasetRow]:
     return [
         _dataset_row(entry, name, by.get(name), suite.limits(name))
@@ -251,7 +251,7 @@ def _dataset_rows(
     ]
 
 
-def _dataset_row(entry: Entry, name: str, scale: Scale | None, limits: Range) -> DatasetRow:
+def _dataset_row(entry: BoardEntry, name: str, scale: Scale | None, limits: Range) -> DatasetRow:
     rows, scores = entry.cells[name], entry.by_seed(name)
     raw = mean_estimate(scores, limits)
     row = DatasetRow(

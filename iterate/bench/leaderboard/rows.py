@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from iterate.bench.leaderboard.about import About
-from iterate.bench.leaderboard.entries import Entry
+from iterate.bench.leaderboard.entries import BoardEntry
 from iterate.bench.suites.suite import Suite
 from iterate.statistics.comparisons import Comparison
 from iterate.statistics.friedman import CriticalDifference
@@ -142,7 +142,7 @@ class Leaderboard:
     """
 
     suite: Suite
-    entries: tuple[Entry, ...]
+    entries: tuple[BoardEntry, ...]
     normaliser: dict[str, Scale]
     source: Literal["suite", "computed", "given"]
     groups: tuple[GroupRow, ...]

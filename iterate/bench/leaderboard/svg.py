@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-from iterate_core.foreign import in_html
+from iterate_core.escaping import in_html
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from iterate.bench.leaderboard.heading import facts, origins
 from iterate.bench.leaderboard.rows import POINTS, DatasetRow, GroupFindings, GroupRow, Leaderboard
 from iterate.statistics.published import shown_error, shown_value
-from iterate_core.foreign import in_csv, in_markdown
+from iterate_core.escaping import in_csv, in_markdown
 from iterate_core.storage.files import replacing, write_json
 
 DASH = "–"

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from iterate.bench.leaderboard.about import Run, Source, about, without
-from iterate.bench.leaderboard.entries import Entry, entries_of
+from iterate.bench.leaderboard.about import RunRecord, SubmittedFile, about, without
+from iterate.bench.leaderboard.entries import BoardEntry, entries_of
 from iterate.bench.leaderboard.html import page
 from iterate.bench.leaderboard.rank import build
 from iterate.bench.leaderboard.results_csv import read_results
@@ -47,8 +47,8 @@ def board_of(
     """
     suite, run = request.suite, made_by(request, kept)
     *theirs, ours = read_results([*baselines, results], suite)
-    sources = [Source(file.label, file.sha256, published=True, run=None) for file in theirs]
-    sources.append(Source(ours.label, ours.sha256, published=False, run=run))
+    sources = [SubmittedFile(file.label, file.sha256, published=True, run=None) for file in theirs]
+    sources.append(SubmittedFile(ours.label, ours.sha256, published=False, run=run))
     files = [*(without(file, run.unlike) for file in theirs), ours]
     left_out = [
         f"{name} of {file.label} is left out: the run has other data of that name."
@@ -64,9 +64,9 @@ def board_of(
     return replace(board, about=about(sources))
 
 
-def made_by(request: Request, kept: Sequence[Entered]) -> Run:
+def made_by(request: Request, kept: Sequence[Entered]) -> RunRecord:
     """How a run's results were made."""
-    return Run(
+    return RunRecord(
         suite=request.suite.name,
         protocol=request.protocol.name,
         warning=request.protocol.config.bench.warning,
@@ -96,7 +96,7 @@ def with_samples(board: Leaderboard, kept: Sequence[Entered]) -> Leaderboard:
     return replace(board, datasets=tuple(map(filled, board.datasets)))
 
 
-def _with_part(suite: Suite, entries: Sequence[Entry]) -> Suite:
+def _with_part(suite: Suite, entries: Sequence[BoardEntry]) -> Suite:
     if any(set(group) <= set(e.cells) for e in entries for group in suite.groups.values()):
         return suite
     shared = [name for name in suite.datasets if all(name in entry.cells for entry in entries)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from iterate.bench.runs.plan import Cell, Plan, Request, gap_of, study_name
 from iterate.config.studies import for_each_branch
-from iterate.hpo.machine import gpus
+from iterate.hpo.hardware import gpus
 from iterate.hpo.points import trials_to_make
 from iterate.hpo.storage.notes import Trained, trained
 from iterate.hpo.storage.open import opened_storage

@@ -13,19 +13,19 @@ from typing import Any
 from iterate.bench.suites.data import SuiteSource
 from iterate.bench.suites.suite import SuiteDataset, load_suite, suites
 from iterate_core.errors import Problem, RequestError, nearest
+from iterate_core.faults import readable
 from iterate_core.hub import servers, transfer
 from iterate_core.hub.archive import unpacking
 from iterate_core.hub.files import HubFile, Origin, obtain, source_of
 from iterate_core.hub.servers import Published, UnreachableError
-from iterate_core.hub.transfer import Progress
-from iterate_core.machine import readable
+from iterate_core.hub.transfer import OnProgress
 from iterate_core.storage.files import lock, write_json
 from iterate_core.storage.names import inside, is_inside
 
 RECORD = "SOURCE.json"
 """Says, beside the data, where they came from."""
 
-Show = Callable[[str], Progress]
+Show = Callable[[str], OnProgress]
 """Gives the progress of a step that is named: ``m-eurosat.zip``."""
 
 
@@ -260,7 +260,7 @@ def _carried(wanted: Wanted) -> dict[str, Published]:
         source = wanted.source
         url = servers.address(source.repository, "dataset", source.revision, file.name)
         digests = (transfer.Digest("sha256", file.sha256),)
-        here = transfer.Source(url, path.stat().st_size, digests)
+        here = transfer.RemoteFile(url, path.stat().st_size, digests)
         found[file.name] = Published(file.name, here, source.revision)
     return found
 

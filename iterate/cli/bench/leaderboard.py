@@ -11,7 +11,7 @@ import typer
 
 from iterate.cli.views.console import print_json, say
 from iterate_core.errors import DataError, Problem, RequestError, nearest
-from iterate_core.foreign import in_terminal as escape
+from iterate_core.escaping import in_terminal as escape
 
 if TYPE_CHECKING:
     from iterate.bench.leaderboard.results_csv import ResultsFile

@@ -95,11 +95,11 @@ def run(
 
     from iterate.bench.runs.run import run_bench
     from iterate.cli.bench.view import show_result
-    from iterate.cli.views.progress import Progress
+    from iterate.cli.views.progress import LiveProgress
     from iterate.run.folders import undone_if_refused
 
     with undone_if_refused(settings.folder):
-        result = run_bench(request, plan, settings, Progress(), baselines=baseline or ())
+        result = run_bench(request, plan, settings, LiveProgress(), baselines=baseline or ())
     show_result(result)
     if json:
         print_json(result.to_mapping())
@@ -174,7 +174,7 @@ def _check(
     from iterate.bench.runs.plan import check_cells
     from iterate.bench.runs.published_data import unlike_published
     from iterate.run.folders import check_folder
-    from iterate_core.foreign import in_terminal as escape
+    from iterate_core.escaping import in_terminal as escape
 
     check_folder(settings.folder)
 

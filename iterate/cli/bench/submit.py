@@ -9,7 +9,7 @@ import typer
 
 from iterate.cli.views.console import say
 from iterate_core.errors import DataError, Problem, RequestError
-from iterate_core.foreign import in_terminal as escape
+from iterate_core.escaping import in_terminal as escape
 
 if TYPE_CHECKING:
     from iterate.bench.suites.suite import Suite

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from iterate.bench.leaderboard.entries import Entry
+from iterate.bench.leaderboard.entries import BoardEntry
 from iterate.bench.leaderboard.heading import facts, origins
 from iterate.bench.leaderboard.rows import GroupRow, Leaderboard
 from iterate.bench.leaderboard.tables import NO_GROUP, NOT_KNOWN, order, published_text
 from iterate.cli.views.console import say
 from iterate.cli.views.progress import duration
-from iterate_core.foreign import in_terminal as escape
+from iterate_core.escaping import in_terminal as escape
 
 # Raw means that a terminal shows; more are in the files.
 _MOST_MEANS = 40
@@ -53,7 +53,7 @@ def show_board(board: Leaderboard, group: str | None) -> None:
             say(_details(f"{title}: {name}", own, names))
 
 
-def _name(board: Leaderboard, entry: Entry) -> str:
+def _name(board: Leaderboard, entry: BoardEntry) -> str:
     extra = entry.label[len(entry.backbone) :]
     mark = "*" if entry.published else ""
     return escape(board.suite.shown(entry.backbone) + mark + extra)

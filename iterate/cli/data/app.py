@@ -12,7 +12,7 @@ from iterate.cli.data.download import download
 from iterate.cli.data.tables import band_table, show_info, target_table
 from iterate.cli.views.console import print_json, say
 from iterate.cli.views.groups import NearestGroup
-from iterate_core.foreign import in_terminal as escape
+from iterate_core.escaping import in_terminal as escape
 
 if TYPE_CHECKING:
     from iterate_core.data.dataset import DatasetInfo, Reader

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iterate.cli.views.console import print_json, say, stderr
-from iterate_core.foreign import in_terminal as escape
+from iterate_core.escaping import in_terminal as escape
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -94,7 +94,7 @@ def _table(found: list[Offer], root: Path) -> Table:
 
     from rich.table import Table
 
-    from iterate_core.machine import readable
+    from iterate_core.faults import readable
 
     there = next(path for path in (root, *root.parents) if path.exists())
     free = readable(shutil.disk_usage(there).free)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from iterate.cli.views.console import say
-from iterate_core.foreign import in_terminal as escape
-from iterate_core.words import counted
+from iterate_core.escaping import in_terminal as escape
+from iterate_core.plurals import counted
 
 if TYPE_CHECKING:
     from iterate_core.data.dataset import DatasetInfo, Split

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from iterate_core.foreign import in_terminal
+from iterate_core.escaping import in_terminal
 
 _SHOWN = 30
 _COLUMNS = {"iou": "IoU", "precision": "precision", "recall": "recall", "f1": "F1"}

@@ -11,8 +11,8 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
 from iterate_core.errors import RequestError
-from iterate_core.foreign import in_terminal as escape
-from iterate_core.foreign import visible
+from iterate_core.escaping import in_terminal as escape
+from iterate_core.escaping import visible
 
 
 class _Console(Console):

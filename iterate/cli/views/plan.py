@@ -11,8 +11,8 @@ from rich.tree import Tree
 
 from iterate.hpo.space import Space
 from iterate.hpo.space.text import dimension_text, value_text
-from iterate_core.foreign import in_terminal as escape
-from iterate_core.words import counted
+from iterate_core.escaping import in_terminal as escape
+from iterate_core.plurals import counted
 
 
 def view(plan: dict[str, Any], space: Space) -> RenderableType:

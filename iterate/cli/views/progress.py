@@ -17,8 +17,8 @@ from iterate.cli.views.console import stderr
 from iterate.hpo.jobs import Job
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.points import trials_to_make
-from iterate_core.foreign import in_terminal
-from iterate_core.words import counted
+from iterate_core.escaping import in_terminal
+from iterate_core.plurals import counted
 
 _MARKS = {
     TrialState.COMPLETE: "[green]finished[/]",
@@ -31,7 +31,7 @@ _ROWS = 20
 _REDRAWS_A_SECOND = 2
 
 
-class Progress:
+class LiveProgress:
     """Shows studies, trials, the best so far and the time left.
 
     Args:

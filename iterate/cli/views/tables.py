@@ -13,8 +13,8 @@ from iterate.cli.views.classes import class_table
 from iterate.cli.views.progress import duration
 from iterate.plots import NOT_DRAWN
 from iterate.run.session import RunResult
-from iterate_core.foreign import in_terminal as escape
-from iterate_core.words import counted
+from iterate_core.escaping import in_terminal as escape
+from iterate_core.plurals import counted
 
 
 def outcome(result: RunResult) -> Group:

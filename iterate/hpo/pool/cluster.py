@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import ray
 from ray._private import ray_constants
 
-from iterate.hpo.machine import cpus, gpus
+from iterate.hpo.hardware import cpus, gpus
+from iterate.hpo.pool.child_processes import Family
 from iterate.hpo.pool.environment import environment
-from iterate.hpo.pool.family import Family
 from iterate.hpo.settings import RaySettings, ResourceSettings
 from iterate.hpo.shares import check_there
 from iterate_core.errors import Problem, RequestError

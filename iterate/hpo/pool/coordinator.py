@@ -14,7 +14,7 @@ from iterate.hpo.ledger import Ledger
 from iterate.hpo.points import trials_to_make
 from iterate.hpo.shares import Share
 from iterate_core.errors import IterateError
-from iterate_core.machine import machine_error
+from iterate_core.faults import machine_error
 
 # A process that dies is replaced this often before its job is set aside.
 DEATHS = 2

@@ -333,7 +333,7 @@ def test_a_cache_that_cannot_be_written_to(
 
 def test_bytes_of_unknown_number_are_resumed_too(hub: StandIn, tmp_path: Path) -> None:
     url = f"{hub.address}/storage/{sha256(CONTENT)}"
-    source = transfer.Source(url, digests=(transfer.Digest("sha256", sha256(CONTENT)),))
+    source = transfer.RemoteFile(url, digests=(transfer.Digest("sha256", sha256(CONTENT)),))
     path = tmp_path / "some/file"
     path.parent.mkdir()
     transfer.part_of(source, path).write_bytes(CONTENT[:700_000])

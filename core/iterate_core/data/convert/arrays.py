@@ -33,7 +33,7 @@ _RECOMPUTED = {"train_mean", "train_std"}
 
 
 class ArraySource:
-    """See `iterate_core.data.convert.source.Source`.
+    """See `iterate_core.data.convert.source.SampleSource`.
 
     Raises:
         DataError: The file is damaged, or its arrays are absent or do not fit each other.

@@ -14,14 +14,14 @@ from iterate_core.data.bands import LANDSAT_8, SENTINEL_2, describe, guess_unit
 from iterate_core.data.convert.arrays import ArraySource
 from iterate_core.data.convert.folders import FolderSource
 from iterate_core.data.convert.missing import Missing, check_ranges, parse_missing
-from iterate_core.data.convert.source import Source, Wanted
+from iterate_core.data.convert.source import SampleSource, Wanted
 from iterate_core.data.convert.splits import assign, check_filled
 from iterate_core.data.dataset import Band, DatasetInfo
 from iterate_core.data.geobench_v1.reader import GeoBenchV1, GeoBenchV1Data
 from iterate_core.data.geobench_v1.writer import NewDataset, writing
 from iterate_core.data.units import UNITS
 from iterate_core.errors import DataError, Problem, RequestError, nearest
-from iterate_core.words import counted
+from iterate_core.plurals import counted
 
 LEGAL_UNITS = (*UNITS, "unknown")
 SENSORS = (SENTINEL_2, LANDSAT_8)
@@ -136,7 +136,7 @@ def _check_options(unit: str | None, sensor: str | None) -> None:
         raise RequestError(problems)
 
 
-def _open(source: Path, wanted: Wanted) -> Source:
+def _open(source: Path, wanted: Wanted) -> SampleSource:
     if source.is_dir():
         return FolderSource(source, wanted)
     if not source.exists():
@@ -148,7 +148,7 @@ def _open(source: Path, wanted: Wanted) -> Source:
 
 
 def _bands(
-    found: Source, missing: Missing, wanted: Wanted, unit: str | None, sensor: str | None
+    found: SampleSource, missing: Missing, wanted: Wanted, unit: str | None, sensor: str | None
 ) -> tuple[Band, ...]:
     """Names from the request or the source, and what is known of bands that bear them."""
     first: Any = missing.treated(found, 0)[0]

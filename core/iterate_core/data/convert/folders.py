@@ -33,7 +33,7 @@ from iterate_core.data.convert.source import (
 )
 from iterate_core.data.dataset import Split
 from iterate_core.errors import DataError, Problem
-from iterate_core.foreign import visible
+from iterate_core.escaping import visible
 
 # Files that accompany an image, and papers that accompany a dataset: no samples.
 _SIDECARS = (".aux.xml", ".tfw", ".tifw", ".pgw", ".pngw", ".jgw", ".jpgw", ".wld", ".ovr", ".prj")
@@ -49,7 +49,7 @@ class _File:
 
 
 class FolderSource:
-    """See `iterate_core.data.convert.source.Source`.
+    """See `iterate_core.data.convert.source.SampleSource`.
 
     Raises:
         DataError: A file is unexpected, damaged, without its partner or of another size.

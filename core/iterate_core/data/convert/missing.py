@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from iterate_core.data.convert.source import Source
+from iterate_core.data.convert.source import SampleSource
 from iterate_core.data.dataset import Band
 from iterate_core.data.store.pixels import LARGEST
 from iterate_core.errors import DataError, Problem, RequestError
@@ -54,7 +54,7 @@ class Missing:
         return self.fill in (None, "mean")
 
     def treated(
-        self, source: Source, index: int
+        self, source: SampleSource, index: int
     ) -> tuple[npt.NDArray[Any], int | npt.NDArray[Any]]:
         """A sample of a source with its pixels without data filled, and left out of its mask.
 

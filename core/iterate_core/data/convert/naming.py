@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from iterate_core.foreign import visible
+from iterate_core.escaping import visible
+from iterate_core.plurals import counted
 from iterate_core.storage.names import is_file_name
-from iterate_core.words import counted
 
 
 def usable(names: Sequence[str]) -> list[str] | None:

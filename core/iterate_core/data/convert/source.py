@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from iterate_core.data.dataset import Split
 from iterate_core.errors import DataError, Problem, RequestError
+from iterate_core.plurals import counted
 from iterate_core.storage.limits import MOST_CLASSES
-from iterate_core.words import counted
 
 SPLIT_WORDS: dict[str, Split] = {
     "0": "train",
@@ -52,7 +52,7 @@ class Wanted:
         return replace(self, bands=tuple(bands) if bands else None)
 
 
-class Source(Protocol):
+class SampleSource(Protocol):
     """Samples of one origin, known before any is read in full.
 
     Attributes:

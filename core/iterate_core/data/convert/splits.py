@@ -11,19 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from iterate_core.data.convert.source import SPLIT_WORDS, Source, shortened
+from iterate_core.data.convert.source import SPLIT_WORDS, SampleSource, shortened
 from iterate_core.data.dataset import SPLITS, Split
 from iterate_core.errors import DataError, Problem, RequestError
 from iterate_core.fingerprint import seed_for
+from iterate_core.plurals import counted
 from iterate_core.storage.limits import check_plain_file
-from iterate_core.words import counted
 
 DEFAULT_SHARES = (0.6, 0.2, 0.2)
 _MOST_TOLD = 10  # classes in a message
 _NUMBER = re.compile(r"[0-9.]+")
 
 
-def assign(source: Source, asked: str | None, seed: int) -> tuple[list[Split], tuple[str, ...]]:
+def assign(
+    source: SampleSource, asked: str | None, seed: int
+) -> tuple[list[Split], tuple[str, ...]]:
     """The split of each sample, and notes on how it came about.
 
     Args:
@@ -49,7 +51,7 @@ def assign(source: Source, asked: str | None, seed: int) -> tuple[list[Split], t
     return splits, notes
 
 
-def check_filled(source: Source, splits: list[Split]) -> None:
+def check_filled(source: SampleSource, splits: list[Split]) -> None:
     """Refuse to leave a split empty, and say which classes are too small.
 
     Raises:
@@ -69,7 +71,7 @@ def check_filled(source: Source, splits: list[Split]) -> None:
     raise DataError(Problem(source.where, f"{what}; of its classes, {told}.", hint))
 
 
-def _sparse(source: Source, splits: list[Split]) -> tuple[str, ...]:
+def _sparse(source: SampleSource, splits: list[Split]) -> tuple[str, ...]:
     """Which classes have so few samples that a split lacks them."""
     if source.task != "classification":
         return ()  # a sample holds several classes
@@ -101,7 +103,7 @@ def _shares(asked: str) -> tuple[float, ...] | None:
     return shares
 
 
-def _drawn(source: Source, shares: tuple[float, ...], seed: int) -> list[Split]:
+def _drawn(source: SampleSource, shares: tuple[float, ...], seed: int) -> list[Split]:
     """Each stratum is cut in proportion; the cuts are rounded over all strata together."""
     rng = np.random.default_rng(seed_for("split", seed))
     strata = np.array(source.strata)
@@ -118,7 +120,7 @@ def _drawn(source: Source, shares: tuple[float, ...], seed: int) -> list[Split]:
     return splits
 
 
-def _from_file(source: Source, path: Path) -> list[Split]:
+def _from_file(source: SampleSource, path: Path) -> list[Split]:
     if path.suffix.lower() not in (".csv", ".json"):
         what = f"{str(path)!r} is no array of the source, no .csv or .json file, and no shares."
         raise RequestError(Problem("split", what, "For example 0.6,0.2,0.2."))

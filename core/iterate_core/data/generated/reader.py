@@ -11,14 +11,14 @@ from typing import Annotated, Literal, cast
 from pydantic import Field, ValidationInfo, field_validator
 
 from iterate_core.data.dataset import SPLITS, DatasetInfo, Reader, Sample, Split
-from iterate_core.data.generated.samples import EDITION, Kind, Plan, draw, sample_name
+from iterate_core.data.generated.samples import EDITION, Kind, SampleSpec, draw, sample_name
 from iterate_core.data.generated.spectra import BANDS, METRES
 from iterate_core.data.geobench_v1.reader import GeoBenchV1, GeoBenchV1Data
 from iterate_core.data.geobench_v1.writer import NewDataset, writing
 from iterate_core.data.options import DataSection, Positive
 from iterate_core.errors import Problem, RequestError, WorkError
+from iterate_core.faults import disk_error
 from iterate_core.fingerprint import fingerprint
-from iterate_core.machine import disk_error
 from iterate_core.storage.cache import cache_folder
 from iterate_core.storage.files import Locked, lock
 
@@ -62,9 +62,9 @@ class GeneratedData(DataSection):
         return root
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> SampleSpec:
         """What decides the pixels."""
-        return Plan(self.kind, self.size, self.frames, self.seed)
+        return SampleSpec(self.kind, self.size, self.frames, self.seed)
 
 
 def open_generated(section: GeneratedData) -> Reader:

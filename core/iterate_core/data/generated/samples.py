@@ -36,7 +36,7 @@ _PRESENT = 0.05
 
 
 @dataclass(frozen=True)
-class Plan:
+class SampleSpec:
     """What decides a generated dataset's pixels, beside how many samples there are.
 
     Attributes:
@@ -69,7 +69,7 @@ def sample_name(split: Split, index: int) -> str:
     return f"{split}_{index:05d}"
 
 
-def draw(plan: Plan, split: Split, index: int) -> Sample:
+def draw(plan: SampleSpec, split: Split, index: int) -> Sample:
     """One sample, fixed by plan, split and index alone; the classes of images take turns."""
     rng = np.random.default_rng(seed_for("generated", EDITION, plan.seed, split, index))
     abundances, target = _ground(plan, rng, index)
@@ -85,7 +85,7 @@ def draw(plan: Plan, split: Split, index: int) -> Sample:
     return Sample(name, image, target, tuple((year, day) for day in days), place)
 
 
-def _ground(plan: Plan, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
+def _ground(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
     """What lies in a scene, as shares of materials in full leaf, and the sample's target."""
     if plan.kind == "classification":
         label = index % len(COVERS)

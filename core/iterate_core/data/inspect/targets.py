@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.dataset import Boxes, DatasetInfo
-from iterate_core.foreign import in_plot, visible
+from iterate_core.escaping import in_plot, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ from iterate_core.data.loading.batch import Batch, Context
 from iterate_core.data.loading.contexts import Contexts
 from iterate_core.data.loading.scaling import Scaling
 from iterate_core.data.store.pack import Pack
-from iterate_core.pulse import beat
+from iterate_core.heartbeat import beat
 from iterate_core.storage import memory
 
 Indices = npt.NDArray[np.int64]

@@ -30,7 +30,7 @@ from iterate_core.data.store.validation import (
 )
 from iterate_core.errors import DataError, Problem, WorkError
 from iterate_core.fingerprint import fingerprint as identify
-from iterate_core.pulse import beat
+from iterate_core.heartbeat import beat
 from iterate_core.storage.cache import Room, cache_folder, cached
 from iterate_core.storage.files import Locked, lock, write_json
 from iterate_core.storage.growing import growing

@@ -37,7 +37,7 @@ _BANDS = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class TerratorchLayout:
     """What an encoder was seen to deliver.
 
     Attributes:
@@ -62,7 +62,7 @@ class TerratorchBackbone(Backbone):
         dense: Whether maps are wanted.
     """
 
-    def __init__(self, model: nn.Module, plan: Plan, dense: bool) -> None:
+    def __init__(self, model: nn.Module, plan: TerratorchLayout, dense: bool) -> None:
         super().__init__(plan.maps if dense else Pooled(plan.maps.channels[-1]), plan.multiple)
         self.model = model
         self.plan = plan
@@ -156,7 +156,7 @@ def _arguments(
     return {**given, **options.arguments}
 
 
-def _plan(model: nn.Module, name: str, inputs: Inputs) -> Plan:
+def _plan(model: nn.Module, name: str, inputs: Inputs) -> TerratorchLayout:
     """Run an encoder once, on images padded as little as it accepts."""
     reason = ""
     for multiple in _MULTIPLES:
@@ -172,7 +172,9 @@ def _plan(model: nn.Module, name: str, inputs: Inputs) -> Plan:
         if all((n.shape[2] * s, n.shape[3] * s) == size for n, s in pairs):
             used = _levels(strides)
             channels = tuple(levels[index].shape[1] for index in used)
-            return Plan(multiple, Maps(channels, tuple(strides[index] for index in used)), used)
+            return TerratorchLayout(
+                multiple, Maps(channels, tuple(strides[index] for index in used)), used
+            )
         reason = f"its maps do not divide {size[0]}×{size[1]} pixels"
     what = f"terratorch's {name!r} cannot take images of {inputs.size[0]}×{inputs.size[1]} pixels"
     raise RequestError(Problem(WHERE, f"{what} ({reason}).", "Set data.image_size."))

@@ -28,7 +28,7 @@ DROP_PATH = "model.backbone.drop_path"
 
 
 @dataclass(frozen=True)
-class Plan:
+class TimmLayout:
     """What is known of a timm model at an image size before it has weights.
 
     Attributes:
@@ -54,7 +54,7 @@ class TimmBackbone(Backbone):
         plan: What it delivers, and how.
     """
 
-    def __init__(self, model: nn.Module, plan: Plan) -> None:
+    def __init__(self, model: nn.Module, plan: TimmLayout) -> None:
         super().__init__(plan.shape, plan.multiple)
         self.model = model
         self.levels = list(plan.levels)
@@ -93,7 +93,7 @@ def build(options: TimmOptions, inputs: Inputs, meta: bool) -> TimmBackbone:
 
 
 @lru_cache(maxsize=64)
-def plan_for(name: str, size: tuple[int, int], dense: bool) -> Plan:
+def plan_for(name: str, size: tuple[int, int], dense: bool) -> TimmLayout:
     """What a timm model delivers for images of a size, found by running it on the meta device.
 
     Raises:
@@ -117,7 +117,7 @@ def plan_for(name: str, size: tuple[int, int], dense: bool) -> Plan:
     else:
         strides = tuple(reductions[index] for index in levels)
         shape = Maps(tuple(level.shape[1] for level in features), strides)
-    return Plan(shape, levels, multiple, fixed, _normalisation(settings))
+    return TimmLayout(shape, levels, multiple, fixed, _normalisation(settings))
 
 
 def pretrained_settings(name: str) -> dict[str, Any]:

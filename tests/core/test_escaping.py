@@ -18,7 +18,7 @@ from iterate.cli.views.tables import outcome
 from iterate.run.session import RunResult
 from iterate_core.data.generated.reader import GeneratedData, generate
 from iterate_core.errors import Problem
-from iterate_core.foreign import in_csv, in_html, in_markdown, in_plot, in_terminal, visible
+from iterate_core.escaping import in_csv, in_html, in_markdown, in_plot, in_terminal, visible
 from iterate_core.tasks.per_class import SCORES
 
 # A screen that is cleared, a title that is set, markup, a link, a turned line, a formula.
@@ -182,4 +182,4 @@ def test_nothing_else_escapes_markup() -> None:
         for module, path in modules().items()
         if re.search(r"from rich.markup import|from html import", path.read_text())
     ]
-    assert others == ["iterate_core.foreign"]
+    assert others == ["iterate_core.escaping"]
