@@ -1,8 +1,8 @@
-"""A study's truth in the Optuna storage, and the next thing it needs done.
+"""What a study needs done next, and the writing down of what was done.
 
-The storage alone decides what has happened. A ledger opened on it after any kind of stop goes
-on where the last one was: finished jobs stay finished, and jobs found running were interrupted,
-so they are handed out again with the parameters they have.
+The storage alone decides what has happened (`iterate.hpo.history`). A ledger opened on it after
+any kind of stop goes on where the last one was: finished jobs stay finished, and jobs found
+running were interrupted, so they are handed out again with the parameters they have.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -20,15 +19,15 @@ from optuna.trial import FrozenTrial, TrialState
 from iterate.hpo.account import Account
 from iterate.hpo.budget import failing_for_one_reason, stop_reason
 from iterate.hpo.failures import kind_of
+from iterate.hpo.history import History
 from iterate.hpo.jobs import Job, Kind, Progress
 from iterate.hpo.points import points_to_draw, trials_to_make
 from iterate.hpo.samplers import make_sampler
-from iterate.hpo.schedulers import make_scheduler
 from iterate.hpo.shares import Share
 from iterate.hpo.space import Point
-from iterate.hpo.space.optuna import known_point, point_from, suggest, to_params
+from iterate.hpo.space.optuna import suggest, to_params
 from iterate.hpo.storage.truth import Truth
-from iterate.hpo.study import Study, same_question
+from iterate.hpo.study import Study
 from iterate_core.engine.reports import EpochReport
 from iterate_core.errors import RequestError
 from iterate_core.fingerprint import seed_for
@@ -38,7 +37,7 @@ _JUDGED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 @dataclass
-class Run:
+class RunningJob:
     """A job being trained, and where its truth is kept.
 
     Attributes:
@@ -55,8 +54,8 @@ class Run:
     trained_before: float = 0.0
 
 
-class Ledger:
-    """One study's truth. Used by the driver alone, from one thread.
+class Ledger(History):
+    """One study at work. Used by the driver alone, from one thread.
 
     Args:
         study: What is asked.
@@ -71,15 +70,9 @@ class Ledger:
     def __init__(
         self, study: Study, storage: Truth, folder: Path, began: float | None = None
     ) -> None:
-        self.study = study
-        self.folder = folder
-        self._storage = storage
-        self._studies: dict[Kind, optuna.Study] = {
-            "trial": self._open(study.name, storage),
-            "repeat": self._open(f"{study.name} repeats", storage),
-        }
+        super().__init__(study, storage, folder)
         self.share: Share | None = None  # what its trials hold, once the pool's place is known
-        self._running: dict[str, Run] = {}
+        self._running: dict[str, RunningJob] = {}
         self._interrupted: list[tuple[Kind, FrozenTrial]] = [
             (kind, trial)
             for kind in self._studies
@@ -87,29 +80,10 @@ class Ledger:
             if trial.state == TrialState.RUNNING
         ]
         self._complete_draws()
-        # What other programs ended without all parameters can be shown, and not trained again.
-        self._halves = {t.number for t in self.history("trial") if not self._whole(t)}
         self._earlier = {t.number for t in self.history("trial") if t.state.is_finished()}
-        self._set_aside: dict[str, Run] = {}
+        self._set_aside: dict[str, RunningJob] = {}
         self._waits_for = ""
         self.account = self._open_account(time.monotonic() if began is None else began)
-
-    def _open(self, name: str, storage: Truth) -> optuna.Study:
-        study, settings = self.study, self.study.settings
-        maximise = study.objective.mode == "max"
-        opened = optuna.create_study(
-            study_name=name,
-            storage=storage,
-            direction="maximize" if maximise else "minimize",
-            pruner=make_scheduler(settings.scheduler, study.recipe.trainer.epochs),
-            load_if_exists=True,
-        )
-        before = opened.user_attrs.get("question")
-        if before is None:
-            opened.set_user_attr("question", study.question())
-        else:
-            same_question(study.name, study.question(), before)
-        return opened
 
     def _open_account(self, began: float) -> Account:
         notes = self._notes()
@@ -124,68 +98,10 @@ class Ledger:
                 with self._storage.together():
                     self._draw(optuna.Trial(self._studies[kind], trial._trial_id))
 
-    def _whole(self, trial: FrozenTrial) -> bool:
-        try:
-            point_from(self.study.space, trial.params)
-        except ValueError:
-            return False
-        return True
-
     # What there is
 
-    def history(self, kind: Kind) -> list[FrozenTrial]:
-        """Every trial, or every repeat, in the order of their numbers; not to be changed."""
-        return self._studies[kind].get_trials(deepcopy=False)
-
-    def begun(self, kind: Kind) -> list[FrozenTrial]:
-        """As `history`, without what is only queued, and repeats that do not say of what."""
-        begun = [trial for trial in self.history(kind) if trial.state != TrialState.WAITING]
-        if kind == "trial":
-            return begun
-        trials = len(self.history("trial"))
-        return [
-            t for t in begun if "index" in t.user_attrs and t.user_attrs.get("of", trials) < trials
-        ]
-
-    def trial_of(self, job: Job) -> FrozenTrial:
-        """The trial or repeat that a job trains, as it stands; not to be changed."""
-        study = self._studies[job.kind]
-        return self._storage.get_trial(
-            self._storage.get_trial_id_from_study_id_trial_number(study._study_id, job.number)
-        )
-
     @property
-    def optuna_study(self) -> optuna.Study:
-        """The trials as Optuna sees them, for its importances."""
-        return self._studies["trial"]
-
-    def best(self) -> FrozenTrial | None:
-        """The best finished trial, the earlier of equals; None while there is none."""
-        complete = [
-            t
-            for t in self.history("trial")
-            if t.state == TrialState.COMPLETE and t.number not in self._halves
-        ]
-        sign = -1.0 if self.study.objective.mode == "max" else 1.0
-        return min(complete, key=lambda t: (sign * float(t.value or 0.0), t.number), default=None)
-
-    def repeats_of(self, best: FrozenTrial) -> list[FrozenTrial]:
-        """The repeats of one trial's point; a better best found later has repeats of its own."""
-        return [t for t in self.begun("repeat") if t.user_attrs["of"] == best.number]
-
-    def point(self, trial: FrozenTrial) -> Point:
-        """The active parameters of a trial, by their override keys."""
-        return known_point(self.study.space, trial.params)
-
-    def job_folder(self, kind: Kind, trial: FrozenTrial) -> Path:
-        """Where a trial or repeat keeps its recipe and checkpoints."""
-        if kind == "trial":
-            return self.folder / "trials" / f"{trial.number:04d}"
-        of, index = trial.user_attrs["of"], trial.user_attrs["index"]
-        return self.folder / "repeats" / f"{of:04d}-{index}"
-
-    @property
-    def running(self) -> Mapping[str, Run]:
+    def running(self) -> Mapping[str, RunningJob]:
         """Jobs that workers hold now, by job key."""
         return self._running
 
@@ -230,7 +146,7 @@ class Ledger:
         return self._waits_for if self._set_aside and self._nothing_to_do else None
 
     @property
-    def set_aside(self) -> Mapping[str, Run]:
+    def set_aside(self) -> Mapping[str, RunningJob]:
         """Jobs that the machine could not finish; the next command takes them up, by job key."""
         return self._set_aside
 
@@ -330,7 +246,7 @@ class Ledger:
             self.study.name, kind, trial.number, recipe, folder, Path.cwd(), decorated_modules()
         )
         last_epoch = max(frozen.intermediate_values, default=0)
-        self._running[job.key] = Run(job, trial, last_epoch)
+        self._running[job.key] = RunningJob(job, trial, last_epoch)
         return job
 
     def _draw(self, trial: optuna.Trial) -> Point:
@@ -363,7 +279,7 @@ class Ledger:
         with self._storage.together():
             return self._record(self._running[key], progress)
 
-    def _record(self, run: Run, progress: Progress) -> bool:
+    def _record(self, run: RunningJob, progress: Progress) -> bool:
         run.held_seconds = max(run.held_seconds, progress.held_seconds)
         if progress.training or progress.reports or run.since is not None:
             trained = progress.held_seconds - progress.preparing_seconds
@@ -410,7 +326,7 @@ class Ledger:
             else:
                 self._put_aside(run, f"{key}: {died}")
 
-    def _put_aside(self, run: Run, fault: str) -> None:
+    def _put_aside(self, run: RunningJob, fault: str) -> None:
         """Leave a job as an interrupted one, which is taken up by the next command."""
         self._leave(run)
         self._set_aside[run.job.key] = run
@@ -422,7 +338,7 @@ class Ledger:
         now = time.monotonic()
         return run.trained_before + (0.0 if run.since is None else now - run.since)
 
-    def _reported_seconds(self, run: Run) -> float:
+    def _reported_seconds(self, run: RunningJob) -> float:
         """What the epochs that a job has reported took, in all sessions."""
         noted = self.trial_of(run.job).user_attrs.items()
         return float(sum(note["seconds"] for name, note in noted if name.startswith("epoch:")))
@@ -440,7 +356,7 @@ class Ledger:
             reason = f"no epoch was finished within its {hours} (search.trial_hours)"
             self.record(key, Progress(failure=reason, failure_kind="out of time"))
 
-    def _record_epoch(self, run: Run, report: EpochReport) -> bool:
+    def _record_epoch(self, run: RunningJob, report: EpochReport) -> bool:
         """Write down one epoch; whether the scheduler stops the job there."""
         # The value goes last: an epoch counts as recorded only once all of it is.
         noted = {
@@ -454,7 +370,7 @@ class Ledger:
         run.last_epoch = report.epoch
         return run.job.kind == "trial" and not report.done and run.trial.should_prune()
 
-    def _close(self, run: Run, state: TrialState, failed: Progress | None = None) -> None:
+    def _close(self, run: RunningJob, state: TrialState, failed: Progress | None = None) -> None:
         self._leave(run)
         value = None
         if state == TrialState.COMPLETE:
@@ -462,7 +378,7 @@ class Ledger:
             value = float(noted["best"])
         self._end(run.job.kind, run.trial, state, value, failed)
 
-    def _leave(self, run: Run) -> None:
+    def _leave(self, run: RunningJob) -> None:
         """No worker holds the job any longer."""
         del self._running[run.job.key]
         self.account.end(run.job.key, run.held_seconds)
@@ -481,18 +397,3 @@ class Ledger:
         study = self._studies[kind]
         study.tell(trial.number, values=value, state=state)
         self.account.note()
-
-    # Notes the mirror keeps here
-
-    def remember(self, key: str, value: str) -> None:
-        """Keep a note with the study, such as the id of a run in MLflow. Safe from any thread."""
-        self._studies["trial"].set_user_attr(f"note:{key}", value)
-
-    def recall(self, key: str) -> str | None:
-        """The note kept under a key."""
-        note = self._notes().get(f"note:{key}")
-        return None if note is None else str(note)
-
-    def _notes(self) -> dict[str, Any]:
-        """What is kept with the study; not to be changed."""
-        return self._storage.get_study_user_attrs(self._studies["trial"]._study_id)

@@ -116,3 +116,15 @@ def test_what_another_program_left_is_read(tmp_path: Path) -> None:
     (repeat,) = ledger.repeats_of(best)
     assert run_record(ledger, "repeat", repeat).metrics["test/accuracy"] == 0.7
     assert summarise([ledger])["studies"][0]["test"]["accuracy"]["mean"] == 0.7
+
+
+def test_a_point_that_another_program_queued_may_become_the_best(tmp_path: Path) -> None:
+    study = make_study(space=SPACE, trials=2, sampler={"name": "random"})
+    work(opened(study, tmp_path), [0.5])
+    database = f"sqlite:///{tmp_path / 'studies.db'}"
+    optuna.load_study(study_name="study", storage=database).enqueue_trial({"optimiser.lr": 0.01})
+    ledger = opened(study, tmp_path)
+    work(ledger, [0.7])
+    best = ledger.best()
+    assert best is not None
+    assert (best.number, best.params["optimiser.lr"]) == (1, 0.01)
