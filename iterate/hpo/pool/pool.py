@@ -17,7 +17,7 @@ from iterate.hpo.jobs import Train
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.pool.coordinator import DEATHS, Coordinator, Observer, cluster_resources
 from iterate.hpo.pool.environment import environment, silenced
-from iterate.hpo.pool.tune_hooks import JobScheduler, JobSearcher, Starts, Stopper
+from iterate.hpo.pool.tune_hooks import JobScheduler, JobSearcher, Stopper
 from iterate.hpo.pool.watch import Ended, Watch
 from iterate.hpo.pool.worker import Worker
 from iterate.hpo.shares import Share, shares_of
@@ -80,7 +80,7 @@ def run_pool(
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=DEATHS),
                 stop=Stopper(coordinator),
-                callbacks=[Starts(coordinator), Watch(coordinator, checks)],
+                callbacks=[Watch(coordinator, checks)],
             ),
         )
         try:

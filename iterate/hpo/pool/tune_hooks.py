@@ -1,4 +1,4 @@
-"""What Ray Tune asks and tells: the next job, whether one goes on, whether all stops, who began."""
+"""What Ray Tune asks and tells: the next job, whether one goes on, whether all stops."""
 
 from __future__ import annotations
 
@@ -79,20 +79,3 @@ class Stopper(tune.Stopper):
     def stop_all(self) -> bool:
         """Whether the machine is at fault: jobs go on from their last epochs another time."""
         return self._coordinator.fault is not None
-
-
-class Starts(tune.Callback):
-    """Tune's way to tell that a worker took a job up."""
-
-    def __init__(self, coordinator: Coordinator) -> None:
-        self._coordinator = coordinator
-
-    def on_trial_start(
-        self,
-        iteration: int,  # noqa: ARG002 - Ray passes it
-        trials: list[Any],  # noqa: ARG002 - Ray passes it
-        trial: Any,
-        **_: Any,
-    ) -> None:
-        """Begin to count its time."""
-        self._coordinator.started(trial.trial_id)

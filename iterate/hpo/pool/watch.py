@@ -86,6 +86,7 @@ class Watch(tune.Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:  # noqa: ARG002 - Ray's signature
         """A worker took the job up, for the first time or after another died."""
+        self._coordinator.started(trial.trial_id)
         found = self._coordinator.held(trial.trial_id)
         if found is not None:
             now = time.monotonic()

@@ -131,7 +131,7 @@ class Truth(InMemoryStorage):
 
     def delete_study(self, study_id: int) -> None:
         """Refused: nothing is ever deleted."""
-        raise NotImplementedError("studies are kept")
+        raise RuntimeError(f"study {study_id} is kept: a journal deletes nothing")
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
         """Keep a note with a study."""
