@@ -93,6 +93,9 @@ def create_default(folder: Path) -> Path:
 
 
 def _fresh_database(artifacts: str) -> bytes:
+    # The whole package first: Ray imports it too, in the main thread, and Python locks modules
+    # from the innermost out, so that beginning with an inner one may end in a deadlock.
+    import mlflow  # noqa: F401
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     store = SqlAlchemyStore("sqlite:///:memory:", artifacts)  # type: ignore[no-untyped-call]

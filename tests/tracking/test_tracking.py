@@ -3,6 +3,7 @@
 import logging
 import math
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,31 @@ from iterate.tracking.settings import TrackingSettings
 from iterate.tracking.store import create_default
 
 WAIT = 60.0
+
+# Makes a store while the main thread, as Ray does, has begun to import MLflow.
+BESIDE_AN_IMPORT = """
+import sys, threading, time
+from pathlib import Path
+from iterate.tracking.store import create_default
+
+begun = threading.Event()
+
+class Delayed:
+    def find_spec(self, name, path=None, target=None):
+        if name == "mlflow" and threading.current_thread() is threading.main_thread():
+            begun.set()
+            time.sleep(0.5)
+
+def make():
+    begun.wait()
+    create_default(Path(sys.argv[1]))
+
+sys.meta_path.insert(0, Delayed())
+made = threading.Thread(target=make)
+made.start()
+import mlflow
+made.join()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -334,3 +360,10 @@ def test_passwords_are_not_shown(tmp_path: Path) -> None:
     assert backlog.records == 1
     assert "anna:***@127.0.0.1:9" in str(backlog)
     assert "secret" not in str(backlog)
+
+
+def test_the_store_is_made_while_another_thread_imports_mlflow(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", BESIDE_AN_IMPORT, str(tmp_path)]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "mlflow.db").is_file(), done.stderr

@@ -106,7 +106,7 @@ def test_a_search_finds_repeats_and_tests(
 def test_every_repeat_tells_its_classes(summaries: dict[str, Any]) -> None:
     """The means over classes are the macro scores; a quantity has no classes."""
     for repeat in summaries["canopy"]["repeats"]:
-        assert repeat.keys() == {"seed", "metrics"}
+        assert repeat.keys() == {"seed", "index", "folder", "metrics"}
     assert summaries["canopy"]["test_classes"] == []
     for name, shape in (("labels", (2, 2)), ("seasons", ())):
         study = summaries[name]
