@@ -44,8 +44,8 @@ def test_the_expected_files_ship() -> None:
     ]
     composer = Composer(FOLDER / "recipe.yaml")
     assert composer.options("model/decoder") == [
-        "attentive_maps", "attentive_pool", "fpn", "knn", "linear", "logistic", "mlp", "unet",
-        "upernet",
+        "attentive_maps", "attentive_pool", "deeplabv3plus", "fpn", "knn", "linear", "logistic",
+        "mlp", "pspnet", "unet", "upernet",
     ]  # fmt: skip
     assert composer.options("model/backbone") == [
         "clay", "convnext_tiny", "dofa", "efficientnet_lite0", "prithvi", "prithvi_tiny",

@@ -94,7 +94,7 @@ DROPOUT = Case((0.0, 0.6), in_training, same=outputs)
 DECODERS: dict[str, Case] = {
     **{f"{kind}.dropout": DROPOUT for kind in (
         "LinearOptions", "MlpOptions", "UnetOptions", "FpnOptions", "UpernetOptions",
-        "AttentivePoolOptions", "AttentiveMapsOptions",
+        "DeepLabOptions", "PspnetOptions", "AttentivePoolOptions", "AttentiveMapsOptions",
     )},
     **{f"{kind}.normalise": Case(("layer", "none"), outputs) for kind in (
         "LinearOptions", "MlpOptions", "AttentivePoolOptions", "AttentiveMapsOptions",
@@ -109,6 +109,9 @@ DECODERS: dict[str, Case] = {
     "FpnOptions.channels": Case((32, 64), structure),
     "FpnOptions.segmentation_channels": Case((32, 64), structure),
     "UpernetOptions.channels": Case((8, 16), structure),
+    "DeepLabOptions.channels": Case((8, 16), structure),
+    "DeepLabOptions.rate": Case((1, 2), outputs),
+    "PspnetOptions.channels": Case((8, 16), structure),
     "AttentivePoolOptions.queries": Case((1, 2), structure),
     "AttentiveMapsOptions.width": Case((8, 16), structure),
     "KnnOptions.k": Case((1, 5), predictions),

@@ -1,21 +1,26 @@
-"""From a plain vision transformer's maps of one resolution to a pyramid."""
+"""From a backbone's maps to the pyramid that a decoder reads."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from iterate_core.models.shapes import Maps
+from iterate_core.models.shapes import PYRAMID, Maps
 
-STRIDES = (4, 8, 16, 32)
 MAX_WIDTH = 256
+_FINEST, *NECK_STRIDES = PYRAMID
 
 
-def pyramid_sizes(size: tuple[int, int]) -> list[tuple[int, int]]:
-    """Sizes of maps at strides 2, 4, 8, 16 and 32, each exactly twice the next."""
-    height, width = (-(-side // 32) for side in size)
-    return [(height * scale, width * scale) for scale in (16, 8, 4, 2, 1)]
+def pyramid_sizes(size: tuple[int, int]) -> dict[int, tuple[int, int]]:
+    """Size of the map at each stride of the pyramid, exactly twice that of the next stride."""
+    height, width = (-(-side // PYRAMID[-1]) for side in size)
+    scales = {stride: PYRAMID[-1] // stride for stride in PYRAMID}
+    return {stride: (height * scale, width * scale) for stride, scale in scales.items()}
+
+
+def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinearly."""
+    return functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)
 
 
 class PyramidNeck(nn.Module):
@@ -27,12 +32,15 @@ class PyramidNeck(nn.Module):
 
     Args:
         shape: The maps that come in.
+        strides: Those of the four that are wanted.
     """
 
-    def __init__(self, shape: Maps) -> None:
+    def __init__(self, shape: Maps, strides: tuple[int, ...]) -> None:
         super().__init__()
         count = len(shape.channels)
-        self.sources = [index * count // len(STRIDES) for index in range(len(STRIDES))]
+        self.sources = [
+            NECK_STRIDES.index(stride) * count // len(NECK_STRIDES) for stride in strides
+        ]
         width = min(MAX_WIDTH, 32 * max(1, max(shape.channels) // 32))
         self.projections = nn.ModuleList(
             nn.Sequential(
@@ -40,42 +48,48 @@ class PyramidNeck(nn.Module):
             )
             for source in self.sources
         )
-        self.shape = Maps((width,) * len(STRIDES), STRIDES)
+        self.shape = Maps((width,) * len(strides), strides)
 
-    def forward(self, maps: list[Tensor], size: tuple[int, int]) -> list[Tensor]:
-        """A pyramid for an image of the padded `size`."""
-        targets = pyramid_sizes(size)[1:]
+    def forward(self, maps: list[Tensor], sizes: list[tuple[int, int]]) -> list[Tensor]:
+        """The wanted maps, each of its size in cells."""
         return [
-            functional.interpolate(
-                project(maps[source]), size=target, mode="bilinear", align_corners=False
-            )
-            for project, source, target in zip(self.projections, self.sources, targets, strict=True)
+            resized(project(maps[source]), size)
+            for project, source, size in zip(self.projections, self.sources, sizes, strict=True)
         ]
 
 
 class Hierarchical(nn.Module):
-    """Gives maps at strides 2, 4, 8, 16 and 32, those that a backbone lacks without channels.
+    """Gives maps at strides 2, 4, 8, 16 and 32, those not read or lacking without channels.
 
     Args:
         shape: The maps that come in; a plain transformer's go through a `PyramidNeck`.
+        strides: Those of the five that are read.
+        deepest: The stride at which the map of stride 32 is given: smaller ones stand for the
+            dilated backbone of which a decoder was thought.
     """
 
-    def __init__(self, shape: Maps) -> None:
+    def __init__(self, shape: Maps, strides: tuple[int, ...], deepest: int) -> None:
         super().__init__()
-        self.neck = PyramidNeck(shape) if shape.plain else None
+        wanted = tuple(stride for stride in strides if stride != _FINEST)
+        self.neck = PyramidNeck(shape, wanted) if shape.plain else None
         inner = self.neck.shape if self.neck is not None else shape
+        self.given = inner.strides
         by_stride = dict(zip(inner.strides, inner.channels, strict=True))
-        self.strides = inner.strides
-        self.channels = tuple(by_stride.get(stride, 0) for stride in (2, *STRIDES))
+        self.channels = tuple(
+            by_stride.get(stride, 0) if stride in strides else 0 for stride in PYRAMID
+        )
+        self.deepest = deepest
 
     def forward(self, maps: list[Tensor], size: tuple[int, int]) -> list[Tensor]:
         """Maps at the five strides for an image of the padded `size`."""
-        inner = self.neck(maps, size) if self.neck is not None else maps
-        by_stride = dict(zip(self.strides, inner, strict=True))
-        model = inner[0]
+        sizes = pyramid_sizes(size)
+        sizes[PYRAMID[-1]] = sizes[self.deepest]
+        if self.neck is not None:
+            maps = self.neck(maps, [sizes[stride] for stride in self.given])
+        by_stride = dict(zip(self.given, maps, strict=True))
+        if self.neck is None and self.deepest != PYRAMID[-1]:
+            by_stride[PYRAMID[-1]] = resized(by_stride[PYRAMID[-1]], sizes[PYRAMID[-1]])
         return [
-            by_stride[stride]
-            if stride in by_stride
-            else torch.zeros(len(model), 0, *target, device=model.device, dtype=model.dtype)
-            for stride, target in zip((2, *STRIDES), pyramid_sizes(size), strict=True)
+            by_stride[stride] if channels else maps[0].new_zeros(len(maps[0]), 0, *sizes[stride])
+            for stride, channels in zip(PYRAMID, self.channels, strict=True)
         ]

@@ -37,6 +37,9 @@ class Maps:
 
 Shape = Pooled | Maps
 
+PYRAMID = (2, 4, 8, 16, 32)
+"""Strides of the maps of a hierarchical network, as pyramid decoders read them."""
+
 LEVELS = 4
 """Depths at which the maps of a plain vision transformer are taken."""
 

@@ -18,6 +18,7 @@ import torch
 from engine_support import RGB, give, random_images, recipe
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn import functional
 
 from iterate_core.data.dataset import Band
 from iterate_core.engine.build import build_model, shared_backbone
@@ -31,6 +32,7 @@ from iterate_core.models.shapes import Maps, Pooled
 from iterate_core.registry import registries
 
 CNN, VIT, FOUR_STRIDES = "test_resnet", "test_vit", "test_convnext"
+PYRAMIDS = ["unet", "fpn", "upernet", "deeplabv3plus", "pspnet"]
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +75,64 @@ def test_every_decoder_works_with_every_kind_of_backbone(
     assert without == []
     assert any(value.grad is not None for value in model.backbone.parameters())
     preflight(prepared.recipe)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (37, 50)])
+@pytest.mark.parametrize("decoder", PYRAMIDS)
+def test_pyramid_decoders_work_with_a_swin(decoder: str, size: tuple[int, int]) -> None:
+    prepared = prepared_with(
+        size,
+        backbone={"name": "swin_tiny_patch4_window7_224", "weights": "none"},
+        decoder={"name": decoder},
+    )
+    model = build_model(prepared, meta=True)
+    logits = model(torch.empty(2, 3, *size, device="meta"))
+    assert logits.shape == (2, 3, *size)
+    logits.square().mean().backward()
+    assert all(value.grad is not None for value in model.decoder.parameters())
+
+
+@pytest.mark.parametrize(("decoder", "stride"), [("deeplabv3plus", 16), ("pspnet", 8)])
+def test_a_decoder_of_dilated_backbones_gets_the_deepest_map_at_their_stride(
+    decoder: str, stride: int
+) -> None:
+    entry = registries.decoders.get(decoder)
+    options = entry.load_options()(name=decoder, channels=8)
+    made = entry.load()(options, Maps((4, 8, 12, 16), (4, 8, 16, 32)), 3).eval()
+    maps = [torch.randn(1, n, 64 // s, 64 // s) for n, s in ((4, 4), (8, 8), (12, 16), (16, 32))]
+    finer = functional.interpolate(maps[3], scale_factor=32 // stride, mode="bilinear")
+    nothing = torch.empty(0)  # neither decoder reads the other maps
+    alone = made.decoder([nothing, nothing, maps[0], nothing, nothing, finer])
+    torch.testing.assert_close(made(maps, (64, 64)), made.output(alone))
+
+
+def test_a_backbone_without_the_strides_that_a_decoder_requires_is_refused() -> None:
+    entry = registries.decoders.get("deeplabv3plus")
+    with pytest.raises(RequestError, match=r"stride 4, 32, and the backbone gives 8, 16"):
+        entry.load()(entry.load_options()(name="deeplabv3plus"), Maps((8, 8), (8, 16)), 3)
+
+
+def test_another_decoder_of_the_library_is_its_options_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        """
+from iterate_core.models.decoders.dense import build_pyramid
+from iterate_core.models.decoders.options import PyramidOptions
+
+class Options(PyramidOptions):
+    channels: int = 8
+    library = "segmentation_models_pytorch.decoders.linknet.decoder:LinknetDecoder"
+
+    def arguments(self):
+        return {"prefinal_channels": self.channels}
+
+class Linknet:
+    options, tasks, build = Options, ("segmentation",), staticmethod(build_pyramid)
+"""
+    )
+    prepared = prepared_with((37, 50), decoder={"name": f"{tmp_path}/mine.py:Linknet"})
+    model = build_model(prepared)
+    assert model.decoder.output.in_channels == 8
+    assert model(torch.randn(2, 3, 37, 50)).shape == (2, 3, 37, 50)
 
 
 @pytest.mark.parametrize(

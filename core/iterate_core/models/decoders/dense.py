@@ -1,28 +1,15 @@
-"""Decoders of feature maps: each pixel gets a class.
-
-UNet, FPN and UPerNet are those of segmentation-models-pytorch, on any backbone's maps.
-"""
+"""Decoders of feature maps: each pixel gets a class."""
 
 from __future__ import annotations
 
-from segmentation_models_pytorch.decoders.fpn.decoder import FPNDecoder
-from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
-from segmentation_models_pytorch.decoders.upernet.decoder import UPerNetDecoder
 from torch import Tensor, nn
 
 from iterate_core.errors import Problem, RequestError
 from iterate_core.models.decoders.levels import level_of, standardise_maps
-from iterate_core.models.decoders.options import (
-    FpnOptions,
-    LinearOptions,
-    UnetOptions,
-    UpernetOptions,
-)
-from iterate_core.models.necks import STRIDES, Hierarchical
+from iterate_core.models.decoders.options import LinearOptions, PyramidOptions
+from iterate_core.models.necks import Hierarchical
 from iterate_core.models.shapes import Maps
-
-DOUBLINGS = (16, 8, 4, 2, 1)
-"""Width of UNet's blocks from deep to shallow, in units of the shallowest."""
+from iterate_core.registry.registry import resolve
 
 
 class LinearMaps(nn.Module):
@@ -81,44 +68,17 @@ class DenseDecoder(nn.Module):
         return logits
 
 
-def build_unet(options: UnetOptions, shape: Maps, classes: int) -> nn.Module:
-    """UNet."""
-    hierarchy = Hierarchical(shape)
-    widths = [options.channels * times for times in DOUBLINGS]
-    decoder = UnetDecoder([0, *hierarchy.channels], widths, use_norm=options.norm)
-    return DenseDecoder(hierarchy, decoder, widths[-1], options.dropout, classes)
-
-
-def build_fpn(options: FpnOptions, shape: Maps, classes: int) -> nn.Module:
-    """Feature pyramid network."""
-    hierarchy = _with_all_strides("fpn", shape)
-    decoder = FPNDecoder(
-        [0, *hierarchy.channels],
-        pyramid_channels=options.channels,
-        segmentation_channels=options.segmentation_channels,
-        dropout=0.0,
-    )
-    width = options.segmentation_channels
-    return DenseDecoder(hierarchy, decoder, width, options.dropout, classes)
-
-
-def build_upernet(options: UpernetOptions, shape: Maps, classes: int) -> nn.Module:
-    """UPerNet."""
-    hierarchy = _with_all_strides("upernet", shape)
-    decoder = UPerNetDecoder([0, *hierarchy.channels], decoder_channels=options.channels)
-    return DenseDecoder(hierarchy, decoder, options.channels, options.dropout, classes)
-
-
-def _with_all_strides(name: str, shape: Maps) -> Hierarchical:
-    """The pyramid of strides 4 to 32.
+def build_pyramid(options: PyramidOptions, shape: Maps, classes: int) -> nn.Module:
+    """A decoder of segmentation-models-pytorch, on any backbone's maps.
 
     Raises:
-        RequestError: The backbone is hierarchical but lacks one of them.
+        RequestError: The backbone is hierarchical but lacks a stride that the decoder requires.
     """
-    hierarchy = Hierarchical(shape)
-    if 0 in hierarchy.channels[1:]:
-        given = ", ".join(str(stride) for stride in shape.strides)
-        what = f"{name} needs feature maps of strides {', '.join(map(str, STRIDES))},"
+    if not (shape.plain or set(options.required) <= set(shape.strides)):
+        needed, given = (", ".join(map(str, them)) for them in (options.required, shape.strides))
+        what = f"{options.name} needs feature maps of stride {needed},"
         hint = f"and the backbone gives {given}. Choose unet or linear."
         raise RequestError(Problem("model.decoder.name", what, hint))
-    return hierarchy
+    hierarchy = Hierarchical(shape, options.strides, options.deepest)
+    decoder = resolve(options.library)([0, *hierarchy.channels], **options.arguments())
+    return DenseDecoder(hierarchy, decoder, options.width, options.dropout, classes)

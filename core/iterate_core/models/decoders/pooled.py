@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from iterate_core.models.decoders.dense import LinearMaps
 from iterate_core.models.decoders.options import LinearOptions, MlpOptions, Normalise
 from iterate_core.models.shapes import Maps, Pooled, Shape
 
@@ -11,9 +12,6 @@ from iterate_core.models.shapes import Maps, Pooled, Shape
 def build_linear(options: LinearOptions, shape: Shape, classes: int) -> nn.Module:
     """A linear classifier of vectors, or of each cell of a feature map."""
     if isinstance(shape, Maps):
-        # Its module imports segmentation-models-pytorch, which classification does without.
-        from iterate_core.models.decoders.dense import LinearMaps
-
         return LinearMaps(options, shape, classes)
     return nn.Sequential(
         standardise(options.normalise, shape.width),
