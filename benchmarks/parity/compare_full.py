@@ -18,27 +18,34 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from iterate_core.models.backbones.clay.card import CLAY, CLAY_V1, ClayConfiguration
 from iterate_core.models.backbones.clay.encoder import Clay
+from iterate_core.models.backbones.dofa.card import DOFA, DofaConfiguration
 from iterate_core.models.backbones.dofa.encoder import Dofa
-from iterate_core.models.backbones.prithvi.encoder import Prithvi
-from iterate_core.models.backbones.terramind.encoder import TerraMind
-from iterate_core.models.encoders import configurations as known
-from iterate_core.models.encoders.configurations import (
-    ClayConfiguration,
-    Configuration,
-    DofaConfiguration,
+from iterate_core.models.backbones.prithvi.card import (
+    PRITHVI,
+    PRITHVI_V1_100,
+    PRITHVI_V2_100_TL,
+    PRITHVI_V2_300,
+    PRITHVI_V2_300_TL,
+    PRITHVI_V2_600,
+    PRITHVI_V2_600_TL,
+    PRITHVI_V2_TINY_TL,
     PrithviConfiguration,
-    TerraMindConfiguration,
 )
+from iterate_core.models.backbones.prithvi.encoder import Prithvi
+from iterate_core.models.backbones.terramind.card import TERRAMIND, TerraMindConfiguration
+from iterate_core.models.backbones.terramind.encoder import TerraMind
+from iterate_core.models.backbones.transformer.card import Configuration
 
 PRITHVI_NAMES = {
-    known.PRITHVI_V1_100.name: "prithvi_eo_v1_100",
-    known.PRITHVI_V2_TINY_TL.name: "prithvi_eo_v2_tiny_tl",
-    known.PRITHVI_V2_100_TL.name: "prithvi_eo_v2_100_tl",
-    known.PRITHVI_V2_300.name: "prithvi_eo_v2_300",
-    known.PRITHVI_V2_300_TL.name: "prithvi_eo_v2_300_tl",
-    known.PRITHVI_V2_600.name: "prithvi_eo_v2_600",
-    known.PRITHVI_V2_600_TL.name: "prithvi_eo_v2_600_tl",
+    PRITHVI_V1_100.name: "prithvi_eo_v1_100",
+    PRITHVI_V2_TINY_TL.name: "prithvi_eo_v2_tiny_tl",
+    PRITHVI_V2_100_TL.name: "prithvi_eo_v2_100_tl",
+    PRITHVI_V2_300.name: "prithvi_eo_v2_300",
+    PRITHVI_V2_300_TL.name: "prithvi_eo_v2_300_tl",
+    PRITHVI_V2_600.name: "prithvi_eo_v2_600",
+    PRITHVI_V2_600_TL.name: "prithvi_eo_v2_600_tl",
 }
 WAVES = [0.493, 0.56, 0.665, 0.842, 1.61, 2.19]
 Outputs = list[tuple[list[Tensor], list[Tensor]]]
@@ -83,7 +90,7 @@ def clay(configuration: ClayConfiguration) -> Outputs:
     from terratorch.models.backbones.clay_v1.embedder import Embedder
     from terratorch.models.backbones.clay_v15.model import Encoder
 
-    first = configuration is known.CLAY_V1
+    first = configuration is CLAY_V1
     if first:
         peer: nn.Module = Embedder().clay_encoder
     else:
@@ -141,10 +148,10 @@ def differences(outputs: Outputs) -> tuple[float, float]:
 def main() -> None:
     """Compare all models, or those that are named."""
     families: list[tuple[Callable[[Any], Outputs], tuple[Configuration, ...]]] = [
-        (prithvi, known.PRITHVI),
-        (terramind, known.TERRAMIND),
-        (clay, known.CLAY),
-        (dofa, known.DOFA),
+        (prithvi, PRITHVI),
+        (terramind, TERRAMIND),
+        (clay, CLAY),
+        (dofa, DOFA),
     ]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")

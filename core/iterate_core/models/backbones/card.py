@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from iterate_core.data.dataset import Band
 from iterate_core.data.units import Channel
 from iterate_core.hub.files import HubFile
+from iterate_core.registry.registry import Entry
 
 Takes = Literal["declared", "wavelengths", "any"]
 
@@ -97,3 +99,18 @@ class Card:
     def modality(self, name: str) -> Modality | None:
         """The modality of that name, or None."""
         return next((known for known in self.modalities if known.name == name), None)
+
+
+def entries_of(family: str, options: str, cards: Mapping[str, Card]) -> tuple[Entry, ...]:
+    """The registry entries of the models of a family, each built from its name.
+
+    Args:
+        family: The folder that holds their `options` and their `backbone`.
+        options: The class that types their options.
+        cards: By the names that recipes use.
+    """
+    package = f"iterate_core.models.backbones.{family}"
+    places = (f"{package}.options:{options}", f"{package}.backbone:build")
+    return tuple(
+        Entry(name, *places, facts={"card": card, "family": family}) for name, card in cards.items()
+    )

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from iterate_core.models.backbones.card import Card
-from iterate_core.models.backbones.foundation import entries as foundation
+from iterate_core.models.backbones.clay import card as clay
+from iterate_core.models.backbones.dofa import card as dofa
 from iterate_core.models.backbones.presto import card as presto
+from iterate_core.models.backbones.prithvi import card as prithvi
+from iterate_core.models.backbones.satmae import card as satmae
+from iterate_core.models.backbones.terramind import card as terramind
 from iterate_core.models.backbones.terratorch.names import found_entry, listed_names
 from iterate_core.models.backbones.tessera import card as tessera
 from iterate_core.models.backbones.torchgeo import entries as torchgeo_models
@@ -14,7 +18,7 @@ from iterate_core.registry.registry import Registry
 
 def register(backbones: Registry) -> None:
     """Add every backbone that has a card; timm's and terratorch's are found by their names."""
-    for family in (foundation, torchgeo_models, presto, tessera):
+    for family in (prithvi, terramind, clay, dofa, satmae, presto, tessera, torchgeo_models):
         for entry in family.entries():
             backbones.register(entry)
     backbones.fall_back(found_entry, listed_names)

@@ -19,9 +19,10 @@ from iterate_core.engine.build import shared_backbone
 from iterate_core.engine.preflight import preflight
 from iterate_core.engine.resolved import prepare
 from iterate_core.errors import RequestError
+from iterate_core.models.backbones.prithvi.card import PRITHVI_V2_TINY_TL
 from iterate_core.models.backbones.prithvi.encoder import Prithvi
+from iterate_core.models.backbones.satmae.card import SATMAE_BASE
 from iterate_core.models.backbones.satmae.encoder import SatMae
-from iterate_core.models.encoders.configurations import PRITHVI_V2_TINY_TL, SATMAE_BASE
 
 BANDS = ["blue", "green", "red", "nir_narrow", "swir_1", "swir_2"]
 

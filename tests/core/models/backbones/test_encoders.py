@@ -13,58 +13,91 @@ import torch
 from torch import Tensor, nn
 
 from iterate_core.errors import RequestError
+from iterate_core.hub.files import HubFile
+from iterate_core.models.backbones.clay.card import CLAY, CLAY_STATISTICS, CLAY_V1, CLAY_V1_5
 from iterate_core.models.backbones.clay.encoder import Clay, load_clay, place_code, time_code
+from iterate_core.models.backbones.dofa.card import (
+    DOFA,
+    DOFA_BASE,
+    DOFA_HUGE,
+    DOFA_LARGE,
+    DOFA_SMALL,
+)
 from iterate_core.models.backbones.dofa.encoder import Dofa, load_dofa
+from iterate_core.models.backbones.prithvi.card import (
+    PRITHVI,
+    PRITHVI_V1_100,
+    PRITHVI_V1_STATISTICS,
+    PRITHVI_V2_100_TL,
+    PRITHVI_V2_300,
+    PRITHVI_V2_300_TL,
+    PRITHVI_V2_600,
+    PRITHVI_V2_600_TL,
+    PRITHVI_V2_STATISTICS,
+    PRITHVI_V2_TINY_TL,
+)
 from iterate_core.models.backbones.prithvi.encoder import Prithvi, load_prithvi
+from iterate_core.models.backbones.satmae.card import (
+    SATMAE,
+    SATMAE_BASE,
+    SATMAE_LARGE,
+    SATMAE_STATISTICS,
+)
 from iterate_core.models.backbones.satmae.encoder import SatMae, load_satmae
+from iterate_core.models.backbones.terramind.card import (
+    TERRAMIND,
+    TERRAMIND_STATISTICS,
+    TERRAMIND_V1_BASE,
+    TERRAMIND_V1_LARGE,
+    TERRAMIND_V1_SMALL,
+    TERRAMIND_V1_TINY,
+)
 from iterate_core.models.backbones.terramind.encoder import TerraMind, load_terramind
+from iterate_core.models.backbones.transformer.card import Configuration
 from iterate_core.models.backbones.transformer.positions import sincos
 from iterate_core.models.backbones.transformer.tokens import drop_rates
-from iterate_core.models.encoders import configurations as known
-from iterate_core.models.encoders import statistics
-from iterate_core.models.encoders.configurations import HubFile
 
 PAIR = ("S2L2A", "S1GRD")
 # Parameters and tensors of the public implementations, without classification heads.
 COUNTS: dict[str, tuple[Any, Callable[[Any], nn.Module], int, int]] = {
-    "prithvi 1.0 100M": (known.PRITHVI_V1_100, Prithvi, 86_237_184, 150),
-    "prithvi 2.0 tiny": (known.PRITHVI_V2_TINY_TL, Prithvi, 5_634_050, 152),
-    "prithvi 2.0 100M": (known.PRITHVI_V2_100_TL, Prithvi, 86_237_186, 152),
-    "prithvi 2.0 300M": (known.PRITHVI_V2_300, Prithvi, 303_886_336, 294),
-    "prithvi 2.0 300M TL": (known.PRITHVI_V2_300_TL, Prithvi, 303_886_338, 296),
-    "prithvi 2.0 600M": (known.PRITHVI_V2_600, Prithvi, 631_188_480, 390),
-    "prithvi 2.0 600M TL": (known.PRITHVI_V2_600_TL, Prithvi, 631_188_482, 392),
-    "terramind tiny": (known.TERRAMIND_V1_TINY, lambda k: TerraMind(k, PAIR), 6_022_464, 152),
-    "terramind small": (known.TERRAMIND_V1_SMALL, lambda k: TerraMind(k, PAIR), 22_661_760, 152),
-    "terramind base": (known.TERRAMIND_V1_BASE, lambda k: TerraMind(k, PAIR), 87_707_904, 116),
-    "terramind large": (known.TERRAMIND_V1_LARGE, lambda k: TerraMind(k, PAIR), 305_662_976, 224),
-    "clay v1": (known.CLAY_V1, Clay, 92_102_144, 145),
-    "clay v1.5": (known.CLAY_V1_5, Clay, 311_442_944, 265),
-    "dofa small": (known.DOFA_SMALL, Dofa, 34_761_005 - 45 * 385, 170),
-    "dofa base": (known.DOFA_BASE, Dofa, 111_346_733 - 45 * 769, 170),
-    "dofa large": (known.DOFA_LARGE, Dofa, 337_151_533 - 45 * 1025, 314),
-    "dofa huge": (known.DOFA_HUGE, Dofa, 663_239_725 - 45 * 1281, 410),
+    "prithvi 1.0 100M": (PRITHVI_V1_100, Prithvi, 86_237_184, 150),
+    "prithvi 2.0 tiny": (PRITHVI_V2_TINY_TL, Prithvi, 5_634_050, 152),
+    "prithvi 2.0 100M": (PRITHVI_V2_100_TL, Prithvi, 86_237_186, 152),
+    "prithvi 2.0 300M": (PRITHVI_V2_300, Prithvi, 303_886_336, 294),
+    "prithvi 2.0 300M TL": (PRITHVI_V2_300_TL, Prithvi, 303_886_338, 296),
+    "prithvi 2.0 600M": (PRITHVI_V2_600, Prithvi, 631_188_480, 390),
+    "prithvi 2.0 600M TL": (PRITHVI_V2_600_TL, Prithvi, 631_188_482, 392),
+    "terramind tiny": (TERRAMIND_V1_TINY, lambda k: TerraMind(k, PAIR), 6_022_464, 152),
+    "terramind small": (TERRAMIND_V1_SMALL, lambda k: TerraMind(k, PAIR), 22_661_760, 152),
+    "terramind base": (TERRAMIND_V1_BASE, lambda k: TerraMind(k, PAIR), 87_707_904, 116),
+    "terramind large": (TERRAMIND_V1_LARGE, lambda k: TerraMind(k, PAIR), 305_662_976, 224),
+    "clay v1": (CLAY_V1, Clay, 92_102_144, 145),
+    "clay v1.5": (CLAY_V1_5, Clay, 311_442_944, 265),
+    "dofa small": (DOFA_SMALL, Dofa, 34_761_005 - 45 * 385, 170),
+    "dofa base": (DOFA_BASE, Dofa, 111_346_733 - 45 * 769, 170),
+    "dofa large": (DOFA_LARGE, Dofa, 337_151_533 - 45 * 1025, 314),
+    "dofa huge": (DOFA_HUGE, Dofa, 663_239_725 - 45 * 1281, 410),
     # Blocks, patches, class token, norm, and the tables of places, groups and the class's group.
-    "satmae base": (known.SATMAE_BASE, SatMae, 12 * (12 * 768**2 + 13 * 768) + 571_392, 156),
-    "satmae large": (known.SATMAE_LARGE, SatMae, 24 * (12 * 1024**2 + 13 * 1024) + 773_888, 300),
+    "satmae base": (SATMAE_BASE, SatMae, 12 * (12 * 768**2 + 13 * 768) + 571_392, 156),
+    "satmae large": (SATMAE_LARGE, SatMae, 24 * (12 * 1024**2 + 13 * 1024) + 773_888, 300),
 }
 
 STATISTICS = {
-    "prithvi 1": statistics.PRITHVI_V1_STATISTICS,
-    "prithvi 2": statistics.PRITHVI_V2_STATISTICS,
-    "satmae": statistics.SATMAE_STATISTICS,
-    **statistics.TERRAMIND_STATISTICS,
-    **statistics.CLAY_STATISTICS,
+    "prithvi 1": PRITHVI_V1_STATISTICS,
+    "prithvi 2": PRITHVI_V2_STATISTICS,
+    "satmae": SATMAE_STATISTICS,
+    **TERRAMIND_STATISTICS,
+    **CLAY_STATISTICS,
 }
 SMALL: dict[str, Callable[[], nn.Module]] = {
-    "prithvi": lambda: Prithvi(replace(known.PRITHVI_V2_TINY_TL, width=48, depth=2), frames=2),
+    "prithvi": lambda: Prithvi(replace(PRITHVI_V2_TINY_TL, width=48, depth=2), frames=2),
     "terramind plain": lambda: TerraMind(
-        replace(known.TERRAMIND_V1_TINY, width=48, depth=2), PAIR, "concat"
+        replace(TERRAMIND_V1_TINY, width=48, depth=2), PAIR, "concat"
     ),
-    "terramind gated": lambda: TerraMind(replace(known.TERRAMIND_V1_BASE, width=48, depth=2), PAIR),
-    "clay": lambda: Clay(replace(known.CLAY_V1, width=48, depth=2, heads=1)),
-    "dofa": lambda: Dofa(replace(known.DOFA_BASE, width=48, depth=2)),
-    "satmae": lambda: SatMae(replace(known.SATMAE_BASE, width=288, depth=2)),
+    "terramind gated": lambda: TerraMind(replace(TERRAMIND_V1_BASE, width=48, depth=2), PAIR),
+    "clay": lambda: Clay(replace(CLAY_V1, width=48, depth=2, heads=1)),
+    "dofa": lambda: Dofa(replace(DOFA_BASE, width=48, depth=2)),
+    "satmae": lambda: SatMae(replace(SATMAE_BASE, width=288, depth=2)),
 }
 
 
@@ -95,7 +128,7 @@ def test_counts_are_those_of_the_public_implementation(name: str) -> None:
 
 
 def test_every_configuration_is_counted() -> None:
-    families = (known.PRITHVI, known.TERRAMIND, known.CLAY, known.DOFA, known.SATMAE)
+    families = (PRITHVI, TERRAMIND, CLAY, DOFA, SATMAE)
     assert {c.name for family in families for c in family} == {c[0].name for c in COUNTS.values()}
 
 
@@ -204,7 +237,7 @@ def test_stochastic_depth_rises_from_the_first_block_to_the_last() -> None:
     assert drop_rates(0.4, 3) == pytest.approx([0, 0.2, 0.4])
     assert drop_rates(0.4, 1) == [0]
     torch.manual_seed(0)
-    reduced = replace(known.TERRAMIND_V1_TINY, width=48, depth=2)
+    reduced = replace(TERRAMIND_V1_TINY, width=48, depth=2)
     model = TerraMind(reduced, ("DEM",), drop_path=1 - 1e-9).train()
     images = torch.randn(2, 1, 32, 32)
     first, last = model(images)
@@ -216,9 +249,7 @@ def test_stochastic_depth_rises_from_the_first_block_to_the_last() -> None:
 
 def test_modalities_are_left_out_at_the_rate_and_never_all() -> None:
     torch.manual_seed(0)
-    model = TerraMind(
-        replace(known.TERRAMIND_V1_TINY, width=48, depth=2), PAIR, modality_dropout=0.4
-    )
+    model = TerraMind(replace(TERRAMIND_V1_TINY, width=48, depth=2), PAIR, modality_dropout=0.4)
     given = dict.fromkeys(PAIR, torch.zeros(1))
     left = [len(model._dropped(given)) for _ in range(2000)]
     assert set(left) == {1, 2}
@@ -259,9 +290,7 @@ def test_a_missing_a_foreign_and_a_misshapen_weight_are_all_named() -> None:
 
 
 def test_terramind_takes_its_modalities_of_the_file() -> None:
-    source = TerraMind(
-        replace(known.TERRAMIND_V1_TINY, width=48, depth=2), ("S2L2A", "S1GRD", "DEM")
-    )
+    source = TerraMind(replace(TERRAMIND_V1_TINY, width=48, depth=2), ("S2L2A", "S1GRD", "DEM"))
     published = dict(source.state_dict())
     published["encoder_embeddings.tok_dem@224.mod_emb"] = torch.zeros(1, 1, 48)
     published["decoder_embeddings.tok_dem@224.mod_emb"] = torch.zeros(1, 1, 48)
@@ -322,14 +351,14 @@ def test_a_model_without_memory_takes_the_file_s_tensors(name: str) -> None:
 
 
 def test_a_file_s_name_carries_its_digest_s_prefix() -> None:
-    assert known.DOFA_BASE.file is not None
-    assert known.DOFA_BASE.file.sha256_prefix == "a0275954"
+    assert DOFA_BASE.file is not None
+    assert DOFA_BASE.file.sha256_prefix == "a0275954"
     assert HubFile("owner/name", "Prithvi_EO_V2_300M.pt").sha256_prefix is None
 
 
 PUBLISHED = [
     size.file
-    for family in (known.PRITHVI, known.TERRAMIND, known.CLAY, known.DOFA, known.SATMAE)
+    for family in (PRITHVI, TERRAMIND, CLAY, DOFA, SATMAE)
     for size in family
     if size.file is not None
 ]
@@ -349,15 +378,15 @@ def test_no_two_files_have_the_same_digest() -> None:
 
 @pytest.mark.parametrize(
     "size",
-    [size for size in (*known.PRITHVI, *known.TERRAMIND, *known.DOFA, *known.SATMAE) if size.file],
+    [size for size in (*PRITHVI, *TERRAMIND, *DOFA, *SATMAE) if size.file],
     ids=lambda size: size.name,
 )
-def test_a_file_is_large_enough_for_its_encoder(size: known.Configuration) -> None:
+def test_a_file_is_large_enough_for_its_encoder(size: Configuration) -> None:
     assert size.file is not None
     assert size.file.size is None or size.file.size > 4 * size.parameters
 
 
-PRITHVI_PLAIN = replace(known.PRITHVI_V1_100, width=48, depth=1)
+PRITHVI_PLAIN = replace(PRITHVI_V1_100, width=48, depth=1)
 
 
 @pytest.mark.parametrize(
@@ -373,8 +402,8 @@ PRITHVI_PLAIN = replace(known.PRITHVI_V1_100, width=48, depth=1)
             lambda: SMALL["prithvi"]()(torch.zeros(1, 6, 2, 16, 16), time=torch.zeros(1, 1, 2)),
             r"time is \(1, 1, 2\) instead of \(1, 2, 2\)",
         ),
-        (lambda: TerraMind(known.TERRAMIND_V1_TINY, ("S2L2",)), "Did you mean .*'S2L2A'"),
-        (lambda: TerraMind(known.TERRAMIND_V1_TINY, ()), "one or more different names"),
+        (lambda: TerraMind(TERRAMIND_V1_TINY, ("S2L2",)), "Did you mean .*'S2L2A'"),
+        (lambda: TerraMind(TERRAMIND_V1_TINY, ()), "one or more different names"),
         (
             lambda: SMALL["terramind plain"]()({"DEM": torch.zeros(1, 1, 32, 32)}),
             "not built for DEM",

@@ -30,25 +30,37 @@ from encoders_support import (
 )
 from torch import Tensor, nn
 
+from iterate_core.models.backbones.clay.card import CLAY_V1, CLAY_V1_5
 from iterate_core.models.backbones.clay.encoder import Clay
+from iterate_core.models.backbones.dofa.card import DOFA_BASE, DOFA_HUGE
 from iterate_core.models.backbones.dofa.encoder import Dofa
+from iterate_core.models.backbones.prithvi.card import (
+    PRITHVI_V1_100,
+    PRITHVI_V2_300_TL,
+    PRITHVI_V2_600_TL,
+    PRITHVI_V2_TINY_TL,
+)
 from iterate_core.models.backbones.prithvi.encoder import Prithvi
+from iterate_core.models.backbones.terramind.card import (
+    TERRAMIND_V1_BASE,
+    TERRAMIND_V1_SMALL,
+    TERRAMIND_V1_TINY,
+)
 from iterate_core.models.backbones.terramind.encoder import TerraMind
-from iterate_core.models.encoders import configurations
 
 TOLERANCE = 1e-5
 CONFIGURATIONS = {
-    "prithvi_v1_100": configurations.PRITHVI_V1_100,
-    "prithvi_v2_tiny_tl": configurations.PRITHVI_V2_TINY_TL,
-    "prithvi_v2_300_tl": configurations.PRITHVI_V2_300_TL,
-    "prithvi_v2_600_tl": configurations.PRITHVI_V2_600_TL,
-    "terramind_v1_tiny": configurations.TERRAMIND_V1_TINY,
-    "terramind_v1_small": configurations.TERRAMIND_V1_SMALL,
-    "terramind_v1_base": configurations.TERRAMIND_V1_BASE,
-    "clay_v1": configurations.CLAY_V1,
-    "clay_v1_5": configurations.CLAY_V1_5,
-    "dofa_base": configurations.DOFA_BASE,
-    "dofa_huge": configurations.DOFA_HUGE,
+    "prithvi_v1_100": PRITHVI_V1_100,
+    "prithvi_v2_tiny_tl": PRITHVI_V2_TINY_TL,
+    "prithvi_v2_300_tl": PRITHVI_V2_300_TL,
+    "prithvi_v2_600_tl": PRITHVI_V2_600_TL,
+    "terramind_v1_tiny": TERRAMIND_V1_TINY,
+    "terramind_v1_small": TERRAMIND_V1_SMALL,
+    "terramind_v1_base": TERRAMIND_V1_BASE,
+    "clay_v1": CLAY_V1,
+    "clay_v1_5": CLAY_V1_5,
+    "dofa_base": DOFA_BASE,
+    "dofa_huge": DOFA_HUGE,
 }
 
 

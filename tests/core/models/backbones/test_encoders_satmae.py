@@ -13,10 +13,9 @@ from encoders_support import numbers, weight
 
 from iterate_core.data.loading.scaling import Scaling
 from iterate_core.errors import RequestError
-from iterate_core.models.backbones.foundation.cards import CARDS
+from iterate_core.models.backbones.satmae.card import CARDS, SATMAE_BASE
 from iterate_core.models.backbones.satmae.encoder import SatMae, load_satmae
 from iterate_core.models.backbones.transformer.positions import table_2d
-from iterate_core.models.encoders.configurations import SATMAE_BASE
 
 # 384 = 256 of the group and 128 of the place.
 REDUCED = replace(SATMAE_BASE, width=384, depth=2, heads=6)

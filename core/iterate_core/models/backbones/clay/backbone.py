@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from iterate_core.models.backbones.base import Context
+from iterate_core.models.backbones.clay.card import CARDS, CONFIGURATIONS
 from iterate_core.models.backbones.clay.encoder import Clay, load_clay
-from iterate_core.models.backbones.foundation.cards import CARDS
-from iterate_core.models.backbones.foundation.options import ClayOptions
+from iterate_core.models.backbones.clay.options import ClayOptions
 from iterate_core.models.backbones.transformer.backbone import (
     TokenBackbone,
     configured,
@@ -19,7 +19,6 @@ from iterate_core.models.backbones.transformer.backbone import (
     ready,
     taps_of,
 )
-from iterate_core.models.encoders.configurations import ClayConfiguration
 from iterate_core.models.inputs import Inputs
 
 _WEEKS = 52
@@ -79,7 +78,7 @@ def build(options: ClayOptions, inputs: Inputs, meta: bool) -> ClayBackbone:
             unknown.
     """
     metres = metres_of(options.metres, inputs, "Clay")
-    configuration = configured(options, ClayConfiguration)
+    configuration = configured(options, CONFIGURATIONS)
     make = partial(Clay, configuration)
     encoder = ready(make, load_clay, options, CARDS[options.name], meta=meta)
     return ClayBackbone(encoder, inputs, options, metres)

@@ -14,13 +14,13 @@ from torch.nn import functional
 
 from iterate_core.errors import Problem, RequestError
 from iterate_core.models.backbones.checkpoints import load_strictly, strip
+from iterate_core.models.backbones.clay.card import ClayConfiguration
 from iterate_core.models.backbones.transformer.tokens import WHERE, Pooling, grid_of, pool, to_map
 from iterate_core.models.backbones.transformer.wavelengths import (
     CODE_WIDTH,
     WeightGenerator,
     band_wavelengths,
 )
-from iterate_core.models.encoders.configurations import ClayConfiguration
 
 _HEAD = 64
 _TIME = _PLACE = 4

@@ -7,16 +7,15 @@ from functools import partial
 from torch import Tensor, nn
 
 from iterate_core.models.backbones.base import Context
+from iterate_core.models.backbones.dofa.card import CARDS, CONFIGURATIONS
 from iterate_core.models.backbones.dofa.encoder import Dofa, load_dofa
-from iterate_core.models.backbones.foundation.cards import CARDS
-from iterate_core.models.backbones.foundation.options import DofaOptions
+from iterate_core.models.backbones.dofa.options import DofaOptions
 from iterate_core.models.backbones.transformer.backbone import (
     TokenBackbone,
     configured,
     ready,
     taps_of,
 )
-from iterate_core.models.encoders.configurations import DofaConfiguration
 from iterate_core.models.inputs import Inputs
 
 
@@ -45,7 +44,7 @@ def build(options: DofaOptions, inputs: Inputs, meta: bool) -> DofaBackbone:
     Raises:
         RequestError: Weights or options do not fit the model.
     """
-    configuration = configured(options, DofaConfiguration)
+    configuration = configured(options, CONFIGURATIONS)
     make = partial(Dofa, configuration, options.drop_path)
     encoder = ready(make, load_dofa, options, CARDS[options.name], meta=meta)
     if inputs.dense:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from iterate_core.models.backbones.checkpoints import load_strictly, without
+from iterate_core.models.backbones.dofa.card import DofaConfiguration
 from iterate_core.models.backbones.transformer.positions import resize_table, sincos, table_2d
 from iterate_core.models.backbones.transformer.tokens import (
     grid_of,
@@ -26,7 +27,6 @@ from iterate_core.models.backbones.transformer.wavelengths import (
     WeightGenerator,
     band_wavelengths,
 )
-from iterate_core.models.encoders.configurations import DofaConfiguration
 
 _EPS = 1e-6
 _SCALE = 0.01

@@ -7,10 +7,8 @@ from dataclasses import replace
 from iterate_core.data.bands import ANY, SENTINEL_2, describe
 from iterate_core.data.dataset import Band
 from iterate_core.hub.files import HubFile
-from iterate_core.models.backbones.card import Card, Modality
+from iterate_core.models.backbones.card import Card, Modality, entries_of
 from iterate_core.registry.registry import Entry
-
-_PACKAGE = "iterate_core.models.backbones.presto"
 
 
 def _optical(name: str, bands: str) -> Modality:
@@ -66,9 +64,4 @@ CARD = Card(
 
 def entries() -> tuple[Entry, ...]:
     """Presto's entry."""
-    facts = {"card": CARD, "family": "presto"}
-    return (
-        Entry(
-            "presto", f"{_PACKAGE}.options:PrestoOptions", f"{_PACKAGE}.backbone:build", facts=facts
-        ),
-    )
+    return entries_of("presto", "PrestoOptions", {"presto": CARD})

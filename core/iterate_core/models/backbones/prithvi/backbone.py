@@ -10,16 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from iterate_core.models.backbones.base import Context
-from iterate_core.models.backbones.foundation.cards import CARDS
-from iterate_core.models.backbones.foundation.options import PrithviOptions
+from iterate_core.models.backbones.prithvi.card import CARDS, CONFIGURATIONS, PRITHVI_BANDS
 from iterate_core.models.backbones.prithvi.encoder import Prithvi, load_prithvi
+from iterate_core.models.backbones.prithvi.options import PrithviOptions
 from iterate_core.models.backbones.transformer.backbone import (
     TokenBackbone,
     configured,
     ready,
     taps_of,
 )
-from iterate_core.models.encoders.configurations import PRITHVI_BANDS, PrithviConfiguration
 from iterate_core.models.inputs import Inputs
 
 _PATCHES = "patch_embed.proj.weight"
@@ -57,7 +56,7 @@ def build(options: PrithviOptions, inputs: Inputs, meta: bool) -> PrithviBackbon
         RequestError: Weights or options do not fit the model.
     """
     channels = len(inputs.bands)
-    configuration = configured(options, PrithviConfiguration)
+    configuration = configured(options, CONFIGURATIONS)
     make = partial(Prithvi, configuration, inputs.frames, channels, options.drop_path)
     load = partial(_load, channels - len(PRITHVI_BANDS))
     encoder = ready(make, load, options, CARDS[options.name], meta=meta)

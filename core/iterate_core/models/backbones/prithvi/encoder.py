@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from iterate_core.errors import Problem, RequestError
 from iterate_core.models.backbones.checkpoints import load_strictly, strip, without
+from iterate_core.models.backbones.prithvi.card import PRITHVI_BANDS, PrithviConfiguration
 from iterate_core.models.backbones.transformer.positions import index_codes, resize_table, sincos
 from iterate_core.models.backbones.transformer.tokens import (
     WHERE,
@@ -25,7 +26,6 @@ from iterate_core.models.backbones.transformer.tokens import (
     to_map,
     vit_blocks,
 )
-from iterate_core.models.encoders.configurations import PRITHVI_BANDS, PrithviConfiguration
 
 
 class Prithvi(nn.Module):

@@ -7,16 +7,15 @@ from functools import partial
 from torch import Tensor
 
 from iterate_core.models.backbones.base import Context
-from iterate_core.models.backbones.foundation.cards import CARDS
-from iterate_core.models.backbones.foundation.options import SatMaeOptions
+from iterate_core.models.backbones.satmae.card import CARDS, CONFIGURATIONS, SATMAE_GROUPS
 from iterate_core.models.backbones.satmae.encoder import SatMae, load_satmae
+from iterate_core.models.backbones.satmae.options import SatMaeOptions
 from iterate_core.models.backbones.transformer.backbone import (
     TokenBackbone,
     configured,
     ready,
     taps_of,
 )
-from iterate_core.models.encoders.configurations import SATMAE_GROUPS, SatMaeConfiguration
 from iterate_core.models.inputs import Inputs
 
 
@@ -50,7 +49,7 @@ def build(options: SatMaeOptions, inputs: Inputs, meta: bool) -> SatMaeBackbone:
     Raises:
         RequestError: Weights or options do not fit the model.
     """
-    configuration = configured(options, SatMaeConfiguration)
+    configuration = configured(options, CONFIGURATIONS)
     make = partial(SatMae, configuration, options.drop_path)
     encoder = ready(make, load_satmae, options, CARDS[options.name], meta=meta)
     return SatMaeBackbone(encoder, inputs, options)

@@ -14,6 +14,11 @@ from timm.layers.patch_embed import PatchEmbed
 from torch import Tensor, nn
 
 from iterate_core.models.backbones.checkpoints import load_strictly, without
+from iterate_core.models.backbones.satmae.card import (
+    SATMAE_BANDS,
+    SATMAE_GROUPS,
+    SatMaeConfiguration,
+)
 from iterate_core.models.backbones.transformer.positions import index_codes, resize_table, table_2d
 from iterate_core.models.backbones.transformer.tokens import (
     Pooling,
@@ -23,11 +28,6 @@ from iterate_core.models.backbones.transformer.tokens import (
     run_blocks,
     to_map,
     vit_blocks,
-)
-from iterate_core.models.encoders.configurations import (
-    SATMAE_BANDS,
-    SATMAE_GROUPS,
-    SatMaeConfiguration,
 )
 
 _EPS = 1e-6

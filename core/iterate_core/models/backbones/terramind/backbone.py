@@ -9,16 +9,15 @@ import torch
 from torch import Tensor
 
 from iterate_core.models.backbones.base import Context
-from iterate_core.models.backbones.foundation.cards import CARDS
-from iterate_core.models.backbones.foundation.options import TerraMindOptions
+from iterate_core.models.backbones.terramind.card import CARDS, CONFIGURATIONS
 from iterate_core.models.backbones.terramind.encoder import TerraMind, load_terramind
+from iterate_core.models.backbones.terramind.options import TerraMindOptions
 from iterate_core.models.backbones.transformer.backbone import (
     TokenBackbone,
     configured,
     ready,
     taps_of,
 )
-from iterate_core.models.encoders.configurations import TerraMindConfiguration
 from iterate_core.models.inputs import Inputs
 
 
@@ -54,7 +53,7 @@ def build(options: TerraMindOptions, inputs: Inputs, meta: bool) -> TerraMindBac
     Raises:
         RequestError: Weights or options do not fit the model.
     """
-    configuration = configured(options, TerraMindConfiguration)
+    configuration = configured(options, CONFIGURATIONS)
     make = partial(
         TerraMind,
         configuration,

@@ -17,6 +17,10 @@ from torch.nn import functional
 
 from iterate_core.errors import Problem, RequestError, nearest
 from iterate_core.models.backbones.checkpoints import load_strictly, without
+from iterate_core.models.backbones.terramind.card import (
+    TERRAMIND_MODALITIES,
+    TerraMindConfiguration,
+)
 from iterate_core.models.backbones.transformer.positions import resize_table, table_2d
 from iterate_core.models.backbones.transformer.tokens import (
     WHERE,
@@ -27,7 +31,6 @@ from iterate_core.models.backbones.transformer.tokens import (
     run_blocks,
     to_map,
 )
-from iterate_core.models.encoders.configurations import TERRAMIND_MODALITIES, TerraMindConfiguration
 
 Merging = Literal["mean", "max", "concat"]
 _NATIVE = (14, 14)

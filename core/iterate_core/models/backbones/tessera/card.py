@@ -8,10 +8,9 @@ from pathlib import Path
 
 from iterate_core.data.bands import ANY, SENTINEL_2, describe
 from iterate_core.hub.files import HubFile
-from iterate_core.models.backbones.card import Card, Modality
+from iterate_core.models.backbones.card import Card, Modality, entries_of
 from iterate_core.registry.registry import Entry
 
-_PACKAGE = "iterate_core.models.backbones.tessera"
 _REPOSITORY = "isaaccorley/tessera"
 # Red, blue, green and so on: the order in which the authors trained, not that of wavelengths.
 _ORDER = ("B04", "B02", "B03", "B08", "B8A", "B05", "B06", "B07", "B11", "B12")
@@ -119,10 +118,4 @@ def installed() -> bool:
 
 def entries() -> tuple[Entry, ...]:
     """One entry a set of weights; none where the installed TorchGeo lacks the model."""
-    if not installed():
-        return ()
-    places = (f"{_PACKAGE}.options:TesseraOptions", f"{_PACKAGE}.backbone:build")
-    return tuple(
-        Entry(name, *places, facts={"card": card, "family": "tessera"})
-        for name, card in CARDS.items()
-    )
+    return entries_of("tessera", "TesseraOptions", CARDS if installed() else {})

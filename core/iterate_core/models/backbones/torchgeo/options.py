@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from iterate_core.models.backbones.foundation.options import EncoderOptions, Rate
 from iterate_core.models.backbones.options import MatchedOptions
+from iterate_core.models.backbones.transformer.options import EncoderOptions, Rate
 
 Metres = Annotated[float, Field(gt=0)]
 Nanometres = Annotated[float, Field(gt=0)]

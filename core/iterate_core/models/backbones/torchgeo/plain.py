@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from iterate_core.models.backbones.base import Backbone, Context
-from iterate_core.models.backbones.foundation.options import EncoderOptions
 from iterate_core.models.backbones.transformer.backbone import taps_within
+from iterate_core.models.backbones.transformer.options import EncoderOptions
 from iterate_core.models.backbones.transformer.tokens import grid_of, to_map
 from iterate_core.models.inputs import Inputs
 from iterate_core.models.shapes import Maps, Pooled

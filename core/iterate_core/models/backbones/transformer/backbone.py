@@ -15,11 +15,10 @@ from iterate_core.errors import Problem, RequestError
 from iterate_core.hub.files import fetch
 from iterate_core.models.backbones.base import Backbone, Context
 from iterate_core.models.backbones.card import Card
-from iterate_core.models.backbones.foundation.cards import CONFIGURATIONS
-from iterate_core.models.backbones.foundation.options import EncoderOptions
 from iterate_core.models.backbones.options import WHERE, MatchedOptions
+from iterate_core.models.backbones.transformer.card import Configuration
+from iterate_core.models.backbones.transformer.options import EncoderOptions
 from iterate_core.models.backbones.weights import read_weights
-from iterate_core.models.encoders.configurations import Configuration
 from iterate_core.models.inputs import Inputs
 from iterate_core.models.shapes import Maps, Pooled, evenly_spaced
 
@@ -27,7 +26,7 @@ _BLOCK = re.compile(r"(?:^|\.)(?:blocks|encoder|transformer\.layers)\.(\d+)\.")
 
 
 class TokenEncoder(Protocol):
-    """What an encoder offers; see `iterate_core.models.encoders`."""
+    """What an encoder offers, whose `forward` gives the tokens after each of its blocks."""
 
     configuration: Any
 
@@ -118,14 +117,13 @@ def taps_within(
     return evenly_spaced(depth)
 
 
-def configured(options: EncoderOptions, kind: type[C]) -> C:
+def configured(options: EncoderOptions, configurations: Mapping[str, C]) -> C:
     """The size of the encoder that the options name, with as many blocks as they keep.
 
     Raises:
         RequestError: More blocks are asked for than there are.
     """
-    configuration = CONFIGURATIONS[options.name]
-    assert isinstance(configuration, kind)  # noqa: S101 - the registry's contract
+    configuration = configurations[options.name]
     return replace(configuration, depth=kept_depth(options, configuration.depth))
 
 

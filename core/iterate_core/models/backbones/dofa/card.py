@@ -1,0 +1,74 @@
+"""DOFA: published sizes, weights and statistics, and the cards made of them, as data.
+
+Imports no torch. Parameter counts are those of the encoder as built here: without decoders and
+classification heads, of all bands the weights were trained with. Statistics are those of the
+model's own configuration files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from iterate_core.hub.files import HubFile
+from iterate_core.models.backbones.card import Card, entries_of
+from iterate_core.models.backbones.transformer.card import (
+    BASE,
+    HUGE,
+    LARGE,
+    SMALL,
+    Configuration,
+    sized,
+)
+from iterate_core.registry.registry import Entry
+
+
+class DofaConfiguration(Configuration):
+    """A DOFA encoder; `parameters` counts it without the classification head."""
+
+
+# Commit page of the Hugging Face repository; torchgeo pins the same one.
+_DOFA_COMMIT = "b8db318b64a90b9e085ec04ba8851233c5893666"
+DOFA_SMALL = DofaConfiguration("DOFA-small", *SMALL, 16, 224, 34_743_680, file=None)
+DOFA_BASE = DofaConfiguration(
+    *("DOFA-base", *BASE, 16, 224, 111_312_128),
+    file=HubFile(
+        *("torchgeo/dofa", "dofa_base_patch16_224-a0275954.pth", _DOFA_COMMIT),
+        sha256="a027595480a4b0641d0be330d876034439bcb6ead8b9ce10f4949227426856c6",
+        size=445_295_690,
+    ),
+)
+DOFA_LARGE = DofaConfiguration(
+    *("DOFA-large", *LARGE, 16, 224, 337_105_408),
+    file=HubFile(
+        *("torchgeo/dofa", "dofa_large_patch16_224-0ff904d3.pth", _DOFA_COMMIT),
+        sha256="0ff904d35418b0ae26e15812f2669f906a047f94517823bfbc3824eac9328291",
+        size=1_348_512_262,
+    ),
+)
+DOFA_HUGE = DofaConfiguration("DOFA-huge", *HUGE, 14, 224, 663_182_080, file=None)
+DOFA = (DOFA_SMALL, DOFA_BASE, DOFA_LARGE, DOFA_HUGE)
+
+
+def _cards() -> Iterable[tuple[str, DofaConfiguration, Card]]:
+    for size in DOFA:
+        card = sized(
+            size,
+            reference="arXiv 2403.15356",
+            takes="wavelengths",
+            modalities=(),
+            licence=None if size.file is None else "CC-BY-4.0",
+            stand_ins=(("vv", 5.405), ("vh", 5.405)),
+            notes=() if size.file is not None else ("no weights are published",),
+        )
+        yield f"dofa_{size.name.rpartition('-')[2]}", size, card
+
+
+CARDS: dict[str, Card] = {}
+CONFIGURATIONS: dict[str, DofaConfiguration] = {}
+for _name, _size, _card in _cards():
+    CARDS[_name], CONFIGURATIONS[_name] = _card, _size
+
+
+def entries() -> tuple[Entry, ...]:
+    """One entry a set of weights."""
+    return entries_of("dofa", "DofaOptions", CARDS)
