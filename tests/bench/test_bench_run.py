@@ -203,6 +203,19 @@ def test_a_crashed_repeat_is_a_named_gap_and_not_a_smaller_average(tmp_path: Pat
     assert "memory ran out" in gap.reason
 
 
+def test_a_score_that_its_metric_cannot_have_is_a_named_gap(tmp_path: Path) -> None:
+    suite = small_suite(tmp_path)
+    text = Path(suite).read_text()
+    Path(suite).write_text(text.replace("of: accuracy", "of: accuracy\n    range: [0, 0.55]"))
+    root = folders(tmp_path / "data", suite, "alpha")
+    request = request_of(root, suite, "quick", "resnet10t=none", "alpha", QUICK)
+    result, _ = play(request, tmp_path / "run")
+    # Seed 913 scores 0.60 and seed 205 scores 0.53; the learning rate adds 0.0001 at most.
+    assert [row["Seed"] for row in rows_in(tmp_path / "run")] == ["205"]
+    (gap,) = result.failed
+    assert "1 repeat failed: seed 913: its Accuracy must lie in 0 to 0.55, but is" in gap.reason
+
+
 class _Watching(Silent):
     """Remembers what the results file held while the run lasted."""
 

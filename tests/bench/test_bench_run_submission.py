@@ -13,8 +13,9 @@ import ray
 from bench_support import folders, play, request_of
 from typer.testing import CliRunner
 
-from iterate.bench.leaderboard.results_csv import RESULTS_FILE, table
-from iterate.bench.leaderboard.submission import INFO_TEXT, REAL, TEXT, WHOLE, check_submission
+from iterate.bench.leaderboard.csv_table import table
+from iterate.bench.leaderboard.results_csv import REAL, RESULTS_FILE, TEXT, WHOLE
+from iterate.bench.leaderboard.submission import INFO_TEXT, check_submission
 from iterate.bench.suites.suite import load_suite
 from iterate.cli.bench.app import app
 from iterate_core.errors import RequestError

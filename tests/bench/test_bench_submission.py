@@ -18,8 +18,9 @@ from typer.testing import CliRunner
 from iterate.bench.leaderboard.about import RunRecord, SubmittedFile, about
 from iterate.bench.leaderboard.entries import entries_of
 from iterate.bench.leaderboard.rank import build
-from iterate.bench.leaderboard.results_csv import read_results
-from iterate.bench.leaderboard.submission import SubmissionRow, check_submission, write_submission
+from iterate.bench.leaderboard.results_csv import columns, read_results
+from iterate.bench.leaderboard.score import Score, Training
+from iterate.bench.leaderboard.submission import check_submission, write_submission
 from iterate.bench.suites.suite import load_suite
 from iterate.cli.bench.app import app
 from iterate_core.errors import RequestError
@@ -39,23 +40,28 @@ Rows = list[dict[str, Any]]
 
 
 def rows_of(backbone: str = "a", group: str = "Classification") -> Rows:
+    training = Training(
+        experiment="study",
+        decoder="linear",
+        batch_size=8,
+        batch_size_searched=True,
+        lr=1e-4,
+        weight_decay=0.01,
+        trials=16,
+        patience=10,
+    )
     return [
-        SubmissionRow(
-            dataset=dataset,
-            metric=SUITE.datasets[dataset].metric,
-            score=0.5 + 0.01 * i,
-            backbone=backbone,
-            decoder="linear",
-            seed=seed,
-            track="full_ft",
-            experiment="study",
-            batch_size=8,
-            batch_size_selection="HPO",
-            lr=1e-4,
-            weight_decay=0.01,
-            trials=16,
-            patience=10,
-        ).columns()
+        columns(
+            Score(
+                backbone=backbone,
+                dataset=dataset,
+                track="full_ft",
+                metric=SUITE.datasets[dataset].metric,
+                seed=seed,
+                value=0.5 + 0.01 * i,
+                training=training,
+            )
+        )
         for dataset in SUITE.groups[group]
         for i, seed in enumerate(SEEDS)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,9 +17,10 @@ from knobs_support import Case, Knob, Scene, refused, small
 from iterate.bench.leaderboard.entries import entries_of
 from iterate.bench.leaderboard.html import page
 from iterate.bench.leaderboard.rank import build
-from iterate.bench.leaderboard.results_csv import read_results
+from iterate.bench.leaderboard.results_csv import read_results, write_results
 from iterate.bench.leaderboard.rows import Leaderboard
-from iterate.bench.leaderboard.submission import SubmissionRow, check_submission, write_rows
+from iterate.bench.leaderboard.score import Repeats, Score
+from iterate.bench.leaderboard.submission import check_submission
 from iterate.bench.runs.backbones import contestants
 from iterate.bench.runs.board import write_all
 from iterate.bench.runs.plan import Plan, Request, cells_of
@@ -88,23 +90,18 @@ def suite(scene: Scene) -> Suite:
     return load_suite(str(written(scene)))
 
 
-ROW = SubmissionRow(
-    *("alpha", "Accuracy", 0.5, "one", "linear", 1, "full_ft", "run"),
-    *(8, "Fixed", 0.1, 0.1, 1),
-)
+SCORE = Score("one", "alpha", "full_ft", "Accuracy", seed=1, value=0.5)
 
 
 def results(folder: Path) -> Path:
     """Scores of two backbones on one dataset."""
     path = folder / "results_and_parameters.csv"
     scores = {"one": (0.5, 0.6), "two": (0.7, 0.8)}
-    rows = [
-        SubmissionRow(**{**vars(ROW), "backbone": name, "score": score, "seed": seed})
+    cells = [
+        [replace(SCORE, backbone=name, value=value, seed=seed) for seed, value in enumerate(values)]
         for name, values in scores.items()
-        for seed, score in enumerate(values)
     ]
-    write_rows(path, rows)
-    return path
+    return write_results(path, [Repeats(tuple(own)) for own in cells]).path
 
 
 def board(known: Suite, folder: Path) -> Leaderboard:
@@ -128,7 +125,7 @@ def published(scene: Scene) -> bool:
 
 def checked(scene: Scene) -> str:
     """What is wrong with a submission of one row."""
-    write_rows(scene.folder / "results_and_parameters.csv", [ROW])
+    write_results(scene.folder / "results_and_parameters.csv", [Repeats((SCORE,))])
     return str(check_submission(scene.folder, suite(scene)))
 
 

@@ -158,8 +158,7 @@ def _refuse(constant: str) -> None:
 
 def without(file: ResultsFile, datasets: Container[str]) -> ResultsFile:
     """A results file less what it says of some datasets."""
-    kept = tuple(result for result in file.results if result.dataset not in datasets)
-    return replace(file, results=kept)
+    return replace(file, cells=tuple(one for one in file.cells if one.dataset not in datasets))
 
 
 def comparable(
@@ -178,7 +177,7 @@ def comparable(
     strange = [_unlike(file, one.run) for file, one in zip(files, sources, strict=True)]
     pairs = list(zip(files, strange, strict=True))
     known = {
-        one.dataset for file, unlike in pairs for one in file.results if one.dataset not in unlike
+        one.dataset for file, unlike in pairs for one in file.cells if one.dataset not in unlike
     }
     notes = [
         f"{name} of {file.label} is left out: it does not count as the published dataset ({why})."
@@ -192,6 +191,6 @@ def comparable(
 
 def _unlike(file: ResultsFile, run: RunRecord | None) -> dict[str, str]:
     """The datasets of a file that are not the published ones, with the reason."""
-    measured = {result.dataset for result in file.results}
+    measured = {cell.dataset for cell in file.cells}
     told = {} if run is None else run.unlike
     return {name: why for name, why in told.items() if name in measured}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-import numpy as np
-
-from iterate.bench.leaderboard.results_csv import Result, ResultsFile
+from iterate.bench.leaderboard.results_csv import ResultsFile
+from iterate.bench.leaderboard.score import Repeats
 from iterate.bench.suites.suite import Suite
-from iterate.statistics.scores import Scores
+from iterate.statistics.copies import equal
 
 # Cells that a note names; more are counted.
 _NAMED = 3
@@ -25,8 +24,7 @@ class BoardEntry:
         track: Its track.
         submission: The file that it belongs to.
         published: Whether that file is a published baseline.
-        cells: Dataset → scores as stored, in the order of the file's rows.
-        seeds: Dataset → the seed of each of these scores.
+        cells: Dataset → its scores.
         repeated: Datasets whose scores are those of an earlier entry of the same backbone, bit for
             bit: they belong to this entry's groups, and count once in figures over all entries.
     """
@@ -36,20 +34,8 @@ class BoardEntry:
     track: str
     submission: str
     published: bool
-    cells: dict[str, Scores] = field(default_factory=dict)
-    seeds: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    cells: dict[str, Repeats] = field(default_factory=dict)
     repeated: set[str] = field(default_factory=set)
-
-    def by_seed(self, dataset: str) -> Scores:
-        """(seeds,) scores, the mean of those that share a seed: they are not independent."""
-        seeds, scores = np.array(self.seeds[dataset]), self.cells[dataset]
-        distinct = dict.fromkeys(self.seeds[dataset])
-        if len(distinct) == len(seeds):
-            return scores
-        return np.array([scores[seeds == seed].mean() for seed in distinct])
-
-
-_Cells = dict[str, list[Result]]
 
 
 def entries_of(
@@ -79,9 +65,9 @@ def entries_of(
     for file in files:
         repeats = cells = 0
         shared: list[str] = []
-        for (track, backbone), found in _cells(file, fraction).items():
+        for (track, backbone), found in _backbones(file, fraction).items():
             cells += len(found)
-            shared += [f"{backbone} on {name}" for name, rows in found.items() if _clustered(rows)]
+            shared += [f"{backbone} on {name}" for name, cell in found.items() if _clustered(cell)]
             repeats += _add(entries, file, track, backbone, found, file.sha256 in known)
         if repeats:
             notes.append(
@@ -96,11 +82,11 @@ def entries_of(
 
 def _odd_rows(file: ResultsFile, shared: Sequence[str], fraction: float) -> Iterator[str]:
     """What to tell of rows left out, and of those that are no further seeds."""
-    others = sum(not _has_share(result, fraction) for result in file.results)
-    if 0 < others < len(file.results):
+    others = [cell for cell in file.cells if not _has_share(cell, fraction)]
+    if 0 < len(others) < len(file.cells):
         yield (
             f"Rows of {file.label} at another share of the training data than {fraction:.2f}x, "
-            f"which are left out: {others}."
+            f"which are left out: {sum(len(cell.scores) for cell in others)}."
         )
     if file.copies:
         yield (
@@ -115,20 +101,20 @@ def _odd_rows(file: ResultsFile, shared: Sequence[str], fraction: float) -> Iter
         )
 
 
-def _clustered(rows: Sequence[Result]) -> bool:
-    return len({result.seed for result in rows}) < len(rows)
+def _clustered(cell: Repeats) -> bool:
+    return len(cell.by_seed) < len(cell.scores)
 
 
-def _has_share(result: Result, fraction: float) -> bool:
-    return abs(result.fraction - fraction) < 1e-9
+def _has_share(cell: Repeats, fraction: float) -> bool:
+    return abs(cell.fraction - fraction) < 1e-9
 
 
-def _cells(file: ResultsFile, fraction: float) -> dict[tuple[str, str], _Cells]:
-    found: dict[tuple[str, str], _Cells] = {}
-    for result in file.results:
-        if _has_share(result, fraction):
-            cells = found.setdefault((result.track, result.backbone), {})
-            cells.setdefault(result.dataset, []).append(result)
+def _backbones(file: ResultsFile, fraction: float) -> dict[tuple[str, str], dict[str, Repeats]]:
+    """(track, backbone) → dataset → its scores."""
+    found: dict[tuple[str, str], dict[str, Repeats]] = {}
+    for cell in file.cells:
+        if _has_share(cell, fraction):
+            found.setdefault((cell.track, cell.backbone), {})[cell.dataset] = cell
     return found
 
 
@@ -137,39 +123,35 @@ def _add(
     file: ResultsFile,
     track: str,
     backbone: str,
-    found: _Cells,
+    cells: dict[str, Repeats],
     published: bool,
 ) -> int:
     """Add one backbone of one file; returns how many of its cells were there already."""
-    scores = {
-        dataset: np.array([result.score for result in rows], dtype=np.float64)
-        for dataset, rows in found.items()
-    }
     earlier = [one for one in entries if (one.track, one.backbone) == (track, backbone)]
     repeated = {
         dataset
-        for dataset, values in scores.items()
-        if any(_same(one.cells.get(dataset), values) for one in earlier)
+        for dataset, cell in cells.items()
+        if any(dataset in one.cells and _same(one.cells[dataset], cell) for one in earlier)
     }
-    home = next((one for one in earlier if _agrees(one, scores)), None)
+    home = next((one for one in earlier if _agrees(one, cells)), None)
     if home is None:
         label = backbone if not earlier else f"{backbone} ({file.label})"
         home = BoardEntry(label, backbone, track, file.label, published, repeated=repeated)
         entries.append(home)
-    for dataset, values in scores.items():
-        if dataset not in home.cells:
-            home.cells[dataset] = values
-            home.seeds[dataset] = tuple(result.seed for result in found[dataset])
+    for dataset, cell in cells.items():
+        known = home.cells.setdefault(dataset, cell)
+        if known.samples is None:  # a file tells the scores of a run, but not its samples
+            home.cells[dataset] = replace(known, samples=cell.samples)
     home.published = home.published and published
     return len(repeated)
 
 
-def _agrees(entry: BoardEntry, scores: dict[str, Scores]) -> bool:
+def _agrees(entry: BoardEntry, cells: dict[str, Repeats]) -> bool:
     return all(
-        dataset not in entry.cells or _same(entry.cells[dataset], values)
-        for dataset, values in scores.items()
+        dataset not in entry.cells or _same(entry.cells[dataset], cell)
+        for dataset, cell in cells.items()
     )
 
 
-def _same(first: Scores | None, second: Scores) -> bool:
-    return first is not None and np.array_equal(np.sort(first), np.sort(second))
+def _same(first: Repeats, second: Repeats) -> bool:
+    return equal(first.values, second.values)

@@ -25,7 +25,7 @@ def computed_normaliser(entries: Sequence[BoardEntry], suite: Suite) -> dict[str
     main = next(iter(suite.tracks))
     chosen = [entry for entry in entries if entry.track == main] or list(entries)
     falling = {name for name, dataset in suite.datasets.items() if dataset.direction == "min"}
-    cells = [cell for entry in chosen for cell in entry.cells.items()]
+    cells = [(name, cell.values) for entry in chosen for name, cell in entry.cells.items()]
     return scales(cells, falling)
 
 
@@ -101,7 +101,7 @@ def _scales(
         ]
     else:
         by = dict(computed if normaliser == "computed" else normaliser)
-    cells = [(name, scores) for entry in entries for name, scores in entry.cells.items()]
+    cells = [(name, cell.values) for entry in entries for name, cell in entry.cells.items()]
     steep = {name for name, scores in cells if name in by and not by[name].carries(scores)}
     by = {name: scale for name, scale in by.items() if name not in steep}
     bare = sorted({name for name, _ in cells if name not in by})
@@ -131,7 +131,7 @@ class _Group:
         self._entries = entries
         self._rows = {
             entry.label: {
-                name: by[name].normalise(entry.cells[name])
+                name: by[name].normalise(entry.cells[name].values)
                 for name in members
                 if name in entry.cells and name in by
             }
@@ -139,7 +139,8 @@ class _Group:
         }
         self._cells = {
             entry.label: {
-                name: by[name].normalise(entry.by_seed(name)) for name in self._rows[entry.label]
+                name: by[name].normalise(entry.cells[name].by_seed)
+                for name in self._rows[entry.label]
             }
             for entry in entries
         }
@@ -252,7 +253,8 @@ def _dataset_rows(
 
 
 def _dataset_row(entry: BoardEntry, name: str, scale: Scale | None, limits: Range) -> DatasetRow:
-    rows, scores = entry.cells[name], entry.by_seed(name)
+    cell = entry.cells[name]
+    rows, scores = cell.values, cell.by_seed
     raw = mean_estimate(scores, limits)
     row = DatasetRow(
         entry.label,
@@ -267,6 +269,9 @@ def _dataset_row(entry: BoardEntry, name: str, scale: Scale | None, limits: Rang
         published_mean=float(rows.mean()),
         published=entry.published,
         repeated=name in entry.repeated,
+        # The same mean, summed in another order, may differ in its last digit.
+        sample_low=None if cell.samples is None else min(cell.samples[0], raw.value),
+        sample_high=None if cell.samples is None else max(cell.samples[1], raw.value),
     )
     if scale is None:
         return row

@@ -1,66 +1,62 @@
-"""Reading results files: one CSV row a (backbone, dataset, seed), in the two published formats."""
+"""Results files: scores from CSV and to CSV, one row each, in the two published formats."""
 
 from __future__ import annotations
 
-import codecs
-import csv
-import difflib
 import hashlib
-import io
-import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from iterate.bench.leaderboard.csv_table import (
+    few,
+    finite,
+    nearest_column,
+    place,
+    table,
+    table_text,
+    whole,
+)
+from iterate.bench.leaderboard.score import Repeats, Score, misfit
 from iterate.bench.suites.suite import Suite, SuiteDataset
 from iterate.statistics.intervals import Range
-from iterate.statistics.scores import LARGEST
 from iterate_core.errors import DataError, Problem, nearest
+from iterate_core.storage.files import replacing
 
 RESULTS_FILE = "results_and_parameters.csv"
-# More would not help anyone to mend a file.
-_SHOWN = 25
-_OTHER_MARKS = {";": "semicolons", "\t": "tabs"}
 
-
-@dataclass(frozen=True)
-class Result:
-    """One score of one trained model.
-
-    Attributes:
-        track: Such as ``"full_ft"``.
-        backbone: Its key.
-        dataset: A dataset of the suite.
-        seed: Of the training.
-        score: As stored, in the dataset's metric.
-        fraction: The share of the training data that was used, 0 to 1.
-    """
-
-    track: str
-    backbone: str
-    dataset: str
-    seed: int
-    score: float
-    fraction: float = 1.0
+# The columns of a submission, in its order: what is text, a whole number, a real number.
+TEXT = (
+    "dataset",
+    "Metric",
+    "experiment_name",
+    "partition name",
+    "backbone",
+    "decoder",
+    "batch_size_selection",
+    "frozen_or_full_ft",
+)
+WHOLE = ("early_stop_patience", "n_trials", "Seed", "data_percentages", "batch_size")
+REAL = ("weight_decay", "lr", "test metric")
 
 
 @dataclass(frozen=True)
 class ResultsFile:
-    """The rows of one file, in its order.
+    """The scores of one file.
 
     Attributes:
         label: What tells it from the other files: its folder's or its own name.
         path: Where it lies.
         sha256: Of its content.
-        results: Its rows, of those that are the same in every cell the first.
+        cells: Its scores, of rows that are the same in every cell the first.
         copies: How many rows were left out as copies of another.
     """
 
     label: str
     path: Path
     sha256: str
-    results: tuple[Result, ...]
+    cells: tuple[Repeats, ...]
     copies: int = 0
 
 
@@ -85,6 +81,52 @@ _GEOBENCH_2 = _Layout("backbone", "Seed", "frozen_or_full_ft", "Metric")
 _GEOBENCH_1 = _Layout("model", "seed", None, None)
 
 
+def write_results(path: Path, cells: Sequence[Repeats]) -> ResultsFile:
+    """Write scores in the format of GEO-Bench-2, whatever they are.
+
+    Returns:
+        The file, with the scores as they were given.
+    """
+    text = results_text([columns(score) for cell in cells for score in cell.scores])
+    content = text.encode()
+    with replacing(path) as part:
+        part.write_bytes(content)
+    return ResultsFile(_label(path), path, hashlib.sha256(content).hexdigest(), tuple(cells))
+
+
+def results_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A results file of rows by the format's columns, of which it has those that any row has."""
+    present = [name for name in (*TEXT, *WHOLE, *REAL) if any(name in row for row in rows)]
+    return table_text(present or list(TEXT + WHOLE + REAL), rows)
+
+
+def columns(score: Score) -> dict[str, Any]:
+    """A score by the columns of GEO-Bench-2; those of its training where that is known."""
+    told = {
+        "dataset": score.dataset,
+        "Metric": score.metric,
+        "partition name": f"{100 * score.fraction:g}%",
+        "backbone": score.backbone,
+        "frozen_or_full_ft": score.track,
+        "Seed": score.seed,
+        "data_percentages": round(100 * score.fraction),
+        "test metric": score.value,
+    }
+    training = score.training
+    if training is None:
+        return told
+    return told | {
+        "experiment_name": training.experiment,
+        "decoder": training.decoder,
+        "batch_size_selection": "HPO" if training.batch_size_searched else "Fixed",
+        "early_stop_patience": "" if training.patience is None else training.patience,
+        "n_trials": training.trials,
+        "batch_size": training.batch_size,
+        "weight_decay": training.weight_decay,
+        "lr": training.lr,
+    }
+
+
 def read_results(paths: Sequence[Path], suite: Suite) -> list[ResultsFile]:
     """Read results files, or the folders that hold a ``results_and_parameters.csv``.
 
@@ -101,47 +143,7 @@ def read_results(paths: Sequence[Path], suite: Suite) -> list[ResultsFile]:
             problems += error.problems
     if problems:
         raise DataError(problems)
-    return _labelled(files)
-
-
-def table(path: Path) -> tuple[list[str], list[dict[str, str]], str]:
-    """The header, the rows as text, and the content's sha256 of a CSV.
-
-    Raises:
-        DataError: It is unreadable, has no header, or a row is longer or shorter than the header.
-    """
-    try:
-        content = path.read_bytes()
-        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise DataError(Problem(str(path), "is UTF-16 text.", "Save it as CSV in UTF-8."))
-        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        lines = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(Problem(str(path), f"cannot be read as CSV: {error}.")) from None
-    if not lines:
-        raise DataError(Problem(str(path), "is empty.", "It must open with the columns' names."))
-    header = [name.strip() for name in lines[0]]
-    for mark, named in _OTHER_MARKS.items():
-        if len(header) == 1 and mark in header[0]:
-            what = f"has {named} between its cells instead of commas."
-            raise DataError(Problem(str(path), what, "Save it with commas, and points in numbers."))
-    doubled = sorted({name for name in header if header.count(name) > 1})
-    problems = [Problem(str(path), f"has the column {name!r} more than once.") for name in doubled]
-    problems += [
-        Problem(_place(path, number), f"has {len(line)} cells, but the header has {len(header)}.")
-        for number, line in enumerate(lines[1:], start=2)
-        if line and len(line) != len(header)
-    ]
-    if problems:
-        raise DataError(_few(path, problems))
-    rows = [dict(zip(header, line, strict=True)) if line else {} for line in lines[1:]]
-    return header, rows, hashlib.sha256(content).hexdigest()
-
-
-def nearest_column(name: str, header: Sequence[str]) -> str | None:
-    """A hint where a column of the file looks like the one that is missing."""
-    near = difflib.get_close_matches(name, header, n=1)
-    return f"Is it {near[0]!r}?" if near else None
+    return labelled(files)
 
 
 def _read(path: Path, suite: Suite) -> ResultsFile:
@@ -157,17 +159,26 @@ def _read(path: Path, suite: Suite) -> ResultsFile:
         )
     problems: list[Problem] = []
     once = _distinct(rows)
-    results = [
-        result
+    scores = [
+        score
         for number, row in once
-        for result in _result(row, layout, suite, _Place(path, number, problems))
+        for score in _score(row, layout, suite, _Row(path, number, problems))
     ]
     if problems:
-        raise DataError(_few(path, problems))
-    if not results:
+        raise DataError(few(path, problems))
+    if not scores:
         raise DataError(Problem(str(path), "holds no results, only a header."))
     copies = sum(map(bool, rows)) - len(once)
-    return ResultsFile(path.stem, path, digest, tuple(results), copies)
+    return ResultsFile(_label(path), path, digest, _cells(scores), copies)
+
+
+def _cells(scores: Iterable[Score]) -> tuple[Repeats, ...]:
+    """Those of one backbone, dataset, track and share together."""
+    found: dict[tuple[str, str, str, float], list[Score]] = {}
+    for score in scores:
+        key = (score.backbone, score.dataset, score.track, score.fraction)
+        found.setdefault(key, []).append(score)
+    return tuple(Repeats(tuple(own)) for own in found.values())
 
 
 def _distinct(rows: Sequence[dict[str, str]]) -> list[tuple[int, dict[str, str]]]:
@@ -180,96 +191,71 @@ def _distinct(rows: Sequence[dict[str, str]]) -> list[tuple[int, dict[str, str]]
 
 
 @dataclass(frozen=True)
-class _Place:
-    """A row, and where its mistakes are collected."""
+class _Row:
+    """Where a row's mistakes are collected."""
 
     path: Path
     number: int
     problems: list[Problem]
 
     def wrong(self, column: str, what: str, hint: str | None = None) -> None:
-        self.problems.append(Problem(_place(self.path, self.number, column), what, hint))
+        self.problems.append(Problem(place(self.path, self.number, column), what, hint))
 
 
-def _place(path: Path, number: int, column: str | None = None) -> str:
-    return f"{path}, row {number}" + ("" if column is None else f", column {column!r}")
-
-
-def _result(
-    row: Mapping[str, str], layout: _Layout, suite: Suite, place: _Place
-) -> Iterator[Result]:
-    before = len(place.problems)
+def _score(row: Mapping[str, str], layout: _Layout, suite: Suite, told: _Row) -> Iterator[Score]:
+    """The score of a row, unless something is wrong with it."""
+    before = len(told.problems)
     dataset = suite.datasets.get(row[layout.dataset])
     if dataset is None:
         what = f"{row[layout.dataset]!r} is no dataset of {suite.name}."
-        place.wrong(layout.dataset, what, nearest(row[layout.dataset], suite.datasets))
-    score = _number(row[layout.score])
-    if score is None:
-        place.wrong(layout.score, f"must be a finite number, but is {row[layout.score]!r}.")
+        told.wrong(layout.dataset, what, nearest(row[layout.dataset], suite.datasets))
+    value = finite(row[layout.score])
+    if value is None:
+        told.wrong(layout.score, f"must be a finite number, but is {row[layout.score]!r}.")
     elif dataset is not None:
-        _check_range(score, suite.limits(row[layout.dataset]), layout, place)
+        _check_range(value, suite.limits(row[layout.dataset]), layout, told)
     seed = whole(row[layout.seed])
     if seed is None:
-        place.wrong(layout.seed, f"must be a whole number, but is {row[layout.seed]!r}.")
+        told.wrong(layout.seed, f"must be a whole number, but is {row[layout.seed]!r}.")
     fraction = _fraction(row[layout.fraction])
     if fraction is None:
         what = f"must be a share such as 100% or 1.00x, but is {row[layout.fraction]!r}."
-        place.wrong(layout.fraction, what)
-    if not row[layout.backbone].strip():
-        place.wrong(layout.backbone, "must name a backbone, but is empty.")
-    track = _track(row, layout, suite, place)
-    _check_metric(row, layout, dataset, place)
-    if len(place.problems) > before or score is None or seed is None or fraction is None:
+        told.wrong(layout.fraction, what)
+    backbone = row[layout.backbone].strip()
+    if not backbone:
+        told.wrong(layout.backbone, "must name a backbone, but is empty.")
+    track = _track(row, layout, suite, told)
+    _check_metric(row, layout, dataset, told)
+    if dataset is None or value is None or seed is None or fraction is None:
         return
-    yield Result(track, row[layout.backbone].strip(), row[layout.dataset], seed, score, fraction)
+    if len(told.problems) == before:
+        yield Score(backbone, row[layout.dataset], track, dataset.metric, seed, value, fraction)
 
 
-def _track(row: Mapping[str, str], layout: _Layout, suite: Suite, place: _Place) -> str:
+def _track(row: Mapping[str, str], layout: _Layout, suite: Suite, told: _Row) -> str:
     if layout.track is None:
         return next(iter(suite.tracks))
     track = row[layout.track]
     if track not in suite.tracks:
-        place.wrong(layout.track, f"{track!r} is no track.", f"Legal: {', '.join(suite.tracks)}.")
+        told.wrong(layout.track, f"{track!r} is no track.", f"Legal: {', '.join(suite.tracks)}.")
     return track
 
 
 def _check_metric(
-    row: Mapping[str, str], layout: _Layout, dataset: SuiteDataset | None, place: _Place
+    row: Mapping[str, str], layout: _Layout, dataset: SuiteDataset | None, told: _Row
 ) -> None:
     if dataset is None or layout.metric is None or row[layout.metric] == dataset.metric:
         return
     what = f"is {row[layout.metric]!r}, but {row[layout.dataset]} is ranked by {dataset.metric!r}."
-    place.wrong(layout.metric, what)
+    told.wrong(layout.metric, what)
 
 
-def _check_range(score: float, limits: Range, layout: _Layout, place: _Place) -> None:
-    """A score that its metric cannot have; of any metric, one that sums and squares cannot take."""
-    low, high = limits
-    if low <= score <= high:
-        if abs(score) > LARGEST:
-            place.wrong(layout.score, f"is too large to reckon with: {score:g}.")
-        return
-    share = limits == (0.0, 1.0) and 1 < score <= 100
-    hint = "Is it in per cent? Write 0.893 for 89.3 %." if share else None
-    if math.isinf(low):
-        must = f"be at most {high:g}"
-    else:
-        must = f"be at least {low:g}" if math.isinf(high) else f"lie in {low:g} to {high:g}"
-    place.wrong(layout.score, f"must {must}, but is {score:g}.", hint)
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def whole(text: str) -> int | None:
-    """A whole number, also as written by tables that hold gaps (``10.0``); else None."""
-    value = _number(text)
-    return int(value) if value is not None and value == int(value) else None
+def _check_range(value: float, limits: Range, layout: _Layout, told: _Row) -> None:
+    what = misfit(value, limits)
+    if what is not None:
+        share = limits == (0.0, 1.0) and 1 < value <= 100
+        hint = "Is it in per cent? Write 0.893 for 89.3 %." if share else None
+        told.wrong(layout.score, what, hint)
 
 
 def _fraction(text: str) -> float | None:
@@ -279,23 +265,21 @@ def _fraction(text: str) -> float | None:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%|x(?: train)?)", text.strip())
     if found is None:
         return None
-    share = float(found[1]) / (100 if found[2] == "%" else 1)
+    share = round(float(found[1]) / (100 if found[2] == "%" else 1), 9)  # 33.3% is 0.333x
     return share if 0 < share <= 1 else None
 
 
-def _few(path: Path, problems: list[Problem]) -> list[Problem]:
-    left = len(problems) - _SHOWN
-    if left <= 0:
-        return problems
-    return [*problems[:_SHOWN], Problem(str(path), f"has {left} more mistakes.")]
-
-
-def _labelled(files: list[ResultsFile]) -> list[ResultsFile]:
-    """Each file named by its folder where it has the format's common name, and no two alike."""
+def labelled(files: Sequence[ResultsFile]) -> list[ResultsFile]:
+    """The files in their order, no two under one label."""
     labels: list[str] = []
     for file in files:
-        own = file.path.resolve()
-        label = own.parent.name if own.name == RESULTS_FILE else own.stem
+        label = _label(file.path)
         count = sum(other == label or other.startswith(f"{label} #") for other in labels)
         labels.append(label if count == 0 else f"{label} #{count + 1}")
     return [replace(file, label=label) for label, file in zip(labels, files, strict=True)]
+
+
+def _label(path: Path) -> str:
+    """A file's own name; its folder's where it has the name that the format's files share."""
+    own = path.resolve()
+    return own.parent.name if own.name == RESULTS_FILE else own.stem

@@ -6,36 +6,22 @@ know. The rules are those of the leaderboard's own check, for each backbone wher
 
 from __future__ import annotations
 
-import csv
 import json
-import math
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iterate.bench.leaderboard.results_csv import RESULTS_FILE, nearest_column, table, whole
+from iterate.bench.leaderboard.csv_table import finite, nearest_column, place, table, whole
+from iterate.bench.leaderboard.results_csv import REAL, RESULTS_FILE, TEXT, WHOLE, results_text
 from iterate.bench.suites.suite import Suite
 from iterate_core.errors import DataError, Problem, RequestError, nearest
 
 INFO_FILE = "additional_info.json"
 FOLDER = "new_submission"
 
-TEXT = (
-    "dataset",
-    "Metric",
-    "experiment_name",
-    "partition name",
-    "backbone",
-    "decoder",
-    "batch_size_selection",
-    "frozen_or_full_ft",
-)
-WHOLE = ("early_stop_patience", "n_trials", "Seed", "data_percentages", "batch_size")
-REAL = ("weight_decay", "lr", "test metric")
 # Without early stopping there is no patience; published submissions leave it empty, too.
 _MAY_BE_EMPTY = "early_stop_patience"
 _TRACK = "frozen_or_full_ft"
@@ -53,56 +39,8 @@ INFO_MODELS = "New model info"
 MODEL_KEYS = ("model_display_name", "model_size", "unique_backbone_key")
 
 
-@dataclass(frozen=True)
-class SubmissionRow:
-    """One repeat, as the leaderboard wants it.
-
-    Attributes:
-        patience: Epochs of early stopping; None without.
-        batch_size_selection: ``"HPO"`` where the batch size was searched, else ``"Fixed"``.
-        data_percentages: Whole per cent of the training data.
-    """
-
-    dataset: str
-    metric: str
-    score: float
-    backbone: str
-    decoder: str
-    seed: int
-    track: str
-    experiment: str
-    batch_size: int
-    batch_size_selection: str
-    lr: float
-    weight_decay: float
-    trials: int
-    patience: int | None = None
-    data_percentages: int = 100
-
-    def columns(self) -> dict[str, Any]:
-        """The row under the leaderboard's column names."""
-        return {
-            "dataset": self.dataset,
-            "Metric": self.metric,
-            "experiment_name": self.experiment,
-            "partition name": f"{self.data_percentages}%",
-            "backbone": self.backbone,
-            "decoder": self.decoder,
-            "batch_size_selection": self.batch_size_selection,
-            "frozen_or_full_ft": self.track,
-            "early_stop_patience": "" if self.patience is None else self.patience,
-            "n_trials": self.trials,
-            "Seed": self.seed,
-            "data_percentages": self.data_percentages,
-            "batch_size": self.batch_size,
-            "weight_decay": self.weight_decay,
-            "lr": self.lr,
-            "test metric": self.score,
-        }
-
-
 def write_submission(
-    rows: Sequence[SubmissionRow | Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
     info: Mapping[str, Any],
     out: Path,
     suite: Suite,
@@ -110,7 +48,7 @@ def write_submission(
     """Write ``out/new_submission`` with its two files, if and only if they are valid.
 
     Args:
-        rows: Typed, or mappings under the leaderboard's column names, of which others are dropped.
+        rows: By the leaderboard's column names; other columns are dropped.
         info: The content of ``additional_info.json``.
         out: The folder to make it in.
         suite: The benchmark.
@@ -126,27 +64,17 @@ def write_submission(
     with tempfile.TemporaryDirectory(dir=out, prefix=f".{FOLDER}.") as scratch:
         draft = Path(scratch) / FOLDER
         draft.mkdir()
-        write_rows(draft / RESULTS_FILE, rows)
+        (draft / RESULTS_FILE).write_text(results_text(rows), encoding="utf-8", newline="")
         text = json.dumps(dict(info), indent=2, ensure_ascii=False) + "\n"
         (draft / INFO_FILE).write_text(text, encoding="utf-8")
         problems = check_submission(draft, suite)
         if problems:
-            place = f"{draft}/"
+            inside = f"{draft}/"
             raise RequestError(
-                [Problem(p.where.replace(place, ""), p.what, p.hint) for p in problems]
+                [Problem(p.where.replace(inside, ""), p.what, p.hint) for p in problems]
             )
         shutil.move(draft, target)
     return target
-
-
-def write_rows(path: Path, rows: Sequence[SubmissionRow | Mapping[str, Any]]) -> None:
-    """Write results in the published format, whatever they are; other columns are dropped."""
-    found = [row.columns() if isinstance(row, SubmissionRow) else dict(row) for row in rows]
-    present = [name for name in (*TEXT, *WHOLE, *REAL) if any(name in row for row in found)]
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, present, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(found)
 
 
 def check_submission(folder: Path, suite: Suite) -> list[Problem]:
@@ -198,38 +126,26 @@ def _check_results(path: Path, suite: Suite) -> list[Problem]:
 _Rows = list[tuple[int, dict[str, str]]]
 
 
-def _place(path: Path, number: int, column: str) -> str:
-    return f"{path}, row {number}, column {column!r}"
-
-
 def _check_text(path: Path, name: str, rows: _Rows) -> list[Problem]:
     empty = [number for number, row in rows if not row[name].strip()]
-    problems = [Problem(_place(path, number, name), "must not be empty.") for number in empty]
+    problems = [Problem(place(path, number, name), "must not be empty.") for number in empty]
     if name == "backbone":
         padded = [number for number, row in rows if row[name] != row[name].strip() != ""]
         what = "must not begin or end in a blank."
-        problems += [Problem(_place(path, number, name), what) for number in padded]
-    if not empty and all(_finite(row[name]) is not None for _, row in rows):
+        problems += [Problem(place(path, number, name), what) for number in padded]
+    if not empty and all(finite(row[name]) is not None for _, row in rows):
         what = "must be text, but holds numbers only, which the leaderboard reads as such."
         problems.append(Problem(f"{path}, column {name!r}", what))
     return problems
 
 
 def _check_numbers(path: Path, name: str, rows: _Rows) -> list[Problem]:
-    kind, read = ("a whole number", whole) if name in WHOLE else ("a finite number", _finite)
+    kind, read = ("a whole number", whole) if name in WHOLE else ("a finite number", finite)
     return [
-        Problem(_place(path, number, name), f"must be {kind}, but is {row[name]!r}.")
+        Problem(place(path, number, name), f"must be {kind}, but is {row[name]!r}.")
         for number, row in rows
         if read(row[name]) is None and not (name == _MAY_BE_EMPTY and row[name] == "")
     ]
-
-
-def _finite(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _check_words(path: Path, rows: _Rows, suite: Suite) -> list[Problem]:
@@ -240,14 +156,14 @@ def _check_words(path: Path, rows: _Rows, suite: Suite) -> list[Problem]:
         if dataset is None and row.get("dataset"):
             what = f"{row['dataset']!r} is no dataset of {suite.name}."
             hint = nearest(row["dataset"], suite.datasets)
-            problems.append(Problem(_place(path, number, "dataset"), what, hint))
+            problems.append(Problem(place(path, number, "dataset"), what, hint))
         if dataset is not None and row.get("Metric", dataset.metric) != dataset.metric:
             what = f"is {row['Metric']!r}, but {row['dataset']} is ranked by {dataset.metric!r}."
-            problems.append(Problem(_place(path, number, "Metric"), what))
+            problems.append(Problem(place(path, number, "Metric"), what))
         if row.get(_TRACK) and row[_TRACK] not in suite.tracks:
             hint = f"Legal: {', '.join(suite.tracks)}."
             what = f"{row[_TRACK]!r} is no track."
-            problems.append(Problem(_place(path, number, _TRACK), what, hint))
+            problems.append(Problem(place(path, number, _TRACK), what, hint))
     tracks = {row[_TRACK] for _, row in rows if row.get(_TRACK) in suite.tracks}
     if len(tracks) > 1:
         what = f"mixes the tracks {', '.join(sorted(tracks))}; a submission has one."

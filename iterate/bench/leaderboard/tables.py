@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from iterate.bench.leaderboard.csv_table import table_text
 from iterate.bench.leaderboard.heading import facts, origins
 from iterate.bench.leaderboard.rows import POINTS, DatasetRow, GroupFindings, GroupRow, Leaderboard
 from iterate.statistics.published import shown_error, shown_value
@@ -66,15 +65,14 @@ def csv_text(rows: Sequence[GroupRow] | Sequence[DatasetRow]) -> str:
     """Rows as CSV; absent is empty."""
     if not rows:
         return ""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(asdict(rows[0])), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        cells = asdict(row)
-        if "missing" in cells:
-            cells["missing"] = " ".join(cells["missing"])
-        writer.writerow({key: in_csv(cell) for key, cell in cells.items()})
-    return text.getvalue()
+    lines = [
+        {
+            key: in_csv(" ".join(cell) if isinstance(cell, tuple) else cell)
+            for key, cell in asdict(row).items()
+        }
+        for row in rows
+    ]
+    return table_text(list(lines[0]), lines)
 
 
 def markdown(board: Leaderboard) -> str:

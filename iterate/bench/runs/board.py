@@ -12,21 +12,21 @@ from iterate.bench.leaderboard.about import RunRecord, SubmittedFile, about, wit
 from iterate.bench.leaderboard.entries import BoardEntry, entries_of
 from iterate.bench.leaderboard.html import page
 from iterate.bench.leaderboard.rank import build
-from iterate.bench.leaderboard.results_csv import read_results
-from iterate.bench.leaderboard.rows import DatasetRow, Leaderboard
+from iterate.bench.leaderboard.results_csv import ResultsFile, labelled, read_results
+from iterate.bench.leaderboard.rows import Leaderboard
 from iterate.bench.leaderboard.submission import INFO_FILE, INFO_MODELS, INFO_TEXT
 from iterate.bench.leaderboard.tables import write_board
 from iterate.bench.runs.plan import Request
-from iterate.bench.runs.scores import Entered
+from iterate.bench.runs.scores import CellResult
 from iterate.bench.suites.suite import Suite
 from iterate_core.storage.files import replacing
 
 
 def board_of(
     request: Request,
-    results: Path,
+    results: ResultsFile,
     baselines: Sequence[Path],
-    kept: Sequence[Entered],
+    kept: Sequence[CellResult],
     notes: Sequence[str],
 ) -> Leaderboard:
     """Rank the results of a run.
@@ -37,16 +37,16 @@ def board_of(
 
     Args:
         request: What the run was asked for.
-        results: Its results file.
+        results: Its scores, as they were written.
         baselines: Published results files to show beside.
-        kept: What its studies have entered.
+        kept: What its studies have found.
         notes: To carry along.
 
     Raises:
         DataError: A baseline cannot be read.
     """
     suite, run = request.suite, made_by(request, kept)
-    *theirs, ours = read_results([*baselines, results], suite)
+    *theirs, ours = labelled([*read_results(baselines, suite), results])
     sources = [SubmittedFile(file.label, file.sha256, published=True, run=None) for file in theirs]
     sources.append(SubmittedFile(ours.label, ours.sha256, published=False, run=run))
     files = [*(without(file, run.unlike) for file in theirs), ours]
@@ -54,7 +54,7 @@ def board_of(
         f"{name} of {file.label} is left out: the run has other data of that name."
         for file in theirs
         for name in run.unlike
-        if any(result.dataset == name for result in file.results)
+        if any(cell.dataset == name for cell in file.cells)
     ]
     digests = frozenset(file.sha256 for file in theirs)
     entries, told = entries_of(files, suite, request.percent / 100, digests)
@@ -64,7 +64,7 @@ def board_of(
     return replace(board, about=about(sources))
 
 
-def made_by(request: Request, kept: Sequence[Entered]) -> RunRecord:
+def made_by(request: Request, kept: Sequence[CellResult]) -> RunRecord:
     """How a run's results were made."""
     return RunRecord(
         suite=request.suite.name,
@@ -75,25 +75,6 @@ def made_by(request: Request, kept: Sequence[Entered]) -> RunRecord:
         unlike={one.dataset: one.unlike for one in kept if one.unlike is not None},
         cells=tuple(one.made for one in kept if one.made is not None),
     )
-
-
-def with_samples(board: Leaderboard, kept: Sequence[Entered]) -> Leaderboard:
-    """The board with the intervals over test samples that a run knows."""
-    known = {
-        (one.backbone, one.rows[0].track, one.dataset): one.samples
-        for one in kept
-        if one.rows and one.samples is not None
-    }
-    own = {entry.label: entry.backbone for entry in board.entries if not entry.published}
-
-    def filled(row: DatasetRow) -> DatasetRow:
-        ends = known.get((own.get(row.backbone, ""), row.track, row.dataset))
-        if ends is None:
-            return row
-        # The same mean, summed in another order, may differ in its last digit.
-        return replace(row, sample_low=min(ends[0], row.mean), sample_high=max(ends[1], row.mean))
-
-    return replace(board, datasets=tuple(map(filled, board.datasets)))
 
 
 def _with_part(suite: Suite, entries: Sequence[BoardEntry]) -> Suite:

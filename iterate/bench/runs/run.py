@@ -10,15 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from iterate.bench.leaderboard.results_csv import RESULTS_FILE
+from iterate.bench.leaderboard.results_csv import RESULTS_FILE, ResultsFile, write_results
 from iterate.bench.leaderboard.rows import Leaderboard
-from iterate.bench.leaderboard.submission import write_rows
 from iterate.bench.leaderboard.tables import json_rows
-from iterate.bench.runs.board import board_of, with_samples, write_all
+from iterate.bench.runs.board import board_of, write_all
 from iterate.bench.runs.mlflow import mirrored
 from iterate.bench.runs.plan import Gap, Plan, Request
 from iterate.bench.runs.protocol import section_of
-from iterate.bench.runs.scores import NOTE, Entered, all_gaps, entered, note, ordered
+from iterate.bench.runs.scores import NOTE, CellResult, all_gaps, note, ordered, repeats, result_of
 from iterate.hpo.execute import train as train_job
 from iterate.hpo.jobs import Job, Train
 from iterate.hpo.ledger import Ledger
@@ -29,7 +28,7 @@ from iterate.run.session import Display, RunSettings, Silent, own_folder, run_st
 from iterate.tracking.mirror import Backlog
 from iterate_core.errors import Problem, RequestError
 from iterate_core.fingerprint import canonical
-from iterate_core.storage.files import replacing, write_json
+from iterate_core.storage.files import write_json
 
 # Words of the command line that change how a run is done, and not what it finds.
 _HOW = ("search", "ray", "tracking", "resources", "note")
@@ -127,7 +126,7 @@ class _Live:
         plan: What of it is done.
         settings: Of the run.
         display: Shows it to people.
-        kept: What studies have entered before, by their names.
+        kept: What studies have found before, by their names.
     """
 
     def __init__(
@@ -136,7 +135,7 @@ class _Live:
         plan: Plan,
         settings: RunSettings,
         display: Display,
-        kept: dict[str, Entered],
+        kept: dict[str, CellResult],
     ) -> None:
         self._request, self._plan, self._settings = request, plan, settings
         self._display = display
@@ -152,7 +151,7 @@ class _Live:
         if ledger.finished:
             name = ledger.study.name
             cell = self._plan.cells[name]
-            self._kept[name] = entered(ledger, cell, self._request, self._settings.name)
+            self._kept[name] = result_of(ledger, cell, self._request, self._settings.name)
             _write(ordered(self._kept.values(), self._request), self._settings.folder)
 
     def end(self) -> None:
@@ -170,15 +169,15 @@ def _notes(settings: RunSettings) -> Iterator[Notes]:
         yield Notes(storage, settings.name)
 
 
-def _kept(notes: Notes, settings: RunSettings) -> dict[str, Entered]:
-    """What the run's studies have entered; others may share its database."""
+def _kept(notes: Notes, settings: RunSettings) -> dict[str, CellResult]:
+    """What the run's studies have found; others may share its database."""
     prefix = "" if settings.storage is None else f"{settings.name}/"
     found = notes.of_studies(NOTE).items()
-    return {name: Entered.from_text(text) for name, text in found if name.startswith(prefix)}
+    return {name: CellResult.from_text(text) for name, text in found if name.startswith(prefix)}
 
 
-def _begun(request: Request, settings: RunSettings) -> dict[str, Entered]:
-    """Check the run's question; returns what its studies have entered before."""
+def _begun(request: Request, settings: RunSettings) -> dict[str, CellResult]:
+    """Check the run's question; returns what its studies have found before."""
     with _notes(settings) as notes:
         _check_question(request, notes, settings.name)
         return _kept(notes, settings)
@@ -206,23 +205,20 @@ def _check_question(request: Request, notes: Notes, name: str) -> None:
 
 def _ranked(
     request: Request,
-    kept: Sequence[Entered],
+    kept: Sequence[CellResult],
     gaps: Sequence[Gap],
     folder: Path,
     baselines: Sequence[Path],
 ) -> tuple[Leaderboard | None, tuple[Path, ...]]:
-    path = _write(kept, folder)
-    if not any(one.rows for one in kept):
-        return None, (path,)
-    board = with_samples(board_of(request, path, baselines, kept, _told(gaps)), kept)
-    return board, (path, *write_all(board, request, folder))
+    results = _write(kept, folder)
+    if not results.cells:
+        return None, (results.path,)
+    board = board_of(request, results, baselines, kept, _told(gaps))
+    return board, (results.path, *write_all(board, request, folder))
 
 
-def _write(kept: Sequence[Entered], folder: Path) -> Path:
-    path = folder / RESULTS_FILE
-    with replacing(path) as part:
-        write_rows(part, [row for one in kept for row in one.rows])
-    return path
+def _write(kept: Sequence[CellResult], folder: Path) -> ResultsFile:
+    return write_results(folder / RESULTS_FILE, repeats(kept))
 
 
 def _told(gaps: Sequence[Gap]) -> list[str]:

@@ -1,20 +1,23 @@
-"""What a run of a benchmark found: its rows in the published format, and what is missing."""
+"""What a run of a benchmark found: the scores of its studies, and what is missing."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from iterate.bench.leaderboard.about import Made
-from iterate.bench.leaderboard.submission import SubmissionRow
+from iterate.bench.leaderboard.score import Repeats, Score, Training, misfit
 from iterate.bench.runs.made import made
 from iterate.bench.runs.plan import Cell, Gap, Request, engine_metric
 from iterate.bench.runs.sample_intervals import over_samples
 from iterate.hpo.execute import OUTCOMES_FILE
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.results import best_recipe
+from iterate_core.errors import Problem, RequestError
+from iterate_core.plurals import counted
 from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
 
@@ -23,23 +26,22 @@ NOTE = "bench"
 
 
 @dataclass(frozen=True)
-class Entered:
-    """What a study enters into the table.
+class CellResult:
+    """What a study found for its cell of the table.
 
     Attributes:
         dataset: Of the suite.
         backbone: Its name in the table.
-        rows: One a repeat that was tested.
+        scores: One a repeat that was tested.
         failed: What became of the others.
-        samples: The 95 % interval of the mean score over test samples, the trained models taken
-            as they are; None where it is not known.
+        samples: See `Repeats`.
         made: What the models were made with; None where that is not known.
         unlike: How the dataset is not the published one; None where it is.
     """
 
     dataset: str
     backbone: str
-    rows: tuple[SubmissionRow, ...]
+    scores: tuple[Score, ...]
     failed: tuple[str, ...] = ()
     samples: tuple[float, float] | None = None
     made: Made | None = None
@@ -50,31 +52,30 @@ class Entered:
         return json.dumps(asdict(self), allow_nan=False)
 
     @classmethod
-    def from_text(cls, text: str) -> Entered:
-        """From what `to_text` gave."""
-        kept = json.loads(text)
-        rows = tuple(SubmissionRow(**row) for row in kept["rows"])
-        samples = kept.get("samples")
-        return cls(
-            dataset=kept["dataset"],
-            backbone=kept["backbone"],
-            rows=rows,
-            failed=tuple(kept["failed"]),
-            samples=None if samples is None else (samples[0], samples[1]),
-            made=_made(kept.get("made")),
-            unlike=kept.get("unlike"),
-        )
+    def from_text(cls, text: str) -> CellResult:
+        """From what `to_text` gave.
+
+        Raises:
+            RequestError: Another version of iterate wrote it.
+        """
+        try:
+            return _FORM.validate_python(json.loads(text))
+        except ValidationError:
+            what = "keeps scores in the form of another version."
+            hint = "Run it with --fresh as a new run; nothing is deleted."
+            raise RequestError(Problem("the run's storage", what, hint)) from None
 
 
-def _made(kept: dict[str, Any] | None) -> Made | None:
-    try:
-        return None if kept is None else Made(**kept)
-    except TypeError:
-        return None  # another version kept other things
+_FORM = TypeAdapter(CellResult)
+
+
+def repeats(results: Iterable[CellResult]) -> tuple[Repeats, ...]:
+    """The scores of the cells that have some."""
+    return tuple(Repeats(one.scores, one.samples) for one in results if one.scores)
 
 
 def note(ledger: Ledger, cell: Cell, request: Request, run: str, unlike: str | None) -> None:
-    """Keep what a finished study enters, with the study.
+    """Keep what a finished study found, with the study.
 
     Args:
         ledger: The study's.
@@ -84,11 +85,11 @@ def note(ledger: Ledger, cell: Cell, request: Request, run: str, unlike: str | N
         unlike: How the dataset is not the published one; None where it is.
     """
     text = ledger.recall(NOTE)
-    before = None if text is None else Entered.from_text(text)
-    found = replace(entered(ledger, cell, request, run), unlike=unlike)
-    # What the same rows were made with is not what is installed today, and drawing samples anew
+    before = None if text is None else CellResult.from_text(text)
+    found = replace(result_of(ledger, cell, request, run), unlike=unlike)
+    # What the same scores were made with is not what is installed today, and drawing samples anew
     # would give the same interval.
-    same = before if before is not None and before.rows == found.rows else None
+    same = before if before is not None and before.scores == found.scores else None
     samples = None if same is None else same.samples
     found = replace(
         found,
@@ -114,8 +115,8 @@ def _samples(ledger: Ledger, cell: Cell, request: Request) -> tuple[float, float
     return low, high
 
 
-def entered(ledger: Ledger, cell: Cell, request: Request, run: str) -> Entered:
-    """What a finished study enters, but its interval over samples.
+def result_of(ledger: Ledger, cell: Cell, request: Request, run: str) -> CellResult:
+    """What a finished study found, but its interval over samples.
 
     Args:
         ledger: The study's.
@@ -124,58 +125,61 @@ def entered(ledger: Ledger, cell: Cell, request: Request, run: str) -> Entered:
         run: The run's name.
     """
     best, recipe = ledger.best(), best_recipe(ledger)
-    rows: list[SubmissionRow] = []
+    scores: list[Score] = []
     failed: list[str] = []
-    if best is not None and recipe is not None:
-        declared = request.suite.datasets[cell.dataset]
-        metric, name = (
-            request.suite.metrics[declared.metric],
-            engine_metric(request.suite, declared),
+    if best is None or recipe is None:
+        return CellResult(cell.dataset, cell.contestant.name, ())
+    declared, limits = request.suite.datasets[cell.dataset], request.suite.limits(cell.dataset)
+    metric = request.suite.metrics[declared.metric]
+    name = engine_metric(request.suite, declared)
+    track, training = _track(request, recipe), _training(ledger, recipe, run)
+    for repeat in ledger.repeats_of(best):
+        seed = int(repeat.user_attrs["seed"])
+        tested = repeat.user_attrs.get("test", {}).get(f"test/{name}")
+        if tested is None:
+            why = repeat.user_attrs.get("failure", f"it was not tested for {name}")
+            failed.append(f"seed {seed}: {why}")
+            continue
+        value = metric.score(tested)
+        if (wrong := misfit(value, limits)) is not None:
+            failed.append(f"seed {seed}: its {declared.metric} {wrong}")
+            continue
+        scores.append(
+            Score(
+                backbone=cell.contestant.name,
+                dataset=cell.dataset,
+                track=track,
+                metric=declared.metric,
+                seed=seed,
+                value=value,
+                fraction=request.percent / 100,
+                training=training,
+            )
         )
-        for repeat in ledger.repeats_of(best):
-            value = repeat.user_attrs.get("test", {}).get(f"test/{name}")
-            seed = int(repeat.user_attrs["seed"])
-            if value is None:
-                why = repeat.user_attrs.get("failure", f"it was not tested for {name}")
-                failed.append(f"seed {seed}: {why}")
-                continue
-            rows.append(_row(ledger, cell, request, recipe, run, seed, metric.score(value)))
-    return Entered(cell.dataset, cell.contestant.name, tuple(rows), tuple(failed))
+    return CellResult(cell.dataset, cell.contestant.name, tuple(scores), tuple(failed))
 
 
-def _row(
-    ledger: Ledger,
-    cell: Cell,
-    request: Request,
-    recipe: Recipe,
-    run: str,
-    seed: int,
-    score: float,
-) -> SubmissionRow:
+def _track(request: Request, recipe: Recipe) -> str:
+    return request.protocol.config.bench.track or ("frozen" if recipe.model.freeze else "full_ft")
+
+
+def _training(ledger: Ledger, recipe: Recipe, run: str) -> Training:
     searched = {parameter.key for _, parameter in ledger.study.space.all()}
-    track = request.protocol.config.bench.track
     # A decoder that is fitted at once has no use for an optimiser.
     fitted = bool(registries.decoders.get(recipe.model.decoder.name).facts.get("fitted"))
-    return SubmissionRow(
-        dataset=cell.dataset,
-        metric=request.suite.datasets[cell.dataset].metric,
-        score=score,
-        backbone=cell.contestant.name,
-        decoder=recipe.model.decoder.name,
-        seed=seed,
-        track=track or ("frozen" if recipe.model.freeze else "full_ft"),
+    return Training(
         experiment=run,
+        decoder=recipe.model.decoder.name,
         batch_size=recipe.data.batch_size,
-        batch_size_selection="HPO" if "data.batch_size" in searched else "Fixed",
+        batch_size_searched="data.batch_size" in searched,
         lr=0.0 if fitted else float(getattr(recipe.optimiser, "lr", 0.0)),
         weight_decay=0.0 if fitted else float(getattr(recipe.optimiser, "weight_decay", 0.0)),
         trials=len(ledger.history("trial")),
         patience=recipe.trainer.patience,
-        data_percentages=request.percent,
     )
 
 
-def ordered(kept: Iterable[Entered], request: Request) -> list[Entered]:
+def ordered(kept: Iterable[CellResult], request: Request) -> list[CellResult]:
     """By the suite's order of datasets, then the order in which backbones were asked for."""
     places = {name: place for place, name in enumerate(request.suite.datasets)}
     asked = {one.name: place for place, one in enumerate(request.contestants)}
@@ -186,13 +190,13 @@ def ordered(kept: Iterable[Entered], request: Request) -> list[Entered]:
     )
 
 
-def all_gaps(kept: Sequence[Entered], gaps: Sequence[Gap], failures: Sequence[Gap]) -> list[Gap]:
+def all_gaps(kept: Sequence[CellResult], gaps: Sequence[Gap], failures: Sequence[Gap]) -> list[Gap]:
     """What was not possible, what failed, and single repeats that did."""
-    filled = {(one.dataset, one.backbone) for one in kept if one.rows}
+    filled = {(one.dataset, one.backbone) for one in kept if one.scores}
     told = [replace(gap, kept=(gap.dataset, gap.backbone) in filled) for gap in (*gaps, *failures)]
     crashed = [
-        Gap(one.dataset, one.backbone, f"{len(one.failed)} repeats failed: {'; '.join(one.failed)}")
+        Gap(one.dataset, one.backbone, f"{counted(len(one.failed), 'repeat')} failed: {why}")
         for one in kept
-        if one.failed
+        if (why := "; ".join(one.failed))
     ]
     return [*told, *crashed]

@@ -87,7 +87,7 @@ def leaderboard(
 
 
 def _no_share(files: Sequence[ResultsFile], fraction: float) -> Problem:
-    shares = sorted({result.fraction for file in files for result in file.results})
+    shares = sorted({cell.fraction for file in files for cell in file.cells})
     what = f"no row has the share {fraction:g} of the training data."
     return Problem("--fraction", what, f"There are: {', '.join(f'{one:g}' for one in shares)}.")
 

@@ -58,7 +58,7 @@ def submit(
 
 
 def _write(results: Path, told: Path, out: Path, suite: Suite) -> Path:
-    from iterate.bench.leaderboard.results_csv import table
+    from iterate.bench.leaderboard.csv_table import table
     from iterate.bench.leaderboard.submission import write_submission
 
     _, rows, digest = table(results)
