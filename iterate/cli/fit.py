@@ -84,7 +84,7 @@ def _with_its_threads(recipe: Recipe, before: Path) -> Recipe:
     They are written down, because a CPU's last digits depend on them.
     """
     from iterate.config.load import load_recipe
-    from iterate_core.engine.determinism import threads
+    from iterate_core.device import threads
     from iterate_core.errors import IterateError
 
     with suppress(IterateError):  # absent or damaged: it is about to be written anew

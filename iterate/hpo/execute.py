@@ -41,9 +41,9 @@ def train(job: Job) -> Iterator[Progress]:
         WorkError: Another process trains the same job and does not let go of it.
         IterateError: Whatever the engine refuses or fails at.
     """
+    from iterate_core.device import device_name
     from iterate_core.engine import fit
     from iterate_core.engine.checkpoints import OtherVersionError, set_aside
-    from iterate_core.engine.device import device_name
 
     for module in job.modules:
         import_module(module)
@@ -52,7 +52,7 @@ def train(job: Job) -> Iterator[Progress]:
     try:
         with signs_of_life(job.folder), lock(job.folder / ".lock", _SECONDS_FOR_ANOTHER):
             yield from _packed(recipe, ("train", "val"))
-            device, last = device_name(recipe.trainer), job.kind == "trial"
+            device, last = device_name(recipe.trainer.accelerator), job.kind == "trial"
             try:
                 epochs = fit.begin(recipe, job.folder, replay=True)
             except OtherVersionError as told:

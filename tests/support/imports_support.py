@@ -17,6 +17,7 @@ CORE = (
         "plurals",
         "escaping",
         "errors",
+        "device",
         "secrets",
         "fingerprint",
         "heartbeat",
@@ -25,7 +26,7 @@ CORE = (
         "registry",
     ),
     *("objective", "storage", "hub"),
-    *("data", "models", "tasks", "optimisation", "recipe", "engine"),
+    *("data", "models", "optimisation", "tasks", "recipe", "engine"),
 )
 ORCHESTRATOR = (
     *("resources", "tracking", "statistics", "plots", "hpo", "config", "run", "bench"),

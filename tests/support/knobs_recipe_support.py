@@ -12,12 +12,14 @@ from knobs_support import Case, Scene, merged, refused, setting, small, trained
 from torch import nn
 
 from iterate_core.data.loading import loader
+from iterate_core.device import fabric_for
 from iterate_core.engine import fit
 from iterate_core.engine.build import build_model, shared_backbone
 from iterate_core.engine.complete import complete
 from iterate_core.engine.order import augmentations, evaluation_course
 from iterate_core.engine.resolved import Prepared, prepare
-from iterate_core.engine.trainer import Training, fabric_for
+from iterate_core.engine.setup import Setup
+from iterate_core.engine.trainer import Trainer
 
 
 def prepared(scene: Scene, **others: Any) -> Prepared:
@@ -66,26 +68,26 @@ def model(scene: Scene) -> list[str]:
 
 def part(scene: Scene) -> str:
     """Which optimiser or schedule a training has."""
-    training = Training(prepare(small(**setting(scene.knob.name, {"name": scene.value}))))
-    made = training.optimiser if scene.knob.name == "optimiser" else training.schedule
+    trainer = Trainer(prepare(small(**setting(scene.knob.name, {"name": scene.value}))))
+    learning = trainer.learner.learning
+    made = learning.optimiser if scene.knob.name == "optimiser" else learning.schedule
     return f"{type(made).__name__} {made.__dict__.keys()} {getattr(made, 'factor', None)}"
 
 
 def learned(scene: Scene) -> bool:
     """Whether the backbone is among what a training changes."""
-    names = Training(prepared(scene)).trained()
+    names = Setup(prepared(scene)).trained()
     return any(name.startswith("backbone.") for name in names)
 
 
 def steps(scene: Scene) -> int:
     """Of an epoch."""
-    return Training(prepared(scene)).steps_per_epoch
+    return Trainer(prepared(scene)).learner.steps_per_epoch
 
 
 def evaluation_steps(scene: Scene) -> int:
     """Of an evaluation of the validation split."""
-    training = Training(prepared(scene), optimise=False)
-    return len(evaluation_course(training.prepared, training.supply("val")).chunks)
+    return len(evaluation_course(prepared(scene), "val").chunks)
 
 
 def workers(scene: Scene) -> set[int]:
@@ -133,7 +135,8 @@ def threads(scene: Scene) -> set[int]:
 
 def device(scene: Scene) -> str:
     """Where it trains; a GPU that is not there is refused."""
-    return fabric_for(prepared(scene)).device.type
+    trainer = prepared(scene).recipe.trainer
+    return fabric_for(trainer.accelerator, trainer.precision).device.type
 
 
 RANDOM = {"backbone": {"weights": "none"}, "decoder": {}}

@@ -6,12 +6,11 @@ leaves in its folder lets the same call continue there, with the same results.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from iterate_core.data.dataset import Split
 from iterate_core.engine.checkpoints import (
@@ -21,14 +20,15 @@ from iterate_core.engine.checkpoints import (
     save_best,
     save_progress,
 )
+from iterate_core.engine.evaluator import Evaluator
 from iterate_core.engine.reports import EpochReport
 from iterate_core.engine.resolved import prepare
-from iterate_core.engine.trainer import Stopwatch, Training
+from iterate_core.engine.setup import Setup
+from iterate_core.engine.trainer import Trainer
 from iterate_core.errors import Problem, RequestError
 from iterate_core.recipe import Recipe
 from iterate_core.storage.files import write_json
 from iterate_core.tasks.per_class import ByClass
-from iterate_core.tasks.sample_sums import Outcomes
 
 CHANNELS_FILE = "channels.json"
 
@@ -82,30 +82,28 @@ def begin(recipe: Recipe, folder: Path, *, replay: bool = False) -> Iterator[Epo
     progress = load_progress(folder, prepared.identity)
     if progress.done:
         return iter(progress.reports if replay else progress.reports[-1:])
-    return _rest(Training(prepared), progress, folder, replay)
+    return _rest(Trainer(prepared), progress, folder, replay)
 
 
 def _rest(
-    training: Training, progress: FitProgress, folder: Path, replay: bool
+    trainer: Trainer, progress: FitProgress, folder: Path, replay: bool
 ) -> Iterator[EpochReport]:
     """The epochs that a run lacks, after those it has if they are to be replayed."""
     if replay:
         yield from progress.reports
-    prepared = training.prepared
+    prepared = trainer.prepared
     write_json(folder / CHANNELS_FILE, prepared.matching.described(prepared.stated))
     if progress.state is not None:
-        training.restore(progress.state)
+        trainer.learner.restore(progress.state)
     while not progress.done:
-        yield _next_epoch(training, progress, folder)
+        yield _next_epoch(trainer, progress, folder)
 
 
-def _next_epoch(training: Training, progress: FitProgress, folder: Path) -> EpochReport:
-    watch = Stopwatch()
-    recipe = training.recipe
+def _next_epoch(trainer: Trainer, progress: FitProgress, folder: Path) -> EpochReport:
+    start = time.perf_counter()
+    recipe = trainer.prepared.recipe
     epoch = len(progress.reports) + 1
-    metrics = training.train_epoch(epoch)
-    value = recipe.objective.read(metrics)
-    training.schedule.epoch_ended(value)
+    metrics, value = trainer.epoch(epoch)
     best = progress.reports[-1].best if progress.reports else None
     improved = recipe.objective.better(value, best)
     if recipe.objective.better(value, progress.reference, by=recipe.trainer.min_delta):
@@ -118,15 +116,15 @@ def _next_epoch(training: Training, progress: FitProgress, folder: Path) -> Epoc
         metrics=metrics,
         value=value,
         best=value if improved or best is None else best,
-        seconds=watch.seconds,
+        seconds=time.perf_counter() - start,
         done=epoch >= recipe.trainer.epochs
         or (patience is not None and progress.waited >= patience),
     )
     progress.reports.append(report)
     if improved:
         metadata = {"identity": progress.identity, "epoch": str(epoch), "value": repr(value)}
-        save_best(folder, training.trained(), metadata | {"objective": recipe.objective.key})
-    progress.state = None if report.done else training.state()
+        save_best(folder, trainer.setup.trained(), metadata | {"objective": recipe.objective.key})
+    progress.state = None if report.done else trainer.learner.state()
     save_progress(folder, progress)
     return report
 
@@ -191,16 +189,14 @@ def evaluate(
     """
     prepared = prepare(recipe)
     tensors, _ = load_best(folder, prepared.identity)
-    training = Training(prepared, optimise=False)
-    training.take(tensors)
-    task = training.module
-    if keep is not None and task.outcomes is not None:
-        task.kept = []
-    scores = training.evaluate(split)
-    if keep is not None and task.kept:
-        Outcomes(task.outcomes, torch.cat(task.kept).numpy(), task.ignored).write(keep)
-    metrics = {f"{split}/{name}": value for name, value in scores.items()}
-    return Evaluation(metrics, training.by_class)
+    setup = Setup(prepared)
+    setup.take(tensors)
+    with setup.undisturbed("evaluation"):
+        found = Evaluator(setup).everything(split)
+    if keep is not None and found.outcomes is not None:
+        found.outcomes.write(keep)
+    metrics = {f"{split}/{name}": value for name, value in found.scores.items()}
+    return Evaluation(metrics, found.by_class)
 
 
 def test(  # a command's name, not a test of ours

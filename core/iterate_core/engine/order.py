@@ -1,19 +1,25 @@
-"""Where a recipe's batches come from: its images, or features computed once."""
+"""Where a recipe's batches come from, its images or features computed once, and in what order."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
 
 from iterate_core.data.dataset import Split
 from iterate_core.data.loading.augmentation import IDENTITY, Element, elements
+from iterate_core.data.loading.batch import Batch, Context
 from iterate_core.data.loading.loader import Indices, PixelSupply, Supply, chunked
+from iterate_core.engine import features
+from iterate_core.engine.build import shared_backbone
 from iterate_core.engine.normalisation import scaling_of
 from iterate_core.engine.resolved import Prepared
 from iterate_core.fingerprint import seed_for
-from iterate_core.models.backbones.base import Backbone
 
 
 def augmentations(prepared: Prepared) -> tuple[Element, ...]:
@@ -23,15 +29,10 @@ def augmentations(prepared: Prepared) -> tuple[Element, ...]:
     return elements(flip=chosen.flip, rotate=chosen.rotate, square=square)
 
 
-def pixel_supply(
-    prepared: Prepared,
-    split: Split,
-    backbone: Backbone,
-    group: tuple[Element, ...],
-    device: torch.device,
-) -> PixelSupply:
+def pixel_supply(prepared: Prepared, split: Split, device: torch.device) -> PixelSupply:
     """Batches of a split's images."""
-    scaling = scaling_of(prepared, backbone)
+    scaling = scaling_of(prepared, shared_backbone(prepared, meta=True))
+    group = augmentations(prepared) if split == "train" else (IDENTITY,)
     workers = prepared.recipe.data.workers
     return PixelSupply(prepared.pack, split, scaling, group, device, workers)
 
@@ -49,21 +50,73 @@ class Course:
     chosen: list[Indices] | None = None
 
 
-def training_course(
-    prepared: Prepared, samples: int, epoch: int, group: tuple[Element, ...], *, drop_single: bool
-) -> Course:
+def needs_pairs(module: nn.Module) -> bool:
+    """Whether training takes at least two samples at once: its batch normalisation does."""
+    return any(isinstance(part, _BATCH_NORM) and part.training for part in module.modules())
+
+
+_BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+def training_course(prepared: Prepared, epoch: int, *, drop_single: bool) -> Course:
     """A random order, fixed by the recipe's seed and the epoch alone."""
-    recipe = prepared.recipe
+    recipe, group = prepared.recipe, augmentations(prepared)
     rng = np.random.default_rng(seed_for(recipe.seed, "order", epoch))
-    order = rng.permutation(samples)
+    order = rng.permutation(len(prepared.pack.names("train")))
     chunks = chunked(order, recipe.data.batch_size, drop_single=drop_single)
     if group == (IDENTITY,):
         return Course(chunks)
     return Course(chunks, [rng.integers(len(group), size=len(chunk)) for chunk in chunks])
 
 
-def evaluation_course(prepared: Prepared, supply: Supply) -> Course:
+def evaluation_course(prepared: Prepared, split: Split) -> Course:
     """The split's own order, unchanged."""
     data = prepared.recipe.data
     size = data.eval_batch_size or data.batch_size
-    return Course(chunked(np.arange(len(supply)), size, drop_single=False))
+    return Course(chunked(np.arange(len(prepared.pack.names(split))), size, drop_single=False))
+
+
+class Supplies:
+    """A recipe's batches on its device.
+
+    Args:
+        prepared: The recipe and its data.
+        fabric: The device, and the arithmetic that features are computed in.
+
+    Attributes:
+        keeps_features: Whether batches are of a frozen backbone's features, kept between epochs.
+    """
+
+    def __init__(self, prepared: Prepared, fabric: Fabric) -> None:
+        self._prepared = prepared
+        self._fabric = fabric
+        self._opened: dict[Split, Supply] = {}
+        self.keeps_features = features.worthwhile(prepared, augmentations(prepared))
+
+    def of(self, split: Split) -> Supply:
+        """Batches of a split, opened when first asked for."""
+        if split not in self._opened:
+            self._opened[split] = self._open(split)
+        return self._opened[split]
+
+    def batches(self, split: Split, course: Course) -> Iterator[Batch]:
+        """Batches of a split in an order."""
+        return self.of(split).batches(course.chunks, course.chosen)
+
+    def evaluated(self, split: Split) -> Iterator[Batch]:
+        """Batches of a split in its own order."""
+        return self.batches(split, evaluation_course(self._prepared, split))
+
+    def encode(self, images: Tensor, context: Context | None) -> Any:
+        """A frozen backbone's features, in the recipe's arithmetic."""
+        backbone = shared_backbone(self._prepared).to(self._fabric.device).eval()
+        with self._fabric.autocast():
+            return backbone(images, context)
+
+    def _open(self, split: Split) -> Supply:
+        pixels = pixel_supply(self._prepared, split, self._fabric.device)
+        if not self.keeps_features:
+            return pixels
+        place = features.Place(self._prepared, self._fabric.device)
+        group = augmentations(self._prepared) if split == "train" else (IDENTITY,)
+        return features.FeatureSupply(place, split, group, pixels, self.encode)

@@ -9,10 +9,10 @@ import torch
 
 from iterate_core.data.dataset import SPLITS
 from iterate_core.data.loading.contexts import Contexts
+from iterate_core.device import fabric_for
 from iterate_core.engine.build import build_model, shared_backbone
 from iterate_core.engine.normalisation import scaling_of
 from iterate_core.engine.resolved import Prepared, prepare
-from iterate_core.engine.trainer import fabric_for
 from iterate_core.errors import Problem, RequestError
 from iterate_core.recipe import Recipe
 
@@ -33,7 +33,7 @@ def preflight(recipe: Recipe) -> None:
     prepared = prepare(recipe)
     problems: list[Problem] = []
     with torch.random.fork_rng(devices=[]):
-        for attempt in (_read_splits, fabric_for, _load_weights, _normalise, _send_shape):
+        for attempt in (_read_splits, _reach_device, _load_weights, _normalise, _send_shape):
             problems += _problems_of(attempt, prepared)
     if problems:
         raise RequestError(list(dict.fromkeys(problems)))
@@ -52,6 +52,11 @@ def _read_splits(prepared: Prepared) -> None:
     if empty:
         what = f"its {' and '.join(empty)} split is empty."
         raise RequestError(Problem(prepared.info.name, what))
+
+
+def _reach_device(prepared: Prepared) -> None:
+    trainer = prepared.recipe.trainer
+    fabric_for(trainer.accelerator, trainer.precision)
 
 
 def _load_weights(prepared: Prepared) -> None:

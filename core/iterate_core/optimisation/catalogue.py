@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from iterate_core.registry.registry import Entry, Registry
 
-_CODE, _OPTIONS = "iterate_core.optimisation.optimisers", "iterate_core.optimisation.options"
+_ROOM = "iterate_core.optimisation"
 
 
 def register_optimisers(optimisers: Registry) -> None:
@@ -13,7 +13,9 @@ def register_optimisers(optimisers: Registry) -> None:
         ("adamw", "AdamWOptions", "build_adamw"),
         ("sgd", "SgdOptions", "build_sgd"),
     ):
-        optimisers.register(Entry(name, f"{_OPTIONS}:{options}", f"{_CODE}:{builder}"))
+        optimisers.register(
+            Entry(name, f"{_ROOM}.options:{options}", f"{_ROOM}.optimisers:{builder}")
+        )
 
 
 def register_schedules(schedulers: Registry) -> None:
@@ -23,4 +25,6 @@ def register_schedules(schedulers: Registry) -> None:
         ("cosine", "CosineOptions", "build_cosine"),
         ("plateau", "PlateauOptions", "build_plateau"),
     ):
-        schedulers.register(Entry(name, f"{_OPTIONS}:{options}", f"{_CODE}:{builder}"))
+        schedulers.register(
+            Entry(name, f"{_ROOM}.options:{options}", f"{_ROOM}.schedules:{builder}")
+        )

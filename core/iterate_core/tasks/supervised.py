@@ -74,14 +74,14 @@ class SupervisedTask(LightningModule, ABC):
         outputs: Tensor = self.model(batch.inputs, batch.context)
         return outputs.float()
 
-    def training_step(self, batch: Batch) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """The batch's mean loss; its scores are taken in `train_scores`."""
         outputs = self.forward(batch)
         total, counted = self.losses(outputs, batch.targets)
         self.train_scores.update(outputs.detach(), batch.targets, total.detach())
         return total / counted.clamp(min=1)
 
-    def validation_step(self, batch: Batch) -> None:
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Take the batch's scores in `scores`."""
         outputs = self.forward(batch)
         total, _ = self.losses(outputs, batch.targets)

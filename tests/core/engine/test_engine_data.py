@@ -21,10 +21,9 @@ from iterate_core.engine import features, fit
 from iterate_core.engine import resolved as prepared_module
 from iterate_core.engine.build import shared_backbone
 from iterate_core.engine.normalisation import scaling_of
-from iterate_core.engine.order import training_course
+from iterate_core.engine.order import Supplies, training_course
 from iterate_core.engine.preflight import preflight
 from iterate_core.engine.resolved import Prepared, prepare
-from iterate_core.engine.trainer import Training
 from iterate_core.errors import RequestError
 
 CPU = torch.device("cpu")
@@ -192,10 +191,9 @@ def test_a_last_batch_of_one_is_left_out_only_if_asked() -> None:
 
 def test_an_epochs_order_is_fixed_by_seed_and_epoch_and_holds_every_sample_once() -> None:
     prepared = prepare(recipe())
-    group = elements(flip=True, rotate=True, square=True)
 
     def course(epoch: int) -> tuple[list[int], list[int]]:
-        found = training_course(prepared, 24, epoch, group, drop_single=True)
+        found = training_course(prepared, epoch, drop_single=True)
         assert found.chosen is not None
         return np.concatenate(found.chunks).tolist(), np.concatenate(found.chosen).tolist()
 
@@ -254,7 +252,7 @@ def test_features_are_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def refuse(*_: Any) -> None:
         raise AssertionError("the backbone ran again")
 
-    monkeypatch.setattr(Training, "_encode", refuse)
+    monkeypatch.setattr(Supplies, "encode", refuse)
     fit.fit(chosen.model_copy(update={"seed": 0}), tmp_path / "second")
     other = recipe(
         model={"freeze": True, "decoder": {"name": "mlp"}},

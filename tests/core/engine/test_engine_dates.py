@@ -20,7 +20,7 @@ from iterate_core.engine.build import shared_backbone
 from iterate_core.engine.normalisation import scaling_of
 from iterate_core.engine.preflight import preflight
 from iterate_core.engine.resolved import Prepared, prepare
-from iterate_core.engine.trainer import Training
+from iterate_core.engine.trainer import Trainer
 from iterate_core.errors import DataError, RequestError
 from iterate_core.models.backbones.base import Backbone, Context
 from iterate_core.models.backbones.framewise import Framewise
@@ -280,9 +280,9 @@ def test_how_dates_are_merged_names_the_features() -> None:
 
 
 def test_every_date_takes_part_in_full_fine_tuning(tmp_path: Path) -> None:
-    training = Training(prepare(dated("told", model={"frames": "max"})))
-    training.train_epoch(1)
-    assert training.module.model.backbone.inner.scale.item() != 1
+    trainer = Trainer(prepare(dated("told", model={"frames": "max"})))
+    trainer.epoch(1)
+    assert trainer.setup.module.model.backbone.inner.scale.item() != 1
 
 
 def test_a_refusal_tells_the_dates_too() -> None:

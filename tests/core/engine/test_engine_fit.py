@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from iterate_core.engine import fit
 from iterate_core.engine.reports import EpochReport
 from iterate_core.engine.resolved import prepare
-from iterate_core.engine.trainer import Training
+from iterate_core.engine.trainer import Trainer
 from iterate_core.errors import RequestError, WorkError
 from iterate_core.recipe import Recipe
 
@@ -159,21 +159,23 @@ def test_only_what_was_trained_is_saved(tmp_path: Path) -> None:
 
 def test_a_frozen_backbone_does_not_change_and_its_statistics_do_not_drift(tmp_path: Path) -> None:
     # Fewer epochs than flips and rotations: the backbone runs in every step.
-    training = Training(prepare(recipe(model={"freeze": True}, trainer={"epochs": 2})))
-    backbone = training.module.model.backbone
+    trainer = Trainer(prepare(recipe(model={"freeze": True}, trainer={"epochs": 2})))
+    backbone = trainer.setup.module.model.backbone
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
-    training.train_epoch(1)
+    trainer.epoch(1)
     assert not backbone.training
-    assert training.module.model.decoder.training is False  # evaluation came last
+    assert trainer.setup.module.model.decoder.training is False  # evaluation came last
     for name, value in backbone.state_dict().items():
         assert torch.equal(value, before[name]), name
 
 
 def test_full_fine_tuning_changes_weights_and_statistics(tmp_path: Path) -> None:
-    training = Training(prepare(recipe()))
-    before = {name: value.clone() for name, value in training.trained().items()}
-    training.train_epoch(1)
-    same = [name for name, value in training.trained().items() if torch.equal(value, before[name])]
+    trainer = Trainer(prepare(recipe()))
+    before = {name: value.clone() for name, value in trainer.setup.trained().items()}
+    trainer.epoch(1)
+    same = [
+        name for name, value in trainer.setup.trained().items() if torch.equal(value, before[name])
+    ]
     assert same == []
 
 

@@ -24,7 +24,7 @@ from iterate_core.engine import fit
 from iterate_core.engine.complete import complete
 from iterate_core.engine.preflight import preflight
 from iterate_core.engine.resolved import prepare
-from iterate_core.engine.trainer import Training
+from iterate_core.engine.setup import Setup
 from iterate_core.errors import RequestError
 from iterate_core.models.decoders.probes import knn as probes_knn
 from iterate_core.models.decoders.probes.attentive import AttentiveMaps, AttentivePool
@@ -261,8 +261,7 @@ def probe(decoder: dict[str, Any], kind: str = "classification", **changes: Any)
 
 def features_of(chosen: Recipe, split: Any) -> tuple[Array, Array]:
     """A split's features and targets, as the engine hands them out."""
-    training = Training(prepare(chosen), optimise=False)
-    supply = training.supply(split)
+    supply = Setup(prepare(chosen)).supplies.of(split)
     (batch,) = supply.batches([np.arange(len(supply))], None)
     return batch.inputs.numpy().astype(np.float64), batch.targets.numpy()
 

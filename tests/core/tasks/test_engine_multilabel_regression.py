@@ -36,7 +36,7 @@ from iterate_core.engine.complete import complete
 from iterate_core.engine.normalisation import scaling_of
 from iterate_core.engine.preflight import preflight
 from iterate_core.engine.resolved import prepare
-from iterate_core.engine.trainer import Training
+from iterate_core.engine.setup import Setup
 from iterate_core.errors import RequestError, WorkError
 from iterate_core.tasks.declarations import MULTILABEL, REGRESSION
 from iterate_core.tasks.multilabel import MultilabelScores
@@ -283,7 +283,7 @@ def test_the_targets_unit_changes_nothing_but_the_scores(tmp_path: Path) -> None
 
 
 def test_unknown_pixels_take_no_gradient_and_are_not_counted() -> None:
-    task = Training(prepare(quantity())).module
+    task = Setup(prepare(quantity())).module
     std = prepare(quantity()).pack.target_statistics[1]
     targets = torch.from_numpy(quantities()[1][:2])
     outputs = torch.full((2, 1, 32, 32), 4500.0, requires_grad=True)
@@ -305,7 +305,7 @@ def test_two_quantities_are_refused() -> None:
     images, targets = quantities()
     data = give(images, targets, RGB, classes=2, task="regression")
     with pytest.raises(RequestError, match="a regression has one"):
-        Training(prepare(recipe("segmentation", data=data)))
+        Setup(prepare(recipe("segmentation", data=data)))
 
 
 def test_a_decoder_that_does_not_serve_the_task_is_refused() -> None:

@@ -17,6 +17,7 @@ from iterate_core.data.loading.batch import Batch, Context
 from iterate_core.data.loading.contexts import Contexts
 from iterate_core.data.loading.scaling import Scaling
 from iterate_core.data.store.pack import Pack
+from iterate_core.device import keeps_data
 from iterate_core.heartbeat import beat
 from iterate_core.storage import memory
 
@@ -113,18 +114,15 @@ class PixelSupply:
                 rows = torch.from_numpy(chunk).to(self._device)
                 yield images[rows], targets[rows]
         elif self._workers:
-            yield from _loader(_Chunks(self._pack, self._split, chunks), self._workers, self._cuda)
+            ahead = _Chunks(self._pack, self._split, chunks)
+            yield from _loader(ahead, self._workers, pin=keeps_data(self._device))
         else:
             for chunk in chunks:
                 yield _tensor(self._images[chunk]), _tensor(self._targets[chunk])
 
-    @property
-    def _cuda(self) -> bool:
-        return self._device.type == "cuda"
-
     def _hold(self, pack: Pack, split: Split) -> tuple[Tensor, Tensor] | None:
-        """The whole split on the GPU, kept between recipes; None on a CPU, or if it is large."""
-        if not self._cuda or self._images.nbytes > ON_DEVICE_BYTES:
+        """The whole split on a device with memory, kept between recipes; None if it is large."""
+        if not keeps_data(self._device) or self._images.nbytes > ON_DEVICE_BYTES:
             return None
 
         def make() -> tuple[Tensor, Tensor]:

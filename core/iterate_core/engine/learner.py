@@ -1,0 +1,195 @@
+"""The two ways of learning: by gradients, step by step, or by fitting a decoder at once."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from iterate_core.data.dataset import Split
+from iterate_core.device import fuses
+from iterate_core.engine.evaluator import Evaluator
+from iterate_core.engine.order import Course, needs_pairs, training_course
+from iterate_core.engine.setup import Setup
+from iterate_core.errors import WorkError
+from iterate_core.models.assembly import Model
+from iterate_core.models.decoders.probes.fitted import Fitted
+from iterate_core.optimisation.learning import Learning
+from iterate_core.optimisation.optimisers import parameter_groups, set_learning_rate
+from iterate_core.optimisation.options import OptimiserOptions
+from iterate_core.recipe import Recipe
+from iterate_core.registry import registries
+
+
+class Learner(Protocol):
+    """Learns from a recipe's training split, an epoch at a time."""
+
+    def learn(self, epoch: int) -> dict[str, float]:
+        """One pass over the training split.
+
+        Returns:
+            ``train/…``, and what else is worth reporting.
+
+        Raises:
+            WorkError: The loss is not finite.
+        """
+
+    def epoch_ended(self, value: float) -> None:
+        """Hear the objective's value after an epoch's validation."""
+
+    def state(self) -> dict[str, Any]:
+        """Everything that decides the next epoch, beside the recipe."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `state` gave."""
+
+
+def learner_of(setup: Setup, evaluator: Evaluator) -> Learner:
+    """The way of learning that the recipe's decoder asks for."""
+    decoder = setup.module.model.decoder
+    if isinstance(decoder, Fitted):
+        return FittedLearner(setup, evaluator, decoder)
+    return GradientLearner(setup)
+
+
+class GradientLearner:
+    """Trains by an optimiser's steps at the rates of a schedule.
+
+    Args:
+        setup: The recipe on its device.
+
+    Attributes:
+        steps_per_epoch: Optimiser steps in an epoch.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._drop_single = needs_pairs(setup.module)
+        self.steps_per_epoch = len(self._course(1).chunks)
+        self.learning = learning_of(setup.recipe, setup.module.model, self.steps_per_epoch)
+        self._optimiser: Any = setup.fabric.setup_optimizers(self.learning.optimiser)
+
+    def learn(self, epoch: int) -> dict[str, float]:
+        """See `Learner.learn`."""
+        task, fabric = self._setup.task, self._setup.fabric
+        groups, schedule = self._optimiser.param_groups, self.learning.schedule
+        clip = self._setup.recipe.trainer.gradient_clip
+        first = (epoch - 1) * self.steps_per_epoch
+        task.train()
+        batches = self._setup.supplies.batches("train", self._course(epoch))
+        for number, batch in enumerate(batches):
+            set_learning_rate(groups, schedule.factor(first + number))
+            loss = self._setup.step(task.training_step, batch, number)
+            self._optimiser.zero_grad(set_to_none=True)
+            fabric.backward(loss)
+            if clip is not None:
+                # A gradient that is not finite shows in the loss, which is checked once an epoch.
+                fabric.clip_gradients(
+                    task, self._optimiser, max_norm=clip, error_if_nonfinite=False
+                )
+            self._optimiser.step()
+        trained = self._setup.module.reported(self._setup.module.train_scores)
+        return training_scores(trained, epoch) | {"lr": float(groups[0]["lr"])}
+
+    def epoch_ended(self, value: float) -> None:
+        """See `Learner.epoch_ended`."""
+        self.learning.schedule.epoch_ended(value)
+
+    def state(self) -> dict[str, Any]:
+        """See `Learner.state`."""
+        return {
+            "model": self._setup.trained(),
+            "optimiser": self._optimiser.state_dict(),
+            "schedule": self.learning.schedule.state(),
+            "precision": self._setup.fabric.strategy.precision.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """See `Learner.restore`."""
+        self._setup.take(state["model"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self.learning.schedule.restore(state["schedule"])
+        self._setup.fabric.strategy.precision.load_state_dict(state["precision"])
+
+    def _course(self, epoch: int) -> Course:
+        return training_course(self._setup.prepared, epoch, drop_single=self._drop_single)
+
+
+def learning_of(recipe: Recipe, model: Model, steps_per_epoch: int) -> Learning:
+    """A recipe's optimiser and schedule, for its model."""
+    options, trainer = recipe.optimiser, recipe.trainer
+    assert isinstance(options, OptimiserOptions)  # noqa: S101 - the registry's contract
+    optimiser = registries.optimisers.get(options.name).load()(
+        options, parameter_groups(model, options), fuses(trainer.precision)
+    )
+    schedule = registries.schedulers.get(recipe.scheduler.name).load()(
+        recipe.scheduler, recipe.objective, steps_per_epoch, trainer.epochs
+    )
+    return Learning(optimiser, schedule, recipe.objective, recipe.seed)
+
+
+class FittedLearner:
+    """Fits a decoder to the features of the whole training split.
+
+    Args:
+        setup: The recipe on its device.
+        evaluator: Scores the training split.
+        decoder: What is fitted.
+    """
+
+    def __init__(self, setup: Setup, evaluator: Evaluator, decoder: Fitted) -> None:
+        self._setup = setup
+        self._evaluator = evaluator
+        self._decoder = decoder
+
+    def learn(self, epoch: int) -> dict[str, float]:
+        """See `Learner.learn`: ``train/…`` if it is worth its time, and what the fit tells."""
+        told = self._decoder.fit(*self._gathered("train"))
+        if not self._decoder.scores_training:
+            return told
+        return training_scores(self._evaluator.scores("train"), epoch) | told
+
+    def epoch_ended(self, value: float) -> None:  # noqa: ARG002 - one epoch is all there is
+        """Fit to the validation split too, now that it has been scored, where the decoder does."""
+        if self._decoder.refits:
+            self._decoder.refit(*self._gathered("train", "val"))
+
+    def state(self) -> dict[str, Any]:
+        """See `Learner.state`."""
+        return {"model": self._setup.trained()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """See `Learner.restore`."""
+        self._setup.take(state["model"])
+
+    def _gathered(self, *splits: Split) -> tuple[Tensor, Tensor]:
+        """All features and targets of some splits."""
+        supplies, features, targets = self._setup.supplies, [], []
+        with torch.no_grad():
+            for batch in (batch for split in splits for batch in supplies.evaluated(split)):
+                known = batch.encoded
+                inputs = batch.inputs
+                features.append(inputs if known else supplies.encode(inputs, batch.context))
+                targets.append(batch.targets)
+        return torch.cat(features), torch.cat(targets)
+
+
+def training_scores(scores: dict[str, float], epoch: int) -> dict[str, float]:
+    """Scores of the training split under their full names, if its loss is finite."""
+    finite(scores["loss"], "training", epoch)
+    return {f"train/{name}": value for name, value in scores.items()}
+
+
+def finite(loss: float, split: str, epoch: int) -> None:
+    """Refuse a loss that is not finite.
+
+    Raises:
+        WorkError: It is not.
+    """
+    if not math.isfinite(loss):
+        raise WorkError(
+            f"the {split} loss of epoch {epoch} is {loss}: either training diverged (lower "
+            "optimiser.lr, or set trainer.gradient_clip), or no target of the split counts"
+        )
