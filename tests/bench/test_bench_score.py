@@ -31,7 +31,9 @@ def repeats(*values: float, samples: tuple[float, float] | None = None) -> Repea
     return Repeats(tuple(scores), samples)
 
 
-names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map(str.strip).filter(bool)
+names = (
+    st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(str.strip).filter(bool)
+)
 
 
 @settings(max_examples=60, deadline=None)
