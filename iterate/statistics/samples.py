@@ -1,9 +1,8 @@
 """Intervals over test samples: would other images of the same kind give the same score?
 
-A test metric is a function of sums over samples: correct and counted ones for accuracy, a
-confusion matrix for intersection over union. Drawing samples with replacement draws those sums,
-so a bootstrap needs one matrix product and no second evaluation of the model. Method: the
-bias-corrected and accelerated bootstrap (Efron 1987).
+A test metric is, as a rule, a function of sums over samples: correct and counted ones for accuracy.
+Drawing samples with replacement draws those sums, so a bootstrap needs one matrix product and no
+second evaluation of the model. Method: the bias-corrected and accelerated bootstrap (Efron 1987).
 
 These intervals say nothing of training seeds, and those over seeds nothing of samples.
 """
@@ -20,20 +19,20 @@ from iterate.statistics.intervals import Estimate
 from iterate.statistics.scores import Scores
 from iterate.statistics.ties import tied
 
-Metric = Callable[[Scores], Scores]
+Statistic = Callable[[Scores], Scores]
 
 # Weights of samples held at once: 32 MiB of float64.
 _HELD = 4_000_000
 
 
 def sample_estimate(
-    sums: npt.ArrayLike, metric: Metric, rounds: int = 1999, seed: int = 0, level: float = 0.95
+    sums: npt.ArrayLike, metric: Statistic, rounds: int = 1999, seed: int = 0, level: float = 0.95
 ) -> Estimate:
     """A test metric with its interval over test samples.
 
     Args:
         sums: (samples, terms), what each sample adds to the metric's sums.
-        metric: From (..., terms) sums to (...) scores: `accuracy`, `mean_iou`.
+        metric: From (..., terms) sums to (...) scores; one that is not finite is not counted.
         rounds: Bootstrap rounds.
         seed: Fixes the draws.
         level: The share of intervals that contain the score of the population of samples.
@@ -59,7 +58,7 @@ def sample_estimate(
     return Estimate(centre, float(drawn.std(ddof=1)), None, *ends)
 
 
-def _bootstrap(terms: Scores, metric: Metric, rounds: int, seed: int) -> Scores:
+def _bootstrap(terms: Scores, metric: Statistic, rounds: int, seed: int) -> Scores:
     generator = np.random.default_rng(seed)
     count = len(terms)
     block = max(1, _HELD // count)
@@ -82,69 +81,3 @@ def _levels(centre: float, drawn: Scores, left_out: Scores, level: float) -> Sco
     tail = stats.norm.ppf(np.array([(1 - level) / 2, (1 + level) / 2]))
     moved = bias + (bias + tail) / (1 - skew * (bias + tail))
     return np.asarray(stats.norm.cdf(moved))
-
-
-def accuracy(sums: Scores) -> Scores:
-    """Of (..., 2) sums: correct over counted."""
-    return np.asarray(sums[..., 0] / sums[..., 1])
-
-
-def mean_iou(sums: Scores, ignored: int | None = None) -> Scores:
-    """Of (..., classes²) flattened confusion matrices (rows: truth): the mean over classes.
-
-    A class that neither occurs nor is predicted does not count, and neither does `ignored`.
-    """
-    shared, actual, predicted = _classes(sums)
-    either = actual + predicted - shared
-    counted = either > 0
-    if ignored is not None:
-        counted[..., ignored] = False
-    each = np.divide(shared, either, out=np.zeros(shared.shape), where=counted)
-    return np.asarray(each.sum(axis=-1) / counted.sum(axis=-1))
-
-
-def _classes(sums: Scores) -> tuple[Scores, Scores, Scores]:
-    """Of each class: predicted rightly, there, predicted."""
-    classes = round(sums.shape[-1] ** 0.5)
-    table = sums.reshape(*sums.shape[:-1], classes, classes)
-    return np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1), table.sum(axis=-2)
-
-
-def _labels(sums: Scores) -> tuple[Scores, Scores, Scores]:
-    table = sums.reshape(*sums.shape[:-1], -1, 3)
-    return table[..., 0], table[..., 1], table[..., 2]
-
-
-def pixel_accuracy(sums: Scores) -> Scores:
-    """Of (..., classes²) flattened confusion matrices: what lies on the diagonal."""
-    shared, actual, _ = _classes(sums)
-    return np.asarray(shared.sum(axis=-1) / actual.sum(axis=-1))
-
-
-def iou_micro(sums: Scores) -> Scores:
-    """Of (..., classes²) flattened confusion matrices: all intersections over all unions."""
-    shared, actual, predicted = _classes(sums)
-    return np.asarray(shared.sum(axis=-1) / (actual + predicted - shared).sum(axis=-1))
-
-
-def f1_micro(sums: Scores) -> Scores:
-    """Of (..., 3 × classes) true positives, false positives, false negatives, class by class."""
-    hits, false, missed = _labels(sums)
-    both = (2 * hits + false + missed).sum(axis=-1)
-    return np.asarray(2 * hits.sum(axis=-1) / np.maximum(both, 1))
-
-
-def f1_macro(sums: Scores) -> Scores:
-    """As `f1_micro`, but the mean over classes; one that occurs nowhere counts as 0."""
-    hits, false, missed = _labels(sums)
-    return np.asarray((2 * hits / np.maximum(2 * hits + false + missed, 1)).mean(axis=-1))
-
-
-def rmse(sums: Scores) -> Scores:
-    """Of (..., 3) squared errors, absolute errors, pixels."""
-    return np.asarray(np.sqrt(sums[..., 0] / sums[..., 2]))
-
-
-def mae(sums: Scores) -> Scores:
-    """As `rmse`, of absolute errors."""
-    return np.asarray(sums[..., 1] / sums[..., 2])

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from iterate_core.data.dataset import Split
 from iterate_core.engine.setup import Setup
 from iterate_core.models.decoders.probes.fitted import Fitted
 from iterate_core.tasks.per_class import ByClass
-from iterate_core.tasks.sample_sums import Outcomes
+from iterate_core.tasks.sample_sums import SampleSums
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,12 @@ class SplitScores:
     Attributes:
         scores: By name, without the split's name before them.
         by_class: The same, class by class; None of a task without classes.
-        outcomes: What each sample adds to them; None of a task that has no such sums.
+        sums: What each sample adds to them; None where no metric is a function of sums.
     """
 
     scores: dict[str, float]
     by_class: ByClass | None
-    outcomes: Outcomes | None
+    sums: SampleSums | None
 
 
 class Evaluator:
@@ -47,13 +48,14 @@ class Evaluator:
     def everything(self, split: Split) -> SplitScores:
         """A split's scores, as a whole, class by class and sample by sample."""
         task = self._task
-        task.kept = None if task.outcomes is None else []
+        kept: list[Tensor] = []
+        task.scores.kept = kept
         self._take(split)
-        by_class, outcomes = task.by_class(), None
-        if task.outcomes is not None and task.kept:
-            outcomes = Outcomes(task.outcomes, torch.cat(task.kept).numpy(), task.ignored)
-        task.kept = None
-        return SplitScores(task.reported(task.scores), by_class, outcomes)
+        task.scores.kept = None
+        name = self._setup.prepared.info.task
+        sums = SampleSums(name, torch.cat(kept).numpy()) if kept else None
+        by_class = task.by_class()
+        return SplitScores(task.reported(task.scores), by_class, sums)
 
     def _take(self, split: Split) -> None:
         setup, decoder = self._setup, self._task.model.decoder

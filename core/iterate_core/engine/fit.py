@@ -181,7 +181,7 @@ def evaluate(
         folder: Where it was.
         split: What to score it on.
         keep: A file for what each sample adds to the scores
-            (`iterate_core.tasks.sample_sums.Outcomes`); a task that has no such sums writes none.
+            (`iterate_core.tasks.sample_sums.SampleSums`); a task that has no such sums writes none.
 
     Raises:
         RequestError: The folder holds no checkpoint of this recipe.
@@ -193,8 +193,8 @@ def evaluate(
     setup.take(tensors)
     with setup.undisturbed("evaluation"):
         found = Evaluator(setup).everything(split)
-    if keep is not None and found.outcomes is not None:
-        found.outcomes.write(keep)
+    if keep is not None and found.sums is not None:
+        found.sums.write(keep)
     metrics = {f"{split}/{name}": value for name, value in found.scores.items()}
     return Evaluation(metrics, found.by_class)
 

@@ -21,28 +21,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
 
-Mode = Literal["max", "min"]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One number that a task reports after each epoch.
-
-    Attributes:
-        name: As in ``val/<name>``.
-        mode: Which direction is better.
-        meaning: Its exact definition.
-        highest: The largest value it can take.
-        lowest: The smallest.
-    """
-
-    name: str
-    mode: Mode
-    meaning: str
-    highest: float = 1.0
-    lowest: float = 0.0
+from iterate_core.tasks import class_counts, residuals
+from iterate_core.tasks.class_counts import ClassCounts, over_all, over_occurring
+from iterate_core.tasks.metrics import Metric
 
 
 @dataclass(frozen=True)
@@ -69,18 +52,31 @@ class TaskDeclaration:
         return next((metric for metric in self.metrics if metric.name == name), None)
 
 
-_LOSS = Metric("loss", "min", "cross-entropy in nats, averaged over all counted {what}")
+_loss = partial(Metric, "loss", "min", highest=math.inf)
+_CROSS_ENTROPY = "cross-entropy in nats, averaged over all counted"
 _MACRO = (
-    Metric("accuracy_macro", "max", "mean over classes of tp / (tp + fn), 0 where tp + fn = 0"),
-    Metric("f1_macro", "max", "mean over classes of 2 tp / (2 tp + fp + fn)"),
+    Metric(
+        "accuracy_macro",
+        "max",
+        "mean over classes of tp / (tp + fn), 0 where tp + fn = 0",
+        over_occurring(ClassCounts.recall),
+    ),
+    Metric(
+        "f1_macro",
+        "max",
+        "mean over classes of 2 tp / (2 tp + fp + fn)",
+        over_occurring(ClassCounts.f1),
+    ),
 )
 
 CLASSIFICATION = TaskDeclaration(
     "classification",
     (
-        Metric("accuracy", "max", "share of samples whose class is predicted"),
+        Metric(
+            "accuracy", "max", "share of samples whose class is predicted", class_counts.accuracy
+        ),
         *_MACRO,
-        Metric("loss", "min", _LOSS.meaning.format(what="samples"), math.inf),
+        _loss(f"{_CROSS_ENTROPY} samples"),
     ),
     dense=False,
 )
@@ -88,11 +84,21 @@ CLASSIFICATION = TaskDeclaration(
 SEGMENTATION = TaskDeclaration(
     "segmentation",
     (
-        Metric("miou", "max", "mean over classes of tp / (tp + fp + fn)"),
-        Metric("iou_micro", "max", "Σ tp / Σ (tp + fp + fn)"),
-        Metric("pixel_accuracy", "max", "share of counted pixels whose class is predicted"),
+        Metric(
+            "miou",
+            "max",
+            "mean over classes of tp / (tp + fp + fn)",
+            over_occurring(ClassCounts.iou),
+        ),
+        Metric("iou_micro", "max", "Σ tp / Σ (tp + fp + fn)", class_counts.iou_micro),
+        Metric(
+            "pixel_accuracy",
+            "max",
+            "share of counted pixels whose class is predicted",
+            class_counts.accuracy,
+        ),
         *_MACRO,
-        Metric("loss", "min", _LOSS.meaning.format(what="pixels"), math.inf),
+        _loss(f"{_CROSS_ENTROPY} pixels"),
     ),
     dense=True,
 )
@@ -101,15 +107,28 @@ MULTILABEL = TaskDeclaration(
     "multilabel",
     (
         Metric(
-            "f1_micro", "max", "2 Σ tp / Σ (2 tp + fp + fn) over classes, 0 where that is 0 / 0"
+            "f1_micro",
+            "max",
+            "2 Σ tp / Σ (2 tp + fp + fn) over classes, 0 where that is 0 / 0",
+            class_counts.f1_micro,
         ),
-        Metric("f1_macro", "max", "mean over all classes of 2 tp / (2 tp + fp + fn), 0 for 0 / 0"),
+        Metric(
+            "f1_macro",
+            "max",
+            "mean over all classes of 2 tp / (2 tp + fp + fn), 0 for 0 / 0",
+            over_all(ClassCounts.f1),
+        ),
         Metric("map_micro", "max", "average precision of all (sample, class) pairs as one"),
         Metric(
             "map_macro", "max", "mean over all classes of average precision, 0 without positives"
         ),
-        Metric("accuracy_label", "max", "share of (sample, class) pairs predicted rightly"),
-        Metric("loss", "min", "binary cross-entropy in nats, averaged over all pairs", math.inf),
+        Metric(
+            "accuracy_label",
+            "max",
+            "share of (sample, class) pairs predicted rightly",
+            class_counts.label_accuracy,
+        ),
+        _loss("binary cross-entropy in nats, averaged over all pairs"),
     ),
     dense=False,
 )
@@ -117,10 +136,10 @@ MULTILABEL = TaskDeclaration(
 REGRESSION = TaskDeclaration(
     "regression",
     (
-        Metric("rmse", "min", "√(mean of e²)", math.inf),
-        Metric("mae", "min", "mean of |e|", math.inf),
+        Metric("rmse", "min", "√(mean of e²)", residuals.rmse, math.inf),
+        Metric("mae", "min", "mean of |e|", residuals.mae, math.inf),
         Metric("r2", "max", "1 − Σ e² / Σ (target − mean target)²", lowest=-math.inf),
-        Metric("loss", "min", "mean of e² / s², s the training targets' deviation", math.inf),
+        _loss("mean of e² / s², s the training targets' deviation"),
     ),
     dense=True,
 )

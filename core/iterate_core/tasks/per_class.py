@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from iterate_core.tasks.class_counts import ClassCounts
+
 SCORES = ("iou", "precision", "recall", "f1")
 
 
@@ -55,47 +57,19 @@ class ByClass:
         return {"classes": rows, "confusion": self.confusion.tolist()}
 
 
-def by_class(
-    confusion: npt.NDArray[np.int64], names: Sequence[str], ignored: int | None = None
-) -> ByClass:
-    """Of classes that exclude each other.
+def class_scores(
+    counts: ClassCounts, names: Sequence[str], *, absent: bool
+) -> tuple[ClassScores, ...]:
+    """The scores of each class.
 
     Args:
-        confusion: (true class, predicted class) counts.
+        counts: (classes,) of a whole split.
         names: Of the classes.
-        ignored: The class that no score counts.
+        absent: Whether a class that does not occur has scores, all of them 0.
     """
-    hits = np.diag(confusion)
-    wrong, missed = confusion.sum(axis=0) - hits, confusion.sum(axis=1) - hits
-    counts = zip(names, hits.tolist(), wrong.tolist(), missed.tolist(), strict=True)
-    rows = [_scores(*row, left_out=True) for row in counts]
-    return ByClass(tuple(r for index, r in enumerate(rows) if index != ignored), confusion)
-
-
-def by_label(confusion: npt.NDArray[np.int64], names: Sequence[str]) -> ByClass:
-    """Of labels, any number of which a sample may have.
-
-    Args:
-        confusion: (labels, 2, 2) counts, each [[tn, fp], [fn, tp]].
-        names: Of the labels.
-    """
-    hits, wrong, missed = confusion[:, 1, 1], confusion[:, 0, 1], confusion[:, 1, 0]
-    counts = zip(names, hits.tolist(), wrong.tolist(), missed.tolist(), strict=True)
-    return ByClass(tuple(_scores(*row, left_out=False) for row in counts), confusion)
-
-
-def _scores(name: str, tp: int, fp: int, fn: int, *, left_out: bool) -> ClassScores:
-    if left_out and not tp + fp + fn:
-        return ClassScores(name, 0, None, None, None, None)
-    return ClassScores(
-        name,
-        support=tp + fn,
-        iou=_share(tp, tp + fp + fn),
-        precision=_share(tp, tp + fp),
-        recall=_share(tp, tp + fn),
-        f1=_share(2 * tp, 2 * tp + fp + fn),
+    columns = [getattr(counts, name)().tolist() for name in SCORES]
+    rows = zip(names, counts.there.tolist(), counts.occurs, *columns, strict=True)
+    return tuple(
+        ClassScores(name, support, *(scores if occurs or absent else [None] * len(SCORES)))
+        for name, support, occurs, *scores in rows
     )
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0

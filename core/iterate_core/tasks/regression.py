@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -11,7 +11,9 @@ from iterate_core.data.store.pack import Pack
 from iterate_core.errors import Problem, RequestError
 from iterate_core.models.assembly import Model, Quantity
 from iterate_core.tasks.declarations import REGRESSION
-from iterate_core.tasks.supervised import Scores, SupervisedTask
+from iterate_core.tasks.metrics import Metric
+from iterate_core.tasks.scores import SummedScores
+from iterate_core.tasks.supervised import SupervisedTask
 
 
 class RegressionTask(SupervisedTask):
@@ -26,13 +28,11 @@ class RegressionTask(SupervisedTask):
     """
 
     def __init__(self, model: Model, pack: Pack) -> None:
-        super().__init__(model, REGRESSION, RegressionScores)
+        super().__init__(model, lambda: RegressionScores(REGRESSION.metrics))
         if len(pack.info.classes) != 1:
             what = f"declares the quantities {list(pack.info.classes)}, but a regression has one."
             raise RequestError(Problem(pack.info.name, what))
         model.quantity = Quantity(*pack.target_statistics)
-
-    outcomes = "errors"
 
     def losses(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Summed squared error in units of the deviation, and how many pixels are known."""
@@ -42,68 +42,52 @@ class RegressionTask(SupervisedTask):
         error = torch.where(known, outputs[:, 0] - targets, 0.0) / quantity.std
         return error.square().sum(), known.sum()
 
-    def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Squared and absolute error of the quantity itself, and how many pixels are known."""
-        known = ~targets.isnan()
-        error = torch.where(known, outputs[:, 0].double() - targets.double(), 0.0).flatten(1)
-        count = known.flatten(1).sum(dim=1)
-        return torch.stack((error.square().sum(dim=1), error.abs().sum(dim=1), count), dim=1)
 
+class RegressionScores(SummedScores):
+    """Sums as in `iterate_core.tasks.residuals`, and the targets' variance, in float64.
 
-class RegressionScores(Scores):
-    """Sums over a split in float64.
-
-    The targets' variance is merged batch by batch as in Chan, Golub & LeVeque, "Updating formulae
-    and a pairwise algorithm for computing sample variances", 1979.
+    The variance is merged batch by batch as in Chan, Golub & LeVeque, "Updating formulae and a
+    pairwise algorithm for computing sample variances", 1979.
     """
 
-    count: Tensor
-    squared: Tensor
-    absolute: Tensor
     mean: Tensor
     spread: Tensor
-    loss: Tensor
 
-    def __init__(self) -> None:
-        super().__init__()
-        for name in ("count", "squared", "absolute", "mean", "spread", "loss"):
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        super().__init__(metrics, 3, torch.float64)
+        for name in ("mean", "spread"):
             self.add_state(name, torch.zeros((), dtype=torch.float64))
 
-    def update(self, outputs: Tensor, targets: Tensor, loss: Tensor) -> None:
+    def take(self, outputs: Tensor, targets: Tensor) -> None:
         """Take one batch.
 
         Args:
             outputs: (n, 1, height, width) of the quantity.
             targets: (n, height, width) of it; NaN where it is unknown.
-            loss: The batch's summed loss.
         """
-        known = ~targets.isnan()
+        known, wanted, before = ~targets.isnan(), targets.double(), self.total[2]
         count = known.sum(dtype=torch.float64)
-        wanted = targets.double()
-        error = torch.where(known, outputs[:, 0].double() - wanted, 0.0)
         mean = torch.where(known, wanted, 0.0).sum() / count.clamp(min=1)
         spread = torch.where(known, wanted - mean, 0.0).square().sum()
-        total = (self.count + count).clamp(min=1)
+        total = (before + count).clamp(min=1)
         delta = mean - self.mean
-        self.spread += spread + delta.square() * self.count * count / total
+        self.spread += spread + delta.square() * before * count / total
         self.mean += delta * count / total
-        self.count += count
-        self.squared += error.square().sum()
-        self.absolute += error.abs().sum()
-        self.loss += loss.double()
+        # All pixels of the batch at once, as one sample.
+        self.total += self.of_samples(outputs.reshape(1, 1, -1), targets.reshape(1, -1))[0]
 
-    def compute(self) -> dict[str, float]:
-        """The scores, which are NaN where no pixel is known.
+    def of_samples(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """See `Scores.of_samples`."""
+        known = ~targets.isnan()
+        error = torch.where(known, outputs[:, 0].double() - targets.double(), 0.0).flatten(1)
+        count = known.flatten(1).sum(dim=1)
+        return torch.stack((error.square().sum(dim=1), error.abs().sum(dim=1), count), dim=1)
 
-        Where all targets are equal, ``r2`` is 1 if all predictions equal them and 0 if not, as in
+    def others(self) -> dict[str, float]:
+        """The coefficient of determination.
+
+        Where all targets are equal, it is 1 if all predictions equal them and 0 if not, as in
         scikit-learn.
         """
-        count, squared, spread = float(self.count), float(self.squared), float(self.spread)
-        if not count:
-            return {metric.name: float("nan") for metric in REGRESSION.metrics}
-        return {
-            "rmse": math.sqrt(squared / count),
-            "mae": float(self.absolute) / count,
-            "r2": 1 - squared / spread if spread else float(not squared),
-            "loss": float(self.loss) / count,
-        }
+        squared, spread = float(self.total[0]), float(self.spread)
+        return {"r2": 1 - squared / spread if spread else float(not squared)}

@@ -143,9 +143,9 @@ def test_losses_and_scores_see_single_precision(
         kinds.update({("outputs", outputs.dtype), ("loss", total.dtype)})
         return total, counted
 
-    def scored(scores: Any, outputs: Tensor, targets: Tensor, loss: Tensor) -> None:
-        kinds.update({("scored", outputs.dtype), ("loss", loss.dtype)})
-        update(scores, outputs, targets, loss)
+    def scored(scores: Any, outputs: Tensor, targets: Tensor, *rest: Tensor) -> None:
+        kinds.update({("scored", outputs.dtype), ("loss", rest[0].dtype)})
+        update(scores, outputs, targets, *rest)
 
     monkeypatch.setattr(MultilabelTask, "losses", watched)
     monkeypatch.setattr(MultilabelScores, "update", scored)

@@ -52,11 +52,11 @@ def _cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def labelled(logits: torch.Tensor, targets: torch.Tensor, batch: int = 5) -> dict[str, float]:
-    taken = MultilabelScores()
+    taken = MultilabelScores(MULTILABEL.metrics, logits.shape[1])
     for start in range(0, len(logits), batch):
         part, wanted = logits[start : start + batch], targets[start : start + batch]
         loss = functional.binary_cross_entropy_with_logits(part, wanted.float(), reduction="sum")
-        taken.update(part, wanted, loss)
+        taken.update(part, wanted, loss, torch.tensor(wanted.numel()))
     return taken.compute()
 
 
@@ -106,17 +106,24 @@ def test_multilabel_scores_are_torchmetrics_with_ties_and_absent_classes(table: 
     assert values["accuracy_label"] == pytest.approx(float(accuracy), abs=1e-6)
 
 
+def test_a_score_that_is_not_finite_has_no_average_precision() -> None:
+    logits = torch.tensor([[math.nan, 1.0], [0.5, -1.0]])
+    values = labelled(logits, torch.tensor([[1, 0], [0, 1]]))
+    assert math.isnan(values["map_micro"])
+    assert math.isnan(values["map_macro"])
+
+
 # Regression scores
 
 
 def measured(
     outputs: npt.NDArray[np.float32], targets: npt.NDArray[np.float32], batch: int = 3
 ) -> dict[str, float]:
-    taken = RegressionScores()
+    taken = RegressionScores(REGRESSION.metrics)
     for start in range(0, len(outputs), batch):
         part = torch.from_numpy(outputs[start : start + batch])[:, None]
         wanted = torch.from_numpy(targets[start : start + batch])
-        taken.update(part, wanted, torch.tensor(1.0))
+        taken.update(part, wanted, torch.tensor(1.0), (~wanted.isnan()).sum())
     return taken.compute()
 
 

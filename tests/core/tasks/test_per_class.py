@@ -24,9 +24,11 @@ from iterate.cli.views.tables import outcome
 from iterate.run.session import RunResult
 from iterate_core.engine import fit
 from iterate_core.recipe import Recipe
-from iterate_core.tasks.confusion import ConfusionScores, scores
+from iterate_core.tasks.class_counts import ClassCounts
+from iterate_core.tasks.confusion import ConfusionScores
+from iterate_core.tasks.declarations import MULTILABEL, SEGMENTATION
 from iterate_core.tasks.multilabel import MultilabelScores
-from iterate_core.tasks.per_class import SCORES, by_class, by_label
+from iterate_core.tasks.per_class import SCORES, class_scores
 
 IGNORED = 255
 CLASSES = ("water", "forest", "crop", "ice")
@@ -42,18 +44,17 @@ def test_classes_that_exclude_each_other_score_as_in_scikit_learn(
 ) -> None:
     """The last class is never predicted, any may be absent, and ignored targets count nowhere."""
     true, predicted = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    taken = ConfusionScores(4, IGNORED)
-    logits = functional.one_hot(torch.tensor(predicted), 4).float()
-    taken.update(logits, torch.tensor(true), torch.tensor(0.0))
-    found = by_class(taken.matrix(), CLASSES)
+    taken = ConfusionScores(SEGMENTATION.metrics, 4, IGNORED)
+    taken.take(functional.one_hot(torch.tensor(predicted), 4).float(), torch.tensor(true))
+    found = class_scores(ClassCounts.of(taken.sums()), CLASSES, absent=False)
     counted = true != IGNORED
     true, predicted = true[counted], predicted[counted]
     if len(true):
         matrix = sklearn.confusion_matrix(true, predicted, labels=range(4))
-        assert found.confusion.tolist() == matrix.tolist()
-    assert [row.name for row in found.scores] == list(CLASSES)
+        assert taken.matrix().tolist() == matrix.tolist()
+    assert [row.name for row in found] == list(CLASSES)
     expected = reference(true, predicted)
-    for index, row in enumerate(found.scores):
+    for index, row in enumerate(found):
         assert row.support == int((true == index).sum())
         if index in true or index in predicted:
             for name in SCORES:
@@ -75,13 +76,18 @@ def reference(true: npt.NDArray[Any], predicted: npt.NDArray[Any]) -> dict[str, 
 @given(labels)
 def test_their_means_are_the_macro_scores(pairs: list[tuple[int, int]]) -> None:
     """Also where one class, here the third, is ignored."""
-    confusion = np.zeros((4, 4), dtype=np.int64)
-    for true, predicted in pairs:
-        if true not in (2, IGNORED):
-            confusion[true, predicted] += 1
-    rows = by_class(confusion, CLASSES, ignored=2).scores
-    assert [row.name for row in rows] == ["water", "forest", "ice"]
-    means = scores(confusion, ignore_index=2)
+    true, predicted = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    true[true == IGNORED] = 2
+    taken = ConfusionScores(SEGMENTATION.metrics, 4, ignore_index=2)
+    taken.take(functional.one_hot(torch.tensor(predicted), 4).float(), torch.tensor(true))
+    names = [CLASSES[index] for index in taken.scored]
+    assert names == ["water", "forest", "ice"]
+    rows = class_scores(ClassCounts.of(taken.sums()), names, absent=False)
+    means = {
+        metric.name: metric.of_sums(taken.sums())
+        for metric in SEGMENTATION.metrics
+        if metric.of_sums
+    }
     for name, macro in (("iou", "miou"), ("recall", "accuracy_macro"), ("f1", "f1_macro")):
         known = [getattr(row, name) for row in rows if getattr(row, name) is not None]
         if known:
@@ -93,17 +99,17 @@ def test_labels_score_as_in_scikit_learn() -> None:
     logits = rng.normal(size=(50, 4)).astype(np.float32)
     logits[:, 3] = -1.0  # never predicted
     true = rng.random((50, 4)) < [0.5, 0.2, 0.0, 0.1]  # the third is nowhere
-    taken = MultilabelScores()
+    taken = MultilabelScores(MULTILABEL.metrics, 4)
     for part in np.array_split(np.arange(50), 3):
-        taken.update(torch.tensor(logits[part]), torch.tensor(true[part]), torch.tensor(0.0))
-    found = by_label(taken.confusion(), CLASSES)
+        taken.take(torch.tensor(logits[part]), torch.tensor(true[part]))
+    found = class_scores(ClassCounts.of(taken.sums()), CLASSES, absent=True)
     expected = sklearn.multilabel_confusion_matrix(true, logits > 0)
-    assert found.confusion.tolist() == expected.tolist()
+    assert taken.sums().tolist() == expected.ravel().tolist()
     precision, recall, f1, support = sklearn.precision_recall_fscore_support(
         true, logits > 0, average=None, zero_division=0
     )
     iou = sklearn.jaccard_score(true, logits > 0, average=None, zero_division=0)
-    for index, row in enumerate(found.scores):
+    for index, row in enumerate(found):
         wanted = (support[index], iou[index], precision[index], recall[index], f1[index])
         assert (row.support, row.iou, row.precision, row.recall, row.f1) == pytest.approx(
             wanted, abs=1e-6
