@@ -13,6 +13,7 @@ from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 from iterate_core.data.options import DataSection, Positive
 from iterate_core.fingerprint import fingerprint
 from iterate_core.models.options import ModelSection
+from iterate_core.models.tuning.options import FullOptions, TuningOptions
 from iterate_core.objective import Objective
 from iterate_core.registry import registries
 from iterate_core.registry.options import Component, Section
@@ -74,6 +75,9 @@ class Recipe(Section):
 
     data: Annotated[SerializeAsAny[DataSection], Chosen(registries.datasets)]
     model: ModelSection
+    tuning: Annotated[SerializeAsAny[TuningOptions], Chosen(registries.tunings)] = FullOptions(
+        name="full"
+    )
     optimiser: Annotated[SerializeAsAny[Component], Chosen(registries.optimisers)]
     scheduler: Annotated[SerializeAsAny[Component], Chosen(registries.schedulers)]
     augmentation: AugmentationSection = AugmentationSection()

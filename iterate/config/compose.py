@@ -16,6 +16,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from iterate.config.earlier import translated_words
 from iterate.config.environment import reading
 from iterate.config.interpolate import resolve, settle
 from iterate.config.messages import first_line, shown, uncomposed
@@ -104,9 +105,16 @@ class Composer:
         folders[1:1] = self._search_path()
         if len(folders) > 2:
             self.repository = Repository(folders)
-        self.words: Words = read_words(overrides, self.is_group, self.repository.groups)
+        words = translated_words(overrides)
+        self._read_as = [f"{PLACE}: {new}" for new in words if new not in overrides]
+        self.words: Words = read_words(words, self.is_group, self.repository.groups)
         self._compositions: dict[tuple[tuple[str, str], ...], Composition] = {}
         self._followed: dict[tuple[str, ...], DefaultsList] = {}
+
+    @property
+    def readings(self) -> list[str]:
+        """How what was written for an earlier version is read, as far as it was composed."""
+        return [*self.repository.readings, *self._read_as]
 
     def is_group(self, key: str) -> bool:
         """Whether a key, as the command line writes it, names a config group with options."""

@@ -9,7 +9,8 @@ from typing import Any
 from iterate.config.compose import Composer, Composition
 from iterate.config.overrides import PLACE
 from iterate.config.schema import SEARCHED
-from iterate.config.space_sections import SpaceEntry, entries_of, entry, rejoined
+from iterate.config.space_sections import SpaceEntry, entries_of, entry
+from iterate.config.yaml_files import rejoined
 from iterate.hpo.space import Categorical, Condition, Parameter, Space, Value
 from iterate.hpo.space.grammar import option_value, read_dimension
 from iterate.hpo.space.text import at

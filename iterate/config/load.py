@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from iterate.config.compose import Composer
+from iterate.config.earlier import tell
 from iterate.config.expand import Expansion, expand
-from iterate.config.further_problems import further
+from iterate.config.keys import further
 from iterate.config.messages import shown
 from iterate.config.resolve import Resolver
 from iterate.config.schema import SearchConfig, collect_config
@@ -109,6 +110,7 @@ def _loaded(file: Path, overrides: Sequence[str]) -> LoadedStudy:
         expansion = expand(composer)
     except RequestError as error:
         raise RequestError([*composer.words.problems, *error.problems]) from None
+    tell(composer.readings)
     resolver = Resolver(composer, expansion)
     problems = [*composer.words.problems, *expansion.problems]
     problems += check(resolver, expansion.space)

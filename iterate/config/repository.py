@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra import version
 from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
-from hydra.core.default_element import GroupDefault
+from hydra.core.default_element import ConfigDefault, GroupDefault, InputDefault
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
@@ -17,8 +18,9 @@ from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from iterate.config import earlier
 from iterate.config.limits import check_size
-from iterate.config.messages import unreadable
+from iterate.config.messages import shown, unreadable
 from iterate.config.yaml_files import FAILURES, check_numbers
 from iterate_core.errors import RequestError
 
@@ -41,6 +43,7 @@ class Repository(CachingConfigRepository):
         super().__init__(ConfigRepository(path))
         self._folders = folders
         self._options: dict[str, list[str]] = {}
+        self.readings: list[str] = []
 
     def file(self, config_path: str) -> Path:
         """The file of a config; the place where the user might put it, if there is none."""
@@ -54,6 +57,7 @@ class Repository(CachingConfigRepository):
             RequestError: Its file is unreadable, no mapping, or larger than `limits` lets it be.
         """
         file = self.file(config_path)
+        first = f"config_path={config_path}" not in self.cache
         check_size(file)
         try:
             result = super().load_config(config_path)
@@ -65,7 +69,39 @@ class Repository(CachingConfigRepository):
             raise RequestError(unreadable(file, error)) from None
         if result is not None and not isinstance(result.config, DictConfig):
             raise RequestError(unreadable(file, ValueError("must hold key: value pairs")))
+        if first and result is not None and "/" not in config_path:
+            self._translate(file, result)
         return result
+
+    def _translate(self, file: Path, result: ConfigResult) -> None:
+        """Read a file of an earlier version as one of this."""
+        before = OmegaConf.to_container(result.config)
+        content: Any = earlier.with_translated_spaces(before)
+        defaults = result.defaults_list or []
+        option = None if _choosing(earlier.GROUP, defaults) else earlier.pop_choice(content)
+        if option is not None:
+            reading = f"{earlier.GROUP}: {{name: {option}}}"
+            if self._builds_on(earlier.GROUP, defaults):
+                reading = f"override {earlier.GROUP}: {option}, in its defaults"
+                group = GroupDefault(group=earlier.GROUP, value=option, override=True)
+                result.defaults_list = [*defaults, group]
+            else:
+                content[earlier.GROUP] = {"name": option}
+            self.readings.append(f"{shown(file)}: {reading}")
+        elif content != before:
+            self.readings.append(f"{shown(file)}: {earlier.GROUP}, in its space")
+        if content != before:
+            result.config = OmegaConf.create(content)
+
+    def _builds_on(self, group: str, defaults: Sequence[InputDefault]) -> bool:
+        """Whether a file that a defaults list builds on chooses an option of a group."""
+        for default in defaults:
+            if isinstance(default, ConfigDefault) and not default.is_self():
+                found = self.load_config(str(default.path).removeprefix("/"))
+                inner = (found.defaults_list or []) if found is not None else []
+                if _choosing(group, inner) or self._builds_on(group, inner):
+                    return True
+        return False
 
     def options(self, group: str) -> list[str]:
         """The options of a config group, sorted; empty where there is no such group."""
@@ -95,3 +131,7 @@ class Repository(CachingConfigRepository):
             for default in defaults
             if isinstance(default, GroupDefault)
         ]
+
+
+def _choosing(group: str, defaults: Sequence[InputDefault]) -> bool:
+    return any(isinstance(one, GroupDefault) and one.group == group for one in defaults)

@@ -9,6 +9,7 @@ from typing import Any
 
 from iterate.config.compose import Layer
 from iterate.config.messages import shown
+from iterate.config.yaml_files import rejoined
 from iterate_core.errors import Problem, RequestError
 
 _KEY = re.compile(r"[A-Za-z_][\w-]*([./][A-Za-z0-9_][\w-]*)*")
@@ -94,31 +95,6 @@ def entry(frame: SpaceEntry, key: Any, content: Any, is_group: Callable[[str], b
         raise RequestError(Problem(where, f"an option of {as_group} cannot search {as_group}."))
     absolute = as_group if group else f"{section}.{text}".strip(".")
     return replace(frame, key=absolute, group=group, content=content, where=where)
-
-
-def rejoined(content: Mapping[Any, Any]) -> dict[Any, Any]:
-    """A mapping whose sweeps are whole again.
-
-    Within braces YAML splits at commas: ``{lr: interval(0, 1)}`` is read as ``lr: "interval(0"``
-    and a key ``1)`` without a value. An open bracket can only have come about in this way.
-    """
-    whole: dict[Any, Any] = {}
-    last: Any = None
-    for key, value in content.items():
-        if value is None and last is not None and _open(whole[last]):
-            whole[last] = f"{whole[last]}, {_as_yaml(key)}"
-        else:
-            whole[key] = value
-            last = key
-    return whole
-
-
-def _open(value: Any) -> bool:
-    return isinstance(value, str) and value.count("(") > value.count(")")
-
-
-def _as_yaml(key: Any) -> str:
-    return str(key).lower() if isinstance(key, bool) else str(key)
 
 
 def _spaces(content: Any, section: str) -> Iterator[tuple[str, Any]]:

@@ -18,7 +18,7 @@ from iterate_core.errors import Problem, RequestError, nearest
 
 _MOST_VALUES = 64
 
-_SHAPELESS = ("batch_size", "eval_batch_size", "workers", "freeze")
+_SHAPELESS = ("batch_size", "eval_batch_size", "workers")
 
 
 def check(resolver: Resolver, space: Space) -> list[Problem]:
@@ -46,7 +46,7 @@ def _changes_shape(parameter: Parameter) -> bool:
     section, _, field = parameter.key.replace("/", ".").partition(".")
     if not isinstance(parameter.dimension, Categorical):
         return False
-    return section in ("data", "model") and field not in _SHAPELESS
+    return section in ("data", "model", "tuning") and field not in _SHAPELESS
 
 
 @dataclass(frozen=True)

@@ -51,3 +51,28 @@ def check_numbers(content: Any) -> None:
         if isinstance(value, Mapping | list | tuple | set) and id(value) not in seen:
             seen.add(id(value))
             waiting += [*value, *value.values()] if isinstance(value, Mapping) else value
+
+
+def rejoined(content: Mapping[Any, Any]) -> dict[Any, Any]:
+    """A mapping whose sweeps are whole again.
+
+    Within braces YAML splits at commas: ``{lr: interval(0, 1)}`` is read as ``lr: "interval(0"``
+    and a key ``1)`` without a value. An open bracket can only have come about in this way.
+    """
+    whole: dict[Any, Any] = {}
+    last: Any = None
+    for key, value in content.items():
+        if value is None and last is not None and _open(whole[last]):
+            whole[last] = f"{whole[last]}, {_as_yaml(key)}"
+        else:
+            whole[key] = value
+            last = key
+    return whole
+
+
+def _open(value: Any) -> bool:
+    return isinstance(value, str) and value.count("(") > value.count(")")
+
+
+def _as_yaml(key: Any) -> str:
+    return str(key).lower() if isinstance(key, bool) else str(key)

@@ -367,7 +367,7 @@ def test_the_published_budget_is_the_protocols(root: Path) -> None:
         assert config.search.seeds == (913, 205, 2254, 2007, 1829)
         assert config.search.repeats == 5
         assert config.trainer.patience == 10
-        assert config.model.freeze is frozen
+        assert config.tuning.constant is frozen
         space = load_study(protocols()[name]).space.to_mapping()
         assert space == {
             "optimiser.lr": "tag(log, interval(1e-06, 0.001))",

@@ -44,7 +44,7 @@ def test_the_example_of_the_guide(load: Load) -> None:
           optimiser.lr: tag(log, interval(1e-5, 1e-2))
           data.batch_size: choice(8, 16, 32)
           model/decoder: choice(linear, mlp)
-          model.freeze:
+          augmentation.flip:
             true: {optimiser.weight_decay: interval(0, 0.1)}
             false: {}
         search: {trials: 16, repeats: 3}
@@ -58,23 +58,23 @@ def test_the_example_of_the_guide(load: Load) -> None:
     assert recipe.objective.metric == "accuracy"
     assert (config.search.trials, config.search.repeats, config.resources.cpu) == (16, 3, 1.0)
     assert config.search.sampler.name == "tpe"
-    lr, batch, decoder, freeze = study.space.parameters
+    lr, batch, decoder, flip = study.space.parameters
     assert lr.dimension == Float(1e-5, 1e-2, log=True)
     assert batch.dimension == Categorical((8, 16, 32))
     assert (decoder.key, decoder.dimension) == ("model/decoder", Categorical(("linear", "mlp")))
     assert decoder.branches == ()
-    assert freeze.dimension == Categorical((True, False))
-    assert [keys(branch) for branch in freeze.branches] == [["optimiser.weight_decay"], []]
+    assert flip.dimension == Categorical((True, False))
+    assert [keys(branch) for branch in flip.branches] == [["optimiser.weight_decay"], []]
     assert study.base == {
         "optimiser.lr": 1e-3,
         "data.batch_size": 32,
         "model/decoder": "linear",
-        "model.freeze": False,
+        "augmentation.flip": True,
     }
 
 
 def test_the_users_folder_comes_before_what_ships(load: Load) -> None:
-    text = BASE + "    model: {freeze: true}\n"
+    text = BASE + "    model: {frames: max}\n"
     mine = "{name: adamw, lr: 0.25}"
     study = load(text, "optimiser=mine", optimiser__mine=mine, optimiser__adamw=mine)
     assert study.recipe.to_mapping()["optimiser"]["lr"] == 0.25
@@ -200,8 +200,8 @@ def test_the_space_of_an_option_file(load: Load) -> None:
 
 
 def test_a_space_may_stand_in_any_section(load: Load) -> None:
-    study = load(BASE + "    model: {space: {freeze: 'choice(true, false)'}}\n")
-    assert keys(study.space) == ["model.freeze"]
+    study = load(BASE + "    augmentation: {space: {flip: 'choice(true, false)'}}\n")
+    assert keys(study.space) == ["augmentation.flip"]
     assert study.space.parameters[0].dimension == Categorical((True, False))
 
 

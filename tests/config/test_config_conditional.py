@@ -156,7 +156,7 @@ def test_mapping_form_below_a_group_and_below_a_field(load: Load) -> None:
             bare: {}
             pyramid:
               model.decoder.channels: choice(4, 5)
-              model.freeze:
+              augmentation.flip:
                 true: {trainer.epochs: "range(1, 4)"}
                 false: {trainer.epochs: "range(10, 20)"}
             flat:
@@ -170,15 +170,15 @@ def test_mapping_form_below_a_group_and_below_a_field(load: Load) -> None:
         elif point["model/decoder"] == "flat":
             assert active == {"optimiser.lr", "model.decoder.scale"}
         else:
-            assert active >= {"model.decoder.channels", "model.freeze", "trainer.epochs"}
+            assert active >= {"model.decoder.channels", "augmentation.flip", "trainer.epochs"}
             assert point["model.decoder.channels"] in (4, 5)
             epochs = study.recipe_at(point, 0).trainer.epochs
-            assert (epochs in range(1, 4)) == point["model.freeze"]
-    kept = load(text, "model/decoder=pyramid", "model.freeze=true")
+            assert (epochs in range(1, 4)) == point["augmentation.flip"]
+    kept = load(text, "model/decoder=pyramid", "augmentation.flip=true")
     assert {"model.decoder.channels", "trainer.epochs"} <= kept.space.all_keys()
     assert kept.space.parameters[-1].dimension == Int(1, 3)
     narrowed = load(text, "model/decoder=choice(bare, pyramid)").space.parameters[0]
-    assert "model.freeze" in narrowed.branch("pyramid").all_keys()
+    assert "augmentation.flip" in narrowed.branch("pyramid").all_keys()
 
 
 def test_every_branch_and_every_model_comes_up_once_at_least(load: Load) -> None:

@@ -94,7 +94,7 @@ def space(line: str) -> str:
         ("a:\n\tb: 1", "search.yaml, line 2, column 1: this is no valid YAML"),
         ("- a\n- b", "search.yaml: must hold key: value pairs."),
         (b"a: \xff", "search.yaml: is no UTF-8 text"),
-        (space("model.freeze: {null: {}}"), "write null in quotes"),
+        (space("augmentation.flip: {null: {}}"), "write null in quotes"),
         # The space.
         (space("optimiser.lr: interval(3, 1)"),
          "search.yaml: space.optimiser.lr: interval(3, 1): `low <= high` must hold"),
@@ -126,8 +126,8 @@ def space(line: str) -> str:
         (space("model/backbone: choice(resnet18, resnet101)"),
          "Write model.backbone.name=resnet101: it needs no file of its own."),
         (space("model/decoder: {linear: {channels: 3}}"), "space.model/decoder.linear.channels"),
-        (space("model.freeze: {true: 3, false: {}}"), "Write {} for none."),
-        (space("model.freeze: {}"), "space.model.freeze: has no options."),
+        (space("augmentation.flip: {true: 3, false: {}}"), "Write {} for none."),
+        (space("augmentation.flip: {}"), "space.augmentation.flip: has no options."),
         (space("'optimiser lr': interval(0, 1)"), "'optimiser lr' is no key of a recipe."),
         (BASE + "space: 3", "search.yaml: space: must map keys to sweeps, but got 3."),
         (BASE + "search: {sampler: grid}\nspace: {optimiser.lr: 'interval(1, 2)'}",
@@ -186,7 +186,7 @@ def test_several_mistakes_are_shown_together(fail: Fail) -> None:
           data.batch_size: interval(8, 4)
           trainer.epochs: range(1, 9)
           scheduler.floor: interval(0, 2)
-          modle.freeze: choice(true, false)
+          modle.frames: choice(true, false)
           model/decoder: choice(linear, mpl)
         """,
         "augmentation.flop=true",
@@ -229,14 +229,14 @@ def test_a_key_searched_twice_is_refused(fail: Fail) -> None:
         defaults: [recipe, _self_]
         space:
           optimiser.lr: interval(1, 2)
-          model.freeze: {true: {optimiser.lr: "interval(3, 4)"}, false: {}}
+          augmentation.flip: {true: {optimiser.lr: "interval(3, 4)"}, false: {}}
     """)
     assert "optimiser.lr is searched already, under every option" in problem
     (problem,) = fail("""
         defaults: [recipe, _self_]
         space:
-          augmentation.flip: {true: {optimiser.lr: "interval(1, 2)"}, false: {}}
-          model.freeze: {true: {optimiser.lr: "interval(3, 4)"}, false: {}}
+          augmentation.rotate: {true: {optimiser.lr: "interval(1, 2)"}, false: {}}
+          augmentation.flip: {true: {optimiser.lr: "interval(3, 4)"}, false: {}}
     """)
     assert "optimiser.lr would be set twice at one point" in problem
 

@@ -20,7 +20,7 @@ from pool_support import make_study
 
 from iterate.cli.main import main
 from iterate.hpo.failures import failed
-from iterate.hpo.jobs import FitProgress as Told
+from iterate.hpo.jobs import Progress as Told
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.storage.open import opened_storage
 from iterate_core.data.dataset import SPLITS
@@ -39,14 +39,14 @@ def values(result: fit.FitResult) -> list[float]:
     return [report.value for report in result.reports]
 
 
-@pytest.mark.parametrize("freeze", [False, True])
+@pytest.mark.parametrize("tuning", ["full", "frozen"])
 def test_a_run_folder_without_space_says_which_and_how_much_and_training_goes_on(
-    freeze: bool, tmp_path: Path
+    tuning: str, tmp_path: Path
 ) -> None:
-    chosen = recipe(model={"freeze": freeze}, trainer={"epochs": 2})
+    chosen = recipe(tuning={"name": tuning}, trainer={"epochs": 2})
     with small_disk(tmp_path / "disk", megabytes=1) as disk:
         out = disk.folder / "run"
-        if freeze:  # checkpoints of a few kB: not even those
+        if tuning == "frozen":  # checkpoints of a few kB: not even those
             disk.fill()
         with pytest.raises(MachineError) as full:
             fit.fit(chosen, out)
@@ -63,7 +63,7 @@ def test_a_cache_without_space_says_which_and_how_much(
 ) -> None:
     data = give(random_images((24, 3, 64, 64)), np.arange(24) % 2, RGB, classes=2)
     plain = {"flip": False, "rotate": False}
-    chosen = recipe(data=data, model={"freeze": True}, trainer={"epochs": 1}, augmentation=plain)
+    chosen = recipe(data=data, tuning={"name": "frozen"}, trainer={"epochs": 1}, augmentation=plain)
     with small_disk(tmp_path / "disk", megabytes=2) as disk:
         monkeypatch.setenv("ITERATE_CACHE", str(disk.folder))
         if what == "features":

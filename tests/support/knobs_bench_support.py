@@ -41,7 +41,7 @@ def lengths(scene: Scene) -> list[int]:
 def track(scene: Scene) -> str:
     """Where the results of that run belong."""
     asked = request(scene)
-    return track_of(asked, cells_of(asked)[0][0].loaded)
+    return track_of(asked, cells_of(asked)[0][0].loaded.config)
 
 
 PROTOCOLS: dict[str, Case] = {

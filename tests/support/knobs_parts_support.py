@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from knobs_support import Case, Scene
 from torch import Tensor, nn
+from tuning_support import small
 
 from iterate_core.models.decoders.probes.fitted import Fitted
 from iterate_core.models.shapes import Maps, Pooled
@@ -130,8 +131,7 @@ DECODERS: dict[str, Case] = {
 
 def stepped(scene: Scene) -> dict[str, list[float]]:
     """A backbone's and a decoder's parameters after four steps along the same gradients."""
-    torch.manual_seed(0)
-    model = nn.ModuleDict({part: nn.Linear(2, 2) for part in ("backbone", "decoder")})
+    model = small("full")
     given = options(scene)
     build = registries.optimisers.get(given.name).load()
     optimiser = build(given, parameter_groups(model, given), False)
@@ -140,8 +140,8 @@ def stepped(scene: Scene) -> dict[str, list[float]]:
             value.grad = torch.full_like(value, 1.0 - 0.4 * step)
         optimiser.step()
     return {
-        part: [round(x, 7) for x in model[part].weight.flatten().tolist()]
-        for part in ("backbone", "decoder")
+        part: [round(x, 7) for x in dict(model.named_parameters())[weight].flatten().tolist()]
+        for part, weight in (("backbone", "backbone.linear.weight"), ("decoder", "decoder.weight"))
     }
 
 

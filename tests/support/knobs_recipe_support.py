@@ -76,7 +76,7 @@ def part(scene: Scene) -> str:
 
 def learned(scene: Scene) -> bool:
     """Whether the backbone is among what a training changes."""
-    names = Setup(prepared(scene)).trained()
+    names = Setup(prepare(small(**setting(scene.knob.name, {"name": scene.value})))).trained()
     return any(name.startswith("backbone.") for name in names)
 
 
@@ -159,7 +159,7 @@ RECIPE: dict[str, Case] = {
     "DataSection.workers": Case((0, 1), workers, (set(), {1}), same=results),
     "model.backbone": Case(("test_resnet", "test_vit"), model),
     "model.decoder": Case(("linear", "mlp"), model),
-    "model.freeze": Case((False, True), learned, (True, False)),
+    "tuning": Case(("full", "frozen"), learned, (True, False)),
     "model.frames": Case(
         ("mean", "concat"),
         lambda s: shared_backbone(prepared(s, data={"frames": 2}), meta=True).shape,

@@ -33,16 +33,18 @@ def build_model(prepared: Prepared, *, meta: bool = False, headless: bool = Fals
     """
     recipe = prepared.recipe
     backbone = shared_backbone(prepared, meta=meta or headless)
-    if not recipe.model.freeze and not meta:
+    if not recipe.tuning.constant:
         backbone = copy.deepcopy(backbone)
     torch.manual_seed(seed_for(recipe.seed, "decoder"))
     entry = registries.decoders.get(recipe.model.decoder.name, "model.decoder.name")
+    tuning = registries.tunings.get(recipe.tuning.name, "tuning.name").load()(recipe.tuning)
     with torch.device("meta" if meta else "cpu"):
         decoder: nn.Module = entry.load()(
             recipe.model.decoder, backbone.shape, len(prepared.info.classes)
         )
-    kept = None if headless else backbone
-    return Model(kept, channels_last(decoder), backbone.multiple, recipe.model.freeze)
+        torch.manual_seed(seed_for(recipe.seed, "tuning"))
+        kept = None if headless else backbone
+        return Model(kept, channels_last(decoder), backbone.multiple, tuning)
 
 
 def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:

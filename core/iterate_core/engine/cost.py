@@ -10,16 +10,13 @@ from iterate_core.engine.resolved import Prepared, prepare
 from iterate_core.models.assembly import Model
 from iterate_core.recipe import Recipe
 
-# A training step is a forward pass, and a backward pass of about twice its operations.
-_TRAINING = 3.0
-
 
 def epoch_flops(recipe: Recipe) -> float:
     """Floating-point operations of one epoch: training samples trained on, validation ones scored.
 
     Counted on PyTorch's meta device for matrix products and convolutions, a multiplication and an
-    addition each. A frozen backbone's backward pass is left out; features that are kept between
-    epochs cost less than is counted.
+    addition each. The backward pass is estimated as the recipe's tuning does; features that are
+    kept between epochs cost less than is counted.
 
     Raises:
         RequestError: The recipe does not fit its data.
@@ -31,9 +28,10 @@ def epoch_flops(recipe: Recipe) -> float:
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(image)
     forward = float(counter.get_total_flops())
-    trained = 1.0 if recipe.model.freeze else _TRAINING
+    assert model.backbone is not None  # noqa: S101 - an outline is whole
+    step = 1.0 + model.tuning.backward_cost(model.backbone)
     sizes = prepared.info.sizes
-    return forward * (trained * sizes["train"] + sizes["val"])
+    return forward * (step * sizes["train"] + sizes["val"])
 
 
 def parameters(recipe: Recipe) -> int:

@@ -49,11 +49,11 @@ Encode = Callable[[Tensor, Context | None], Any]
 def worthwhile(prepared: Prepared, group: tuple[Element, ...]) -> bool:
     """Whether features are kept for this recipe.
 
-    The backbone must be frozen, its features small enough, and training long enough that each
+    The backbone must be constant, its features small enough, and training long enough that each
     sample is needed in each of its flips and rotations at least once on average.
     """
     recipe = prepared.recipe
-    if not recipe.model.freeze or len(group) > recipe.trainer.epochs:
+    if not recipe.tuning.constant or len(group) > recipe.trainer.epochs:
         return False
     backbone = shared_backbone(prepared, meta=True)
     each = floats_per_sample(backbone.shape, padded(prepared.size, backbone.multiple))

@@ -77,6 +77,7 @@ class GradientLearner:
         groups, schedule = self._optimiser.param_groups, self.learning.schedule
         clip = self._setup.recipe.trainer.gradient_clip
         first = (epoch - 1) * self.steps_per_epoch
+        self._setup.module.model.begin_epoch(epoch)
         task.train()
         batches = self._setup.supplies.batches("train", self._course(epoch))
         for number, batch in enumerate(batches):

@@ -84,7 +84,7 @@ class Supplies:
         fabric: The device, and the arithmetic that features are computed in.
 
     Attributes:
-        keeps_features: Whether batches are of a frozen backbone's features, kept between epochs.
+        keeps_features: Whether batches are of a constant backbone's features, kept between epochs.
     """
 
     def __init__(self, prepared: Prepared, fabric: Fabric) -> None:
@@ -108,7 +108,7 @@ class Supplies:
         return self.batches(split, evaluation_course(self._prepared, split))
 
     def encode(self, images: Tensor, context: Context | None) -> Any:
-        """A frozen backbone's features, in the recipe's arithmetic."""
+        """A constant backbone's features, in the recipe's arithmetic."""
         backbone = shared_backbone(self._prepared).to(self._fabric.device).eval()
         with self._fabric.autocast():
             return backbone(images, context)

@@ -24,9 +24,9 @@ def fitting_problems(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
     if not fits(recipe):
         return []
     decoder, problems = recipe.model.decoder, []
-    if not recipe.model.freeze:
+    if not recipe.tuning.constant:
         what = f"decoder {decoder.name!r} is fitted to features that must not change."
-        problems.append(Problem("model.freeze", what, "Set it to true."))
+        problems.append(Problem("tuning", what, "Choose frozen."))
     if recipe.objective.split == "train":
         what = f"decoder {decoder.name!r} cannot be judged by what it was fitted to."
         problems.append(Problem("objective.split", what, "Say val or leave it out."))

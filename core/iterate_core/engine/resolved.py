@@ -187,7 +187,10 @@ def _check_digest(
 
 
 def own_code(recipe: Recipe) -> str:
-    """Fixes the code of the user's own backbone and decoder; empty where they are ours."""
-    model = recipe.model
-    chosen = ((registries.backbones, model.backbone), (registries.decoders, model.decoder))
+    """Fixes the code of the user's own backbone, decoder and tuning; empty where they are ours."""
+    chosen = (
+        (registries.backbones, recipe.model.backbone),
+        (registries.decoders, recipe.model.decoder),
+        (registries.tunings, recipe.tuning),
+    )
     return "".join(registry.get(part.name).facts.get("code", "") for registry, part in chosen)

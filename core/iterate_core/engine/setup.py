@@ -57,14 +57,8 @@ class Setup:
             return step(batch, number)
 
     def trained(self) -> dict[str, Tensor]:
-        """What training changes: all of the model, or without its backbone if that is frozen."""
-        state = self.module.model.state_dict()
-        frozen = self.recipe.model.freeze
-        return {
-            name: value
-            for name, value in state.items()
-            if not (frozen and name.startswith("backbone."))
-        }
+        """What training changes of the model."""
+        return self.module.model.trained()
 
     def take(self, trained: dict[str, Tensor]) -> None:
         """Take up what `trained` gave.
@@ -136,5 +130,5 @@ def _explained(prepared: Prepared) -> Iterator[None]:
         raise WorkError(
             f"{'GPU ' if gpu else ''}memory ran out with batch size {data.batch_size} and images "
             f"of {height}×{width} pixels{dates}: lower data.batch_size, data.eval_batch_size or "
-            "data.image_size, choose trainer.precision: bf16-mixed, or freeze the backbone"
+            "data.image_size, choose trainer.precision: bf16-mixed, or tuning: frozen"
         ) from error

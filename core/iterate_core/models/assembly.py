@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from iterate_core.models.backbones.base import Backbone, Context
 from iterate_core.models.shapes import padded
+from iterate_core.models.tuning.base import Tuning
 
 
 class Quantity(nn.Module):
@@ -36,14 +37,11 @@ class Quantity(nn.Module):
 class Model(nn.Module):
     """Backbone and decoder.
 
-    A frozen backbone takes no gradient and stays in evaluation mode, so that its normalisation
-    statistics do not drift; dropout in it is off.
-
     Args:
-        backbone: None where only features computed earlier are decoded.
+        backbone: None where only features computed earlier are decoded. `tuning` prepares it.
         decoder: Turns features into logits; for maps it also takes the padded image's size.
         multiple: To what the backbone pads.
-        freeze: Whether the backbone is left as it is.
+        tuning: What of the backbone trains.
 
     Attributes:
         quantity: What a regression predicts; None where outputs are logits.
@@ -52,24 +50,40 @@ class Model(nn.Module):
     quantity: Quantity | None
 
     def __init__(
-        self, backbone: Backbone | None, decoder: nn.Module, multiple: int, freeze: bool
+        self, backbone: Backbone | None, decoder: nn.Module, multiple: int, tuning: Tuning
     ) -> None:
         super().__init__()
-        self.backbone = backbone
+        self.tuning = tuning
+        self.backbone = None if backbone is None else tuning.prepare(backbone)
         self.decoder = decoder
         self.multiple = multiple
-        self.freeze = freeze
         self.quantity = None
-        if backbone is not None:
-            backbone.train_parameters(wanted=not freeze)
         self.train()
 
+    @property
+    def head(self) -> dict[str, nn.Module]:
+        """Everything but the backbone: what trains whatever the tuning."""
+        return {name: child for name, child in self.named_children() if child is not self.backbone}
+
     def train(self, mode: bool = True) -> Self:
-        """Training or evaluation mode; a frozen backbone stays in evaluation mode."""
+        """Training or evaluation mode; of the backbone, what trains alone is in training mode."""
         super().train(mode)
-        if self.freeze and self.backbone is not None:
-            self.backbone.eval()
+        if self.backbone is not None:
+            self.tuning.train(self.backbone, mode)
         return self
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Tell the tuning that an epoch of training begins, counted from 1."""
+        if self.backbone is not None:
+            self.tuning.begin_epoch(self.backbone, epoch)
+
+    def trained(self) -> dict[str, Tensor]:
+        """What training changes, by its name in `state_dict`."""
+        parts = {} if self.backbone is None else {"backbone": self.tuning.state(self.backbone)}
+        parts |= {name: module.state_dict() for name, module in self.head.items()}
+        return {
+            f"{part}.{name}": value for part, kept in parts.items() for name, value in kept.items()
+        }
 
     def forward(self, images: Tensor, context: Context | None = None) -> Tensor:
         """Logits, or a quantity, of images.
@@ -87,9 +101,10 @@ class Model(nn.Module):
         """The backbone's features of images; see `forward`."""
         if self.backbone is None:
             raise RuntimeError("this model was assembled without its backbone")
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze):
+        constant = self.tuning.options.constant
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not constant):
             features = laid_out(self.backbone(images, context))
-        return as_kept(features) if self.freeze else features
+        return as_kept(features) if constant else features
 
     def decode(self, features: Any, size: tuple[int, int]) -> Tensor:
         """Logits, or a quantity, of features.

@@ -17,7 +17,6 @@ class ModelSection(Section):
     """A backbone, and the decoder (head) that turns its features into predictions.
 
     Attributes:
-        freeze: Train the decoder alone; the backbone stays in evaluation mode.
         frames: How the features of several dates are merged, for a backbone that takes one date
             at a time: their ``mean`` or ``max``, or ``concat``: all of them. Where there is one
             date, or the backbone takes several, it has no effect.
@@ -25,5 +24,4 @@ class ModelSection(Section):
 
     backbone: Annotated[SerializeAsAny[Component], Chosen(registries.backbones)]
     decoder: Annotated[SerializeAsAny[Component], Chosen(registries.decoders)]
-    freeze: bool = False
     frames: FrameMerge = "mean"

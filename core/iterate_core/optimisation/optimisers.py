@@ -6,27 +6,28 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from iterate_core.models.assembly import Model
 from iterate_core.optimisation.options import AdamWOptions, OptimiserOptions, SgdOptions
 
 Groups = list[dict[str, Any]]
 
 
-def parameter_groups(model: nn.Module, options: OptimiserOptions) -> Groups:
+def parameter_groups(model: Model, options: OptimiserOptions) -> Groups:
     """Trainable parameters by learning rate and weight decay; the decoder's come first.
 
     Parameters of fewer than two dimensions (biases, the scales and shifts of normalisation) are
     not decayed. Each group carries ``top``, its learning rate at the top of the schedule.
     """
     groups: Groups = []
-    named = [pair for pair in model.named_parameters() if pair[1].requires_grad]
-    for part, scale in (("decoder", 1.0), ("backbone", options.backbone_lr_scale)):
-        own = [
-            value for name, value in named if name.startswith("backbone.") == (part != "decoder")
-        ]
-        top = options.lr * scale
+    head = [value for module in model.head.values() for value in module.parameters()]
+    shares = [(1.0, [value for value in head if value.requires_grad])]
+    if model.backbone is not None:
+        scale = options.backbone_lr_scale
+        shares += [(scale * share, own) for share, own in model.tuning.groups(model.backbone)]
+    for share, own in shares:
+        top = options.lr * share
         for decayed in (True, False):
             chosen = [value for value in own if (value.ndim > 1) == decayed]
             decay = options.weight_decay if decayed else 0.0

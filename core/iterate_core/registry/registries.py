@@ -29,6 +29,14 @@ decoders = Registry(
     own_entry,
     ("options", "shape", "classes"),
 )
+tunings = Registry(
+    "way to fine-tune",
+    "iterate.tunings",
+    "iterate_core.models.tuning.catalogue:register",
+    "iterate_core.models.tuning.options:TuningOptions",
+    own_entry,
+    ("options",),
+)
 optimisers = Registry(
     "optimiser", "iterate.optimisers", "iterate_core.optimisation.catalogue:register_optimisers"
 )

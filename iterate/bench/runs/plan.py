@@ -16,6 +16,7 @@ from iterate.config.load import LoadedStudy, load_study
 from iterate.hpo.space.text import value_text
 from iterate.hpo.study import Study
 from iterate_core.errors import Problem, RequestError, nearest
+from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
 
 if TYPE_CHECKING:
@@ -213,11 +214,11 @@ def _cell(request: Request, contestant: Contestant, name: str, folder: Path) -> 
         loaded = load_study(request.protocol.file, [word.text for word in words])
     except RequestError as error:
         raise RequestError([placed(problem, words) for problem in error.problems]) from None
-    track = track_of(request, loaded)
+    track = track_of(request, loaded.config)
     if track not in request.suite.tracks:
         tracks = ", ".join(request.suite.tracks)
         what = f"{request.suite.name} has no track {track!r} for what is trained here."
-        raise RequestError(Problem("model.freeze", what, f"Legal: {tracks}."))
+        raise RequestError(Problem("tuning", what, f"Legal: {tracks}."))
     return Cell(contestant, name, loaded)
 
 
@@ -257,10 +258,10 @@ def engine_metric(suite: Suite, dataset: SuiteDataset) -> str:
     return known.of
 
 
-def track_of(request: Request, loaded: LoadedStudy) -> str:
-    """The track that a cell's results belong to."""
+def track_of(request: Request, recipe: Recipe) -> str:
+    """The track that a recipe's results belong to."""
     told = request.protocol.config.bench.track
-    return told or ("frozen" if loaded.config.model.freeze else "full_ft")
+    return told or ("frozen" if recipe.tuning.constant else "full_ft")
 
 
 def gap_of(cell: Cell, error: RequestError) -> Gap:

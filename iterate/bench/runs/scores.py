@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from iterate.bench.leaderboard.about import Made
 from iterate.bench.leaderboard.score import Repeats, Score, Training, misfit
 from iterate.bench.runs.made import made
-from iterate.bench.runs.plan import Cell, Gap, Request, engine_metric
+from iterate.bench.runs.plan import Cell, Gap, Request, engine_metric, track_of
 from iterate.bench.runs.sample_intervals import over_samples
 from iterate.hpo.execute import OUTCOMES_FILE
 from iterate.hpo.ledger import Ledger
@@ -132,7 +132,7 @@ def result_of(ledger: Ledger, cell: Cell, request: Request, run: str) -> CellRes
     declared, limits = request.suite.datasets[cell.dataset], request.suite.limits(cell.dataset)
     metric = request.suite.metrics[declared.metric]
     name = engine_metric(request.suite, declared)
-    track, training = _track(request, recipe), _training(ledger, recipe, run)
+    track, training = track_of(request, recipe), _training(ledger, recipe, run)
     for repeat in ledger.repeats_of(best):
         seed = int(repeat.user_attrs["seed"])
         tested = repeat.user_attrs.get("test", {}).get(f"test/{name}")
@@ -157,10 +157,6 @@ def result_of(ledger: Ledger, cell: Cell, request: Request, run: str) -> CellRes
             )
         )
     return CellResult(cell.dataset, cell.contestant.name, tuple(scores), tuple(failed))
-
-
-def _track(request: Request, recipe: Recipe) -> str:
-    return request.protocol.config.bench.track or ("frozen" if recipe.model.freeze else "full_ft")
 
 
 def _training(ledger: Ledger, recipe: Recipe, run: str) -> Training:

@@ -65,7 +65,7 @@ def to_overrides(point: Mapping[str, Value]) -> list[str]:
 
 
 def condition_text(condition: tuple[tuple[str, Value], ...]) -> str:
-    """A condition as one word: ``model/decoder=unet,model.freeze=true``."""
+    """A condition as one word: ``model/decoder=unet,tuning=frozen``."""
     return ",".join(f"{key}={value_text(value)}" for key, value in condition)
 
 

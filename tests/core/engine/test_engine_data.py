@@ -12,6 +12,7 @@ import pytest
 import torch
 from engine_support import RGB, give, random_images, recipe
 from torch.nn import functional
+from tuning_support import FROZEN
 
 from iterate_core.data.dataset import Band
 from iterate_core.data.loading.augmentation import IDENTITY, Element, apply_each, elements
@@ -230,7 +231,8 @@ def test_kept_features_give_the_same_results(
     kind: str, model: Any, augmented: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changes: dict[str, Any] = {
-        "model": model | {"freeze": True},
+        "model": dict(model),
+        "tuning": FROZEN,
         "augmentation": {"flip": augmented, "rotate": augmented},
         "trainer": {"epochs": 8 if augmented else 2},
         "data": {"image_size": 40},
@@ -246,7 +248,7 @@ def test_kept_features_give_the_same_results(
 
 
 def test_features_are_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    chosen = recipe(model={"freeze": True}, augmentation={"flip": False, "rotate": False})
+    chosen = recipe(tuning=FROZEN, augmentation={"flip": False, "rotate": False})
     fit.fit(chosen, tmp_path / "first")
 
     def refuse(*_: Any) -> None:
@@ -255,7 +257,8 @@ def test_features_are_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Supplies, "encode", refuse)
     fit.fit(chosen.model_copy(update={"seed": 0}), tmp_path / "second")
     other = recipe(
-        model={"freeze": True, "decoder": {"name": "mlp"}},
+        model={"decoder": {"name": "mlp"}},
+        tuning=FROZEN,
         augmentation={"flip": False, "rotate": False},
         optimiser={"lr": 0.1},
     )
@@ -263,7 +266,7 @@ def test_features_are_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_what_decides_the_features_names_their_folder() -> None:
-    base: dict[str, Any] = {"model": {"freeze": True}}
+    base: dict[str, Any] = {"tuning": FROZEN}
 
     def folder(**changes: Any) -> Path:
         return features.Place(prepare(recipe(**base | changes)), CPU).folder
@@ -276,13 +279,13 @@ def test_what_decides_the_features_names_their_folder() -> None:
         folder(data={"image_size": 48}),
         folder(data={"normalisation": "none"}),
         folder(trainer={"precision": "bf16-mixed"}),
-        folder(model={"freeze": True, "backbone": {"name": "test_vit", "weights": "none"}}),
+        folder(model={"backbone": {"name": "test_vit", "weights": "none"}}),
     ]
     assert len({folder(), *others}) == len(others) + 1
 
 
 def test_damaged_features_are_computed_again(tmp_path: Path) -> None:
-    chosen = recipe(model={"freeze": True}, augmentation={"flip": False, "rotate": False})
+    chosen = recipe(tuning=FROZEN, augmentation={"flip": False, "rotate": False})
     first = fit.fit(chosen, tmp_path / "first")
     for path in (tmp_path / "cache/features").rglob("*.npy"):
         path.write_bytes(path.read_bytes()[:200])
@@ -300,15 +303,14 @@ def test_features_are_not_kept_where_that_costs_more_than_it_saves(
     def kept(**changes: Any) -> bool:
         return features.worthwhile(prepare(recipe(**changes)), group)
 
-    frozen = {"freeze": True}
-    assert kept(model=frozen, trainer={"epochs": 8})
-    assert not kept(model=frozen, trainer={"epochs": 7})
+    assert kept(tuning=FROZEN, trainer={"epochs": 8})
+    assert not kept(tuning=FROZEN, trainer={"epochs": 7})
     assert not kept(trainer={"epochs": 8})
     # 24 training samples, each in eight flips and rotations; 12 of validation, 12 of test.
     monkeypatch.setattr(features, "LIMIT", 4 * 96 * (24 * 8 + 12 + 12))
-    assert kept(model=frozen, trainer={"epochs": 8})
+    assert kept(tuning=FROZEN, trainer={"epochs": 8})
     monkeypatch.setattr(features, "LIMIT", 4 * 96 * (24 * 8 + 12 + 12) - 1)
-    assert not kept(model=frozen, trainer={"epochs": 8})
+    assert not kept(tuning=FROZEN, trainer={"epochs": 8})
 
 
 def test_scaling_is_exact_for_large_numbers() -> None:

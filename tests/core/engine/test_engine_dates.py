@@ -12,6 +12,7 @@ import torch
 from engine_support import RGB, give, random_images, recipe
 from torch import Tensor, nn
 from torch.nn import functional
+from tuning_support import FROZEN
 
 from iterate_core.data.loading.augmentation import elements
 from iterate_core.data.loading.loader import PixelSupply
@@ -261,7 +262,7 @@ def test_features_kept_and_fresh_are_the_same(
     backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(features, "CHUNK", 4)
-    chosen = dated(backbone, model={"freeze": True}, trainer={"epochs": 8})
+    chosen = dated(backbone, tuning=FROZEN, trainer={"epochs": 8})
     preflight(chosen)
     kept = list(fit.epochs(chosen, tmp_path / "kept"))
     assert list((tmp_path / "cache/features").rglob("*.npy"))
@@ -273,7 +274,7 @@ def test_features_kept_and_fresh_are_the_same(
 
 def test_how_dates_are_merged_names_the_features() -> None:
     def folder(**model: Any) -> Path:
-        return features.Place(prepare(dated(model={"freeze": True} | model)), CPU).folder
+        return features.Place(prepare(dated(model=model, tuning=FROZEN)), CPU).folder
 
     assert folder() == folder(frames="mean")
     assert len({folder(), folder(frames="max"), folder(frames="concat")}) == 3

@@ -15,6 +15,7 @@ import torch
 from engine_support import RGB, folder_bytes, give, random_images, recipe
 from safetensors import safe_open
 from safetensors.torch import save_file
+from tuning_support import FROZEN
 
 from iterate_core.engine import fit
 from iterate_core.engine.reports import EpochReport
@@ -41,7 +42,7 @@ def timeless(reports: list[EpochReport]) -> list[EpochReport]:
 DROPOUT = {"decoder": {"name": "mlp", "hidden": 16, "dropout": 0.5}}
 RECIPES: dict[str, dict[str, Any]] = {
     "full": {"model": DROPOUT, "scheduler": {"name": "plateau", "patience": 0}},
-    "frozen": {"model": DROPOUT | {"freeze": True}, "augmentation": {"flip": True}},
+    "frozen": {"model": DROPOUT, "tuning": FROZEN, "augmentation": {"flip": True}},
     "sgd": {"optimiser": {"name": "sgd"}, "trainer": {"gradient_clip": 1.0, "patience": 2}},
     "bf16": {"trainer": {"precision": "bf16-mixed"}, "model": {"backbone": {"drop_path": 0.2}}},
 }
@@ -107,7 +108,7 @@ def test_nothing_global_changes_between_epochs_and_nothing_global_matters(tmp_pa
 
 
 def test_two_recipes_in_turn_do_not_disturb_each_other(tmp_path: Path) -> None:
-    frozen = recipe(model={"freeze": True}, trainer={"epochs": 8})
+    frozen = recipe(tuning=FROZEN, trainer={"epochs": 8})
     full = recipe(trainer={"precision": "bf16-mixed", "deterministic": False})
     alone = [list(fit.epochs(one, tmp_path / f"alone-{i}")) for i, one in enumerate((frozen, full))]
     first = fit.epochs(frozen, tmp_path / "first")
@@ -148,7 +149,7 @@ def test_the_best_checkpoint_is_the_best_epochs(tmp_path: Path) -> None:
 
 
 def test_only_what_was_trained_is_saved(tmp_path: Path) -> None:
-    fit.fit(recipe(model={"freeze": True}), tmp_path / "frozen")
+    fit.fit(recipe(tuning=FROZEN), tmp_path / "frozen")
     fit.fit(recipe(), tmp_path / "full")
     with safe_open(tmp_path / "frozen/best.safetensors", framework="pt") as file:
         assert all(name.startswith("decoder.") for name in file.keys())  # noqa: SIM118
@@ -159,7 +160,7 @@ def test_only_what_was_trained_is_saved(tmp_path: Path) -> None:
 
 def test_a_frozen_backbone_does_not_change_and_its_statistics_do_not_drift(tmp_path: Path) -> None:
     # Fewer epochs than flips and rotations: the backbone runs in every step.
-    trainer = Trainer(prepare(recipe(model={"freeze": True}, trainer={"epochs": 2})))
+    trainer = Trainer(prepare(recipe(tuning=FROZEN, trainer={"epochs": 2})))
     backbone = trainer.setup.module.model.backbone
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
     trainer.epoch(1)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from engine_support import RGB, give, random_images, recipe
 from torch import Tensor, nn
+from tuning_support import FROZEN
 
 from iterate_core.engine import fit
 from iterate_core.errors import RequestError
@@ -67,11 +68,11 @@ def test_layers_compute_in_the_recipes_arithmetic(
 def test_frozen_features_are_of_the_recipes_arithmetic(
     decoder: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = {"freeze": True, "decoder": {"name": decoder}}
+    model = {"decoder": {"name": decoder}}
     if not kept:
         monkeypatch.setattr("iterate_core.engine.features.LIMIT", 0)
     for precision, wanted in PRECISIONS.items():
-        chosen = at(precision, model=model, **PLAINLY)
+        chosen = at(precision, model=model, tuning=FROZEN, **PLAINLY)
         with seen((nn.Conv2d,)) as found:
             fit.fit(chosen, tmp_path / precision)
             fit.test(chosen, tmp_path / precision)
@@ -80,9 +81,12 @@ def test_frozen_features_are_of_the_recipes_arithmetic(
 
 CASES: dict[str, dict[str, Any]] = {
     "full": {},
-    "frozen": {"model": {"freeze": True}},
-    "frozen maps": {"kind": "segmentation", "model": {"freeze": True}},
-    "logistic": {"model": {"freeze": True, "decoder": {"name": "logistic", "tolerance": 1e-6}}},
+    "frozen": {"tuning": FROZEN},
+    "frozen maps": {"kind": "segmentation", "tuning": FROZEN},
+    "logistic": {
+        "model": {"decoder": {"name": "logistic", "tolerance": 1e-6}},
+        "tuning": FROZEN,
+    },
 }
 
 

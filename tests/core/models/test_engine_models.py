@@ -19,6 +19,7 @@ from engine_support import RGB, give, random_images, recipe
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
+from tuning_support import tuned
 
 from iterate_core.data.dataset import Band
 from iterate_core.engine.build import build_model, shared_backbone
@@ -44,6 +45,7 @@ def prepared_with(
     size: tuple[int, int],
     bands: tuple[Band, ...] = RGB,
     dense: bool = True,
+    tuning: str = "full",
     **model: Any,
 ) -> Prepared:
     images = random_images((4, len(bands), *size))
@@ -51,7 +53,7 @@ def prepared_with(
     data = give(images, targets, bands, classes=3)
     chosen = {"backbone": {"name": CNN, "weights": "none"}} | model
     kind = "segmentation" if dense else "classification"
-    return prepare(recipe(kind, data=data, model=chosen))
+    return prepare(recipe(kind, data=data, model=chosen, tuning={"name": tuning}))
 
 
 @pytest.mark.parametrize("size", [(32, 32), (37, 50)])
@@ -366,7 +368,7 @@ def test_a_misspelt_backbone_gets_the_nearest_names() -> None:
 
 
 def test_a_frozen_model_takes_no_gradient_in_its_backbone() -> None:
-    model: Model = build_model(prepared_with((64, 64), freeze=True))
+    model: Model = build_model(prepared_with((64, 64), tuning="frozen"))
     model(torch.randn(2, 3, 64, 64)).sum().backward()
     assert all(value.grad is None for value in model.backbone.parameters())
     assert not any(part.training for part in model.backbone.modules())
@@ -377,11 +379,11 @@ def test_parameters_that_a_backbone_fixes_stay_fixed() -> None:
     prepared = prepared_with((64, 64), backbone={"name": "test_vit", "weights": "none"})
     shared = shared_backbone(prepared)
     shared.fixed = frozenset({"model.pos_embed"})
-    for freeze in (True, False):
-        one = Model(shared, nn.Identity(), 1, freeze)
+    for tuning in ("frozen", "full"):
+        one = Model(shared, nn.Identity(), 1, tuned(tuning))
         wanted = {name: parameter.requires_grad for name, parameter in one.named_parameters()}
         assert not wanted["backbone.model.pos_embed"]
-        assert wanted["backbone.model.blocks.0.attn.qkv.weight"] is not freeze
+        assert wanted["backbone.model.blocks.0.attn.qkv.weight"] is (tuning == "full")
 
 
 def test_a_hub_whose_name_does_not_resolve_is_not_waited_for(

@@ -255,8 +255,10 @@ def test_a_stride_that_is_not_there_is_refused() -> None:
 
 
 def probe(decoder: dict[str, Any], kind: str = "classification", **changes: Any) -> Recipe:
-    model = {"decoder": decoder, "freeze": True}
-    return recipe(kind, model=model, data={"samples": [60, 30, 30]}, **changes)
+    tuning = {"name": "frozen"}
+    return recipe(
+        kind, model={"decoder": decoder}, tuning=tuning, data={"samples": [60, 30, 30]}, **changes
+    )
 
 
 def features_of(chosen: Recipe, split: Any) -> tuple[Array, Array]:
@@ -379,7 +381,7 @@ def test_several_labels_in_the_engine(name: str, tmp_path: Path) -> None:
     images = random_images((40, 3, 16, 16))
     wanted = np.random.default_rng(0).integers(0, 2, (40, 3))
     data = give(images, wanted, RGB, 3, task="multilabel")
-    chosen = recipe(data=data, model={"decoder": {"name": name}, "freeze": True})
+    chosen = recipe(data=data, model={"decoder": {"name": name}}, tuning={"name": "frozen"})
     preflight(chosen)
     (report,) = fit.epochs(chosen, tmp_path)
     tested = fit.test(chosen, tmp_path)
@@ -403,16 +405,19 @@ def test_attentive_probes_learn_from_maps_kept_or_not(
     model = {
         "decoder": {"name": name},
         "backbone": {"name": backbone, "weights": "none"},
-        "freeze": True,
     }
     still = {"flip": False, "rotate": False}
-    optimiser = {"lr": 0.01}
-    chosen = recipe(kind, model=model, augmentation=still, optimiser=optimiser)
+    alike: dict[str, Any] = {
+        "model": model,
+        "tuning": {"name": "frozen"},
+        "optimiser": {"lr": 0.01},
+    }
+    chosen = recipe(kind, augmentation=still, **alike)
     preflight(chosen)
     reports = list(fit.epochs(chosen, tmp_path / "frozen"))
     assert reports[-1].metrics["train/loss"] < reports[0].metrics["train/loss"]
     assert fit.test(chosen, tmp_path / "frozen")
-    turned = recipe(kind, model=model, optimiser=optimiser)
+    turned = recipe(kind, **alike)
     assert list(fit.epochs(turned, tmp_path / "turned"))
 
 
@@ -442,16 +447,15 @@ def test_one_epoch_of_unchanged_samples_is_what_a_fit_sees() -> None:
 @pytest.mark.parametrize(
     ("kind", "changes", "said"),
     [
-        ("classification", {"model": {"freeze": False}}, "model.freeze: decoder 'knn' is fitted"),
+        ("classification", {"tuning": {"name": "full"}}, "tuning: decoder 'knn' is fitted"),
         ("classification", {"objective": {"split": "train"}}, "objective.split: decoder 'knn'"),
         ("classification", {"model": {"decoder": {"k": 61}}}, "there are 60 training samples"),
         ("segmentation", {}, "model.decoder.name: decoder 'knn' does not serve segmentation"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(kind: str, changes: dict[str, Any], said: str) -> None:
-    base = {"decoder": {"name": "knn"}, "freeze": True}
-    model = merged(base, changes.get("model", {}))
-    chosen = recipe(kind, data={"samples": [60, 30, 30]}, **{**changes, "model": model})
+    base = {"model": {"decoder": {"name": "knn"}}, "tuning": {"name": "frozen"}}
+    chosen = recipe(kind, data={"samples": [60, 30, 30]}, **merged(base, changes))
     with pytest.raises(RequestError, match=said.replace("(", r"\(")):
         complete(chosen)
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
+from tuning_support import small
 
 from iterate_core.objective import Objective
 from iterate_core.optimisation.optimisers import parameter_groups, set_learning_rate
@@ -64,15 +65,8 @@ def test_plateau_lowers_the_rate_when_pytorchs_own_does(mode: str) -> None:
     assert resumed.state() == ours.state()
 
 
-class Small(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.backbone = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
-        self.decoder = nn.Linear(4, 2)
-
-
 def test_biases_and_norms_are_not_decayed_and_the_backbone_is_scaled() -> None:
-    model = Small()
+    model = small("full")
     options = AdamWOptions(name="adamw", lr=0.1, weight_decay=0.3, backbone_lr_scale=0.5)
     groups = parameter_groups(model, options)
     found = {
@@ -84,19 +78,17 @@ def test_biases_and_norms_are_not_decayed_and_the_backbone_is_scaled() -> None:
     assert found == {
         "decoder.weight": (0.1, 0.3),
         "decoder.bias": (0.1, 0.0),
-        "backbone.0.weight": (0.05, 0.3),
-        "backbone.0.bias": (0.05, 0.0),
-        "backbone.1.weight": (0.05, 0.0),
-        "backbone.1.bias": (0.05, 0.0),
+        "backbone.linear.weight": (0.05, 0.3),
+        "backbone.linear.bias": (0.05, 0.0),
+        "backbone.norm.weight": (0.05, 0.0),
+        "backbone.norm.bias": (0.05, 0.0),
     }
     set_learning_rate(groups, 0.1)
     assert sorted({group["lr"] for group in groups}) == [pytest.approx(0.005), pytest.approx(0.01)]
 
 
 def test_a_frozen_backbone_has_no_group() -> None:
-    model = Small()
-    model.backbone.requires_grad_(False)
-    groups = parameter_groups(model, SgdOptions(name="sgd"))
+    groups = parameter_groups(small("frozen"), SgdOptions(name="sgd"))
     assert sum(len(group["params"]) for group in groups) == 2
 
 
@@ -119,8 +111,8 @@ def test_optimisers_take_pytorchs_steps(name, options, reference) -> None:  # ty
     entry = registries.optimisers.get(name)
     chosen = parse(entry.load_options(), {"name": name} | options)
     ours, theirs = (nn.Parameter(torch.ones(2, 2)) for _ in range(2))
-    model = nn.Module()
-    model.register_parameter("decoder", ours)
+    model = small("frozen")
+    model.decoder = nn.ParameterList([ours])
     stepper = entry.load()(chosen, parameter_groups(model, chosen), True)
     other = reference([theirs])
     for gradient in (1.0, -2.0, 0.5):

@@ -279,7 +279,7 @@ def test_regression_learns_in_the_targets_own_unit(tmp_path: Path) -> None:
 
 def test_the_targets_unit_changes_nothing_but_the_scores(tmp_path: Path) -> None:
     """Metres or kilometres: the same training, another number."""
-    frozen: dict[str, Any] = {"model": {"freeze": True}, "trainer": {"epochs": 8}}
+    frozen: dict[str, Any] = {"tuning": {"name": "frozen"}, "trainer": {"epochs": 8}}
     targets = quantities()[1]
     one = fit.fit(quantity(targets, **frozen), tmp_path / "one")
     other = fit.fit(quantity(targets / 1024, **frozen), tmp_path / "other")

@@ -36,7 +36,7 @@ data: {{name: generated, {data}, samples: [16, 8, 8], size: 16, batch_size: 8,
        bands: [red, nir, swir_1]}}
 model:
   backbone: {{name: test_resnet, weights: none}}
-  {model}
+tuning: {{name: {tuning}}}
 trainer: {{epochs: 2}}
 space:
   optimiser.lr: tag(log, interval(1e-3, 1e-2))
@@ -47,17 +47,17 @@ search: {{trials: 3, repeats: 2, scheduler: {{min_epochs: 1}}}}
 SEARCHES = {
     "labels": {
         "data": "kind: multilabel",
-        "model": "",
+        "tuning": "full",
         "space": "model/decoder: choice(linear, mlp)",
     },
     "canopy": {
         "data": "kind: regression",
-        "model": "",
+        "tuning": "full",
         "space": "model/decoder: choice(linear, unet)",
     },
     "seasons": {
         "data": "kind: classification, frames: 3",
-        "model": "freeze: true",
+        "tuning": "frozen",
         "space": "model.frames: choice(mean, max, concat)",
     },
 }

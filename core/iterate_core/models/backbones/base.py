@@ -87,11 +87,6 @@ class Backbone(nn.Module, ABC):
             raise RequestError(Problem(WHERE, what, "Name a file, or 'none'."))
         return card.file
 
-    def train_parameters(self, *, wanted: bool) -> None:
-        """Let parameters take gradients or not; those in `fixed` never do."""
-        for name, parameter in self.named_parameters():
-            parameter.requires_grad_(wanted and name not in self.fixed)
-
     def pad(self, images: Tensor) -> Tensor:
         """Images (n, …, h, w) with their last row and column repeated up to `multiple`."""
         height, width = padded((images.shape[-2], images.shape[-1]), self.multiple)

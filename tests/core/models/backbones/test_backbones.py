@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from tuning_support import tuned
 
 from iterate_core.data.bands import describe
 from iterate_core.data.dataset import Band
@@ -182,8 +183,8 @@ def test_it_trains_freezes_and_keeps_its_state(name: str) -> None:
     side = side_of(name)
     backbone = build(name, reduced(name), side, dense=True)
     images = images_for(name, side)
-    backbone.train_parameters(wanted=True)
-    features = backbone.train()(images, CONTEXT)
+    Model(backbone, nn.Identity(), backbone.multiple, tuned("full"))
+    features = backbone(images, CONTEXT)
     as_declared(backbone, features, side)
     loss = torch.stack([level.square().mean() for level in features]).sum()
     loss.backward()
@@ -194,7 +195,7 @@ def test_it_trains_freezes_and_keeps_its_state(name: str) -> None:
     }
     assert without == set(backbone.fixed) <= NEVER_TRAINED.get(name, set())
 
-    model = Model(backbone, nn.Identity(), backbone.multiple, freeze=True).train()
+    model = Model(backbone, nn.Identity(), backbone.multiple, tuned("frozen")).train()
     assert not any(value.requires_grad for value in backbone.parameters())
     assert not backbone.training
     frozen = model.encode(images, CONTEXT)

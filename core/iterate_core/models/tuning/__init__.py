@@ -1,0 +1,1 @@
+"""Ways to fine-tune: what of a backbone trains."""

@@ -1,0 +1,86 @@
+"""The seam that every way to fine-tune implements."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from iterate_core.models.backbones.base import Backbone
+from iterate_core.models.tuning.options import TuningOptions
+
+_BACKWARD = 2.0  # operations of a backward pass over those of its forward pass, about
+
+
+class Tuning(ABC):
+    """What of a backbone trains, and how that is grouped, saved and merged.
+
+    A subclass says which modules train (`parts`); whatever else it does otherwise it overrides.
+    One that changes the backbone (adapters, prompts) does so in `prepare`, and hears of the
+    backbone only as it was returned there.
+
+    Args:
+        options: As the recipe has them; `TuningOptions.constant` is read from them.
+    """
+
+    def __init__(self, options: TuningOptions) -> None:
+        self.options = options
+
+    @abstractmethod
+    def parts(self, backbone: Backbone) -> Sequence[nn.Module]:
+        """The modules of a prepared backbone that train. All others stay in evaluation mode.
+
+        So normalisation there goes by the statistics of pretraining, which do not drift, and
+        dropout is off.
+        """
+
+    def prepare(self, backbone: Backbone) -> Backbone:
+        """The backbone, ready to train: changed in place, or another in its place.
+
+        Its parameters take gradients as they are to at the first step; those that it calls
+        `fixed` never do. A backbone that others share (`constant`) must stay as it is otherwise.
+
+        Raises:
+            RequestError: The backbone cannot be tuned so.
+        """
+        trained = {value for part in self.parts(backbone) for value in part.parameters()}
+        for name, value in backbone.named_parameters():
+            value.requires_grad_(value in trained and name not in backbone.fixed)
+        return backbone
+
+    def train(self, backbone: Backbone, mode: bool) -> None:
+        """Training or evaluation mode, for what trains."""
+        backbone.eval()
+        for part in self.parts(backbone):
+            part.train(mode)
+
+    def begin_epoch(self, backbone: Backbone, epoch: int) -> None:
+        """Change what trains with the epoch, counted from 1, and with that alone."""
+        del backbone, epoch
+
+    def groups(self, backbone: Backbone) -> list[tuple[float, list[nn.Parameter]]]:
+        """Everything that ever takes a gradient, by its learning rate as a share of the usual."""
+        return [(1.0, [value for value in backbone.parameters() if value.requires_grad])]
+
+    def state(self, backbone: Backbone) -> dict[str, Tensor]:
+        """What training changes, by its name in ``backbone.state_dict()``: checkpoints hold it."""
+        parts = set(self.parts(backbone))
+        named = [name for name, module in backbone.named_modules() if module in parts]
+        below = tuple(f"{name}." if name else "" for name in named)
+        return {
+            name: value for name, value in backbone.state_dict().items() if name.startswith(below)
+        }
+
+    def merge(self, backbone: Backbone) -> Backbone:
+        """The trained backbone for use elsewhere: what was added is folded into its weights."""
+        return backbone
+
+    def backward_cost(self, backbone: Backbone) -> float:
+        """Operations of the backward pass, as a multiple of the forward pass's.
+
+        Estimated by the share of the parameters that are in trained parts.
+        """
+        trained = {value for part in self.parts(backbone) for value in part.parameters()}
+        total = sum(value.numel() for value in backbone.parameters())
+        return _BACKWARD * sum(value.numel() for value in trained) / max(1, total)

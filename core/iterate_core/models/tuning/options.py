@@ -1,0 +1,29 @@
+"""Options of the ways to fine-tune. Imports no torch."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from iterate_core.registry.options import Component
+
+
+class TuningOptions(Component):
+    """What every way to fine-tune declares.
+
+    Attributes:
+        constant: Whether the backbone stays as it was loaded, so that an image has the same
+            features in every epoch and trial: they are computed once and kept, trials share the
+            backbone, and decoders can be fitted to them.
+    """
+
+    constant: ClassVar[bool] = False
+
+
+class FullOptions(TuningOptions):
+    """All of the backbone trains."""
+
+
+class FrozenOptions(TuningOptions):
+    """The decoder alone trains; the backbone stays as it is."""
+
+    constant: ClassVar[bool] = True
