@@ -12,41 +12,27 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from iterate_core.models.backbones.clay.card import CLAY, CLAY_V1, ClayConfiguration
+from iterate_core.models.backbones.clay.card import CLAY_V1, ClayConfiguration
+from iterate_core.models.backbones.clay.card import CONFIGURATIONS as CLAY
 from iterate_core.models.backbones.clay.encoder import Clay
-from iterate_core.models.backbones.dofa.card import DOFA, DofaConfiguration
+from iterate_core.models.backbones.dofa.card import CONFIGURATIONS as DOFA
+from iterate_core.models.backbones.dofa.card import DofaConfiguration
 from iterate_core.models.backbones.dofa.encoder import Dofa
-from iterate_core.models.backbones.prithvi.card import (
-    PRITHVI,
-    PRITHVI_V1_100,
-    PRITHVI_V2_100_TL,
-    PRITHVI_V2_300,
-    PRITHVI_V2_300_TL,
-    PRITHVI_V2_600,
-    PRITHVI_V2_600_TL,
-    PRITHVI_V2_TINY_TL,
-    PrithviConfiguration,
-)
+from iterate_core.models.backbones.prithvi.card import CONFIGURATIONS as PRITHVI
+from iterate_core.models.backbones.prithvi.card import PrithviConfiguration
 from iterate_core.models.backbones.prithvi.encoder import Prithvi
-from iterate_core.models.backbones.terramind.card import TERRAMIND, TerraMindConfiguration
+from iterate_core.models.backbones.terramind.card import CONFIGURATIONS as TERRAMIND
+from iterate_core.models.backbones.terramind.card import TerraMindConfiguration
 from iterate_core.models.backbones.terramind.encoder import TerraMind
 from iterate_core.models.backbones.transformer.card import Configuration
 
-PRITHVI_NAMES = {
-    PRITHVI_V1_100.name: "prithvi_eo_v1_100",
-    PRITHVI_V2_TINY_TL.name: "prithvi_eo_v2_tiny_tl",
-    PRITHVI_V2_100_TL.name: "prithvi_eo_v2_100_tl",
-    PRITHVI_V2_300.name: "prithvi_eo_v2_300",
-    PRITHVI_V2_300_TL.name: "prithvi_eo_v2_300_tl",
-    PRITHVI_V2_600.name: "prithvi_eo_v2_600",
-    PRITHVI_V2_600_TL.name: "prithvi_eo_v2_600_tl",
-}
+PRITHVI_NAMES = {size.name: name for name, size in PRITHVI.items()}
 WAVES = [0.493, 0.56, 0.665, 0.842, 1.61, 2.19]
 Outputs = list[tuple[list[Tensor], list[Tensor]]]
 
@@ -147,7 +133,7 @@ def differences(outputs: Outputs) -> tuple[float, float]:
 
 def main() -> None:
     """Compare all models, or those that are named."""
-    families: list[tuple[Callable[[Any], Outputs], tuple[Configuration, ...]]] = [
+    families: list[tuple[Callable[[Any], Outputs], Mapping[str, Configuration]]] = [
         (prithvi, PRITHVI),
         (terramind, TERRAMIND),
         (clay, CLAY),
@@ -159,7 +145,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     for run, table in families:
-        for configuration in table:
+        for configuration in table.values():
             if names and configuration.name not in names:
                 continue
             torch.manual_seed(0)

@@ -117,10 +117,10 @@ def test_a_backbone_without_the_strides_that_a_decoder_requires_is_refused() -> 
 def test_another_decoder_of_the_library_is_its_options_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         """
-from iterate_core.models.decoders.dense import build_pyramid
-from iterate_core.models.decoders.options import PyramidOptions
+from iterate_core.models.decoders.dense import build_smp
+from iterate_core.models.decoders.options import SmpOptions
 
-class Options(PyramidOptions):
+class Options(SmpOptions):
     channels: int = 8
     library = "segmentation_models_pytorch.decoders.linknet.decoder:LinknetDecoder"
 
@@ -128,7 +128,7 @@ class Options(PyramidOptions):
         return {"prefinal_channels": self.channels}
 
 class Linknet:
-    options, tasks, build = Options, ("segmentation",), staticmethod(build_pyramid)
+    options, tasks, build = Options, ("segmentation",), staticmethod(build_smp)
 """
     )
     prepared = prepared_with((37, 50), decoder={"name": f"{tmp_path}/mine.py:Linknet"})

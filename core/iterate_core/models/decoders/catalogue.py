@@ -15,11 +15,11 @@ def register(decoders: Registry) -> None:
     for name, options, builder, tasks in (
         ("linear", "LinearOptions", "pooled:build_linear", _POOLED + _DENSE),
         ("mlp", "MlpOptions", "pooled:build_mlp", _POOLED),
-        ("unet", "UnetOptions", "dense:build_pyramid", _DENSE),
-        ("fpn", "FpnOptions", "dense:build_pyramid", _DENSE),
-        ("upernet", "UpernetOptions", "dense:build_pyramid", _DENSE),
-        ("deeplabv3plus", "DeepLabOptions", "dense:build_pyramid", _DENSE),
-        ("pspnet", "PspnetOptions", "dense:build_pyramid", _DENSE),
+        ("unet", "UnetOptions", "dense:build_smp", _DENSE),
+        ("fpn", "FpnOptions", "dense:build_smp", _DENSE),
+        ("upernet", "UpernetOptions", "dense:build_smp", _DENSE),
+        ("deeplabv3plus", "DeepLabOptions", "dense:build_smp", _DENSE),
+        ("pspnet", "PspnetOptions", "dense:build_smp", _DENSE),
     ):
         entry = Entry(name, f"{_DECODERS}.options:{options}", f"{_DECODERS}.{builder}", tasks)
         decoders.register(entry)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from iterate_core.errors import Problem, RequestError
 from iterate_core.models.decoders.levels import level_of, standardise_maps
-from iterate_core.models.decoders.options import LinearOptions, PyramidOptions
+from iterate_core.models.decoders.options import LinearOptions, SmpOptions
 from iterate_core.models.necks import Hierarchical
 from iterate_core.models.shapes import Maps
 from iterate_core.registry.registry import resolve
@@ -68,7 +68,7 @@ class DenseDecoder(nn.Module):
         return logits
 
 
-def build_pyramid(options: PyramidOptions, shape: Maps, classes: int) -> nn.Module:
+def build_smp(options: SmpOptions, shape: Maps, classes: int) -> nn.Module:
     """A decoder of segmentation-models-pytorch, on any backbone's maps.
 
     Raises:

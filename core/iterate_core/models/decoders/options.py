@@ -50,8 +50,8 @@ class MlpOptions(Component):
     normalise: Normalise = "batch"
 
 
-class PyramidOptions(Component):
-    """Options of a decoder of segmentation-models-pytorch, built by `dense.build_pyramid`.
+class SmpOptions(Component):
+    """Options of a decoder of segmentation-models-pytorch (smp), built by `dense.build_smp`.
 
     Attributes:
         channels: Width of the decoder.
@@ -81,7 +81,7 @@ class PyramidOptions(Component):
         raise NotImplementedError
 
 
-class UnetOptions(PyramidOptions):
+class UnetOptions(SmpOptions):
     """UNet: skip connections at every resolution (Ronneberger et al. 2015).
 
     Attributes:
@@ -97,12 +97,12 @@ class UnetOptions(PyramidOptions):
     required = ()
 
     def arguments(self) -> dict[str, Any]:
-        """See `PyramidOptions.arguments`."""
+        """See `SmpOptions.arguments`."""
         widths = [self.channels * times for times in (16, 8, 4, 2, 1)]
         return {"decoder_channels": widths, "use_norm": self.norm}
 
 
-class FpnOptions(PyramidOptions):
+class FpnOptions(SmpOptions):
     """Feature pyramid network (Lin et al. 2017; Kirillov et al. 2019), with group normalisation.
 
     Attributes:
@@ -118,11 +118,11 @@ class FpnOptions(PyramidOptions):
 
     @property
     def width(self) -> int:
-        """See `PyramidOptions.width`."""
+        """See `SmpOptions.width`."""
         return self.segmentation_channels
 
     def arguments(self) -> dict[str, Any]:
-        """See `PyramidOptions.arguments`."""
+        """See `SmpOptions.arguments`."""
         return {
             "pyramid_channels": self.channels,
             "segmentation_channels": self.segmentation_channels,
@@ -130,7 +130,7 @@ class FpnOptions(PyramidOptions):
         }
 
 
-class UpernetOptions(PyramidOptions):
+class UpernetOptions(SmpOptions):
     """UPerNet: pyramid pooling on top of a feature pyramid (Xiao et al. 2018)."""
 
     dropout: Dropout = 0.1
@@ -138,11 +138,11 @@ class UpernetOptions(PyramidOptions):
     library = f"{_LIBRARY}.upernet.decoder:UPerNetDecoder"
 
     def arguments(self) -> dict[str, Any]:
-        """See `PyramidOptions.arguments`."""
+        """See `SmpOptions.arguments`."""
         return {"decoder_channels": self.channels}
 
 
-class DeepLabOptions(PyramidOptions):
+class DeepLabOptions(SmpOptions):
     """DeepLabV3+: dilated convolutions on the deepest map, refined by one (Chen et al. 2018).
 
     Attributes:
@@ -158,7 +158,7 @@ class DeepLabOptions(PyramidOptions):
     deepest = 16
 
     def arguments(self) -> dict[str, Any]:
-        """See `PyramidOptions.arguments`."""
+        """See `SmpOptions.arguments`."""
         return {
             "encoder_depth": len(PYRAMID),
             "out_channels": self.channels,
@@ -169,7 +169,7 @@ class DeepLabOptions(PyramidOptions):
         }
 
 
-class PspnetOptions(PyramidOptions):
+class PspnetOptions(SmpOptions):
     """PSPNet: the deepest map beside its means over four grids of regions (Zhao et al. 2017)."""
 
     channels: Annotated[int, Field(gt=0)] = 512
@@ -180,5 +180,5 @@ class PspnetOptions(PyramidOptions):
     deepest = 8
 
     def arguments(self) -> dict[str, Any]:
-        """See `PyramidOptions.arguments`."""
+        """See `SmpOptions.arguments`."""
         return {"out_channels": self.channels, "dropout": 0.0}

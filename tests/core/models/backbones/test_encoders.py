@@ -14,39 +14,36 @@ from torch import Tensor, nn
 
 from iterate_core.errors import RequestError
 from iterate_core.hub.files import HubFile
-from iterate_core.models.backbones.clay.card import CLAY, CLAY_STATISTICS, CLAY_V1, CLAY_V1_5
+from iterate_core.models.backbones.clay import card as clay
+from iterate_core.models.backbones.clay.card import CLAY_V1, CLAY_V1_5
 from iterate_core.models.backbones.clay.encoder import Clay, load_clay, place_code, time_code
+from iterate_core.models.backbones.dofa import card as dofa
 from iterate_core.models.backbones.dofa.card import (
-    DOFA,
     DOFA_BASE,
     DOFA_HUGE,
     DOFA_LARGE,
     DOFA_SMALL,
 )
 from iterate_core.models.backbones.dofa.encoder import Dofa, load_dofa
+from iterate_core.models.backbones.prithvi import card as prithvi
 from iterate_core.models.backbones.prithvi.card import (
-    PRITHVI,
     PRITHVI_V1_100,
-    PRITHVI_V1_STATISTICS,
     PRITHVI_V2_100_TL,
     PRITHVI_V2_300,
     PRITHVI_V2_300_TL,
     PRITHVI_V2_600,
     PRITHVI_V2_600_TL,
-    PRITHVI_V2_STATISTICS,
     PRITHVI_V2_TINY_TL,
 )
 from iterate_core.models.backbones.prithvi.encoder import Prithvi, load_prithvi
+from iterate_core.models.backbones.satmae import card as satmae
 from iterate_core.models.backbones.satmae.card import (
-    SATMAE,
     SATMAE_BASE,
     SATMAE_LARGE,
-    SATMAE_STATISTICS,
 )
 from iterate_core.models.backbones.satmae.encoder import SatMae, load_satmae
+from iterate_core.models.backbones.terramind import card as terramind
 from iterate_core.models.backbones.terramind.card import (
-    TERRAMIND,
-    TERRAMIND_STATISTICS,
     TERRAMIND_V1_BASE,
     TERRAMIND_V1_LARGE,
     TERRAMIND_V1_SMALL,
@@ -82,13 +79,16 @@ COUNTS: dict[str, tuple[Any, Callable[[Any], nn.Module], int, int]] = {
     "satmae large": (SATMAE_LARGE, SatMae, 24 * (12 * 1024**2 + 13 * 1024) + 773_888, 300),
 }
 
-STATISTICS = {
-    "prithvi 1": PRITHVI_V1_STATISTICS,
-    "prithvi 2": PRITHVI_V2_STATISTICS,
-    "satmae": SATMAE_STATISTICS,
-    **TERRAMIND_STATISTICS,
-    **CLAY_STATISTICS,
+CARDS = {
+    name: card
+    for family in (prithvi, terramind, clay, dofa, satmae)
+    for name, card in family.CARDS.items()
 }
+CONFIGURATIONS = [
+    configuration
+    for family in (prithvi, terramind, clay, dofa, satmae)
+    for configuration in family.CONFIGURATIONS.values()
+]
 SMALL: dict[str, Callable[[], nn.Module]] = {
     "prithvi": lambda: Prithvi(replace(PRITHVI_V2_TINY_TL, width=48, depth=2), frames=2),
     "terramind plain": lambda: TerraMind(
@@ -128,8 +128,7 @@ def test_counts_are_those_of_the_public_implementation(name: str) -> None:
 
 
 def test_every_configuration_is_counted() -> None:
-    families = (PRITHVI, TERRAMIND, CLAY, DOFA, SATMAE)
-    assert {c.name for family in families for c in family} == {c[0].name for c in COUNTS.values()}
+    assert {c.name for c in CONFIGURATIONS} == {c[0].name for c in COUNTS.values()}
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -198,13 +197,15 @@ def test_prithvi_maps_hold_frame_after_frame() -> None:
     assert grid[0, 48:, 3, 5].unique().item() == 1 + 98 + 3 * 14 + 5
 
 
-@pytest.mark.parametrize("name", STATISTICS)
+@pytest.mark.parametrize("name", CARDS)
 def test_statistics_are_of_the_model_s_own_bands(name: str) -> None:
-    found = STATISTICS[name]
-    assert len(found.bands) == len(found.mean) == len(found.std) > 0
-    assert not found.wavelengths or len(found.wavelengths) == len(found.bands)
-    assert all(deviation > 0 for deviation in found.std)
-    assert found.unit in {"dn", "uint8", "db", "metre", "unknown"}
+    for modality in CARDS[name].modalities:
+        assert len(modality.bands) == len(modality.mean) == len(modality.std) > 0
+        assert all(deviation > 0 for deviation in modality.std)
+        (unit,) = {band.unit for band in modality.bands}
+        assert unit in {"dn", "uint8", "db", "metre", "landsat_toa", "landsat_sr"}
+        if CARDS[name].takes == "wavelengths":
+            assert all(band.wavelength for band in modality.bands)
 
 
 def test_codes_are_sines_then_cosines() -> None:
@@ -356,12 +357,7 @@ def test_a_file_s_name_carries_its_digest_s_prefix() -> None:
     assert HubFile("owner/name", "Prithvi_EO_V2_300M.pt").sha256_prefix is None
 
 
-PUBLISHED = [
-    size.file
-    for family in (PRITHVI, TERRAMIND, CLAY, DOFA, SATMAE)
-    for size in family
-    if size.file is not None
-]
+PUBLISHED = [size.file for size in CONFIGURATIONS if size.file is not None]
 
 
 @pytest.mark.parametrize("file", PUBLISHED, ids=str)
@@ -378,7 +374,7 @@ def test_no_two_files_have_the_same_digest() -> None:
 
 @pytest.mark.parametrize(
     "size",
-    [size for size in (*PRITHVI, *TERRAMIND, *DOFA, *SATMAE) if size.file],
+    [size for size in CONFIGURATIONS if size.file],
     ids=lambda size: size.name,
 )
 def test_a_file_is_large_enough_for_its_encoder(size: Configuration) -> None:

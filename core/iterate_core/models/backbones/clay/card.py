@@ -7,31 +7,20 @@ model's own configuration files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from iterate_core.hub.files import HubFile
-from iterate_core.models.backbones.card import Card, entries_of
+from iterate_core.models.backbones.card import Modality, entries_of
 from iterate_core.models.backbones.transformer.card import (
     BASE,
     LARGE,
     Configuration,
-    Statistics,
+    encoder_card,
     modality_of,
-    numbers,
-    sized,
 )
 from iterate_core.registry.registry import Entry
 
 
 class ClayConfiguration(Configuration):
     """A Clay encoder."""
-
-
-def _statistics(
-    bands: str, unit: str, gsd: float, mean: str, std: str, wavelengths: str
-) -> Statistics:
-    values = (numbers(mean), numbers(std), numbers(wavelengths))
-    return Statistics(tuple(bands.split()), unit, *values, gsd)
 
 
 # The first version was taken out of made-with-clay/Clay (terratorch issue 1024); its new place is
@@ -48,70 +37,73 @@ CLAY_V1_5 = ClayConfiguration(
         sha256="21432069250b9b3f9a65ffd0071c5ad56b793247285ab0604edf7f531d4798d0",
     ),
 )
-CLAY = (CLAY_V1, CLAY_V1_5)
+CONFIGURATIONS = {"clay_v1": CLAY_V1, "clay_v1_5": CLAY_V1_5}
 
-CLAY_STATISTICS = {
-    "sentinel-2-l2a": _statistics(
+
+def _platform(
+    name: str, bands: str, unit: str, metres: float, mean: str, std: str, wavelengths: str
+) -> Modality:
+    """A platform by its name in Clay's metadata."""
+    return modality_of(name, bands.split(), unit, mean, std, wavelengths=wavelengths, metres=metres)
+
+
+_PLATFORMS = (
+    _platform(
+        "sentinel-2-l2a",
         "blue green red rededge1 rededge2 rededge3 nir nir08 swir16 swir22",
         *("dn", 10.0),
         "1105 1355 1552 1887 2422 2630 2743 2785 2388 1835",
         "1809 1757 1888 1870 1732 1697 1742 1648 1470 1379",
         ".493 .56 .665 .704 .74 .783 .842 .865 1.61 2.19",
     ),
-    "landsat-c2l1": _statistics(
+    _platform(
+        "landsat-c2l1",
         "red green blue nir08 swir16 swir22",
-        *("unknown", 30.0),
+        *("landsat_toa", 30.0),
         "10678 10563 11083 14792 12276 10114",
         "6025 5411 5468 6746 5897 4850",
         ".65 .56 .48 .86 1.6 2.2",
     ),
-    "landsat-c2l2-sr": _statistics(
+    _platform(
+        "landsat-c2l2-sr",
         "red green blue nir08 swir16 swir22",
-        *("unknown", 30.0),
+        *("landsat_sr", 30.0),
         "13705 13310 12474 17801 14615 12701",
         "9578 9408 10144 8277 5300 4522",
         ".65 .56 .48 .86 1.6 2.2",
     ),
-    "naip": _statistics(
+    _platform(
+        "naip",
         "red green blue nir",
         *("uint8", 1.0),
         "110.16 115.41 98.15 139.04",
         "47.23 39.82 35.43 49.86",
         ".65 .56 .48 .842",
     ),
-    "linz": _statistics(
-        "red green blue", "uint8", 0.5, "89.96 99.46 89.51", "41.83 36.96 31.45", ".635 .555 .465"
+    _platform(
+        "linz",
+        "red green blue",
+        "uint8",
+        0.5,
+        "89.96 99.46 89.51",
+        "41.83 36.96 31.45",
+        ".635 .555 .465",
     ),
-    "sentinel-1-rtc": _statistics("vv vh", "db", 10.0, "-12.113 -18.673", "8.314 8.017", "3.5 4.0"),
-}
-"""By the platform's name in Clay's metadata."""
-
-_LANDSAT_UNITS = {"landsat-c2l1": "landsat_toa", "landsat-c2l2-sr": "landsat_sr"}
-
-
-def _cards() -> Iterable[tuple[str, ClayConfiguration, Card]]:
-    modalities = tuple(
-        modality_of(name, known, _LANDSAT_UNITS.get(name))
-        for name, known in CLAY_STATISTICS.items()
+    _platform("sentinel-1-rtc", "vv vh", "db", 10.0, "-12.113 -18.673", "8.314 8.017", "3.5 4.0"),
+)
+_RADAR = _PLATFORMS[-1]
+CARDS = {
+    name: encoder_card(
+        configuration,
+        reference="github.com/Clay-foundation/model",
+        takes="wavelengths",
+        modalities=_PLATFORMS,
+        licence="Apache-2.0",
+        stand_ins=tuple((band.name, band.wavelength) for band in _RADAR.bands),
+        coordinates=True,
     )
-    radar = CLAY_STATISTICS["sentinel-1-rtc"]
-    for name, size in zip(("clay_v1", "clay_v1_5"), CLAY, strict=True):
-        card = sized(
-            size,
-            reference="github.com/Clay-foundation/model",
-            takes="wavelengths",
-            modalities=modalities,
-            licence="Apache-2.0",
-            stand_ins=tuple(zip(radar.bands, radar.wavelengths, strict=True)),
-            coordinates=True,
-        )
-        yield name, size, card
-
-
-CARDS: dict[str, Card] = {}
-CONFIGURATIONS: dict[str, ClayConfiguration] = {}
-for _name, _size, _card in _cards():
-    CARDS[_name], CONFIGURATIONS[_name] = _card, _size
+    for name, configuration in CONFIGURATIONS.items()
+}
 
 
 def entries() -> tuple[Entry, ...]:

@@ -1,23 +1,20 @@
 """DOFA: published sizes, weights and statistics, and the cards made of them, as data.
 
 Imports no torch. Parameter counts are those of the encoder as built here: without decoders and
-classification heads, of all bands the weights were trained with. Statistics are those of the
-model's own configuration files.
+classification heads, of all bands the weights were trained with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from iterate_core.hub.files import HubFile
-from iterate_core.models.backbones.card import Card, entries_of
+from iterate_core.models.backbones.card import entries_of
 from iterate_core.models.backbones.transformer.card import (
     BASE,
     HUGE,
     LARGE,
     SMALL,
     Configuration,
-    sized,
+    encoder_card,
 )
 from iterate_core.registry.registry import Entry
 
@@ -46,27 +43,24 @@ DOFA_LARGE = DofaConfiguration(
     ),
 )
 DOFA_HUGE = DofaConfiguration("DOFA-huge", *HUGE, 14, 224, 663_182_080, file=None)
-DOFA = (DOFA_SMALL, DOFA_BASE, DOFA_LARGE, DOFA_HUGE)
-
-
-def _cards() -> Iterable[tuple[str, DofaConfiguration, Card]]:
-    for size in DOFA:
-        card = sized(
-            size,
-            reference="arXiv 2403.15356",
-            takes="wavelengths",
-            modalities=(),
-            licence=None if size.file is None else "CC-BY-4.0",
-            stand_ins=(("vv", 5.405), ("vh", 5.405)),
-            notes=() if size.file is not None else ("no weights are published",),
-        )
-        yield f"dofa_{size.name.rpartition('-')[2]}", size, card
-
-
-CARDS: dict[str, Card] = {}
-CONFIGURATIONS: dict[str, DofaConfiguration] = {}
-for _name, _size, _card in _cards():
-    CARDS[_name], CONFIGURATIONS[_name] = _card, _size
+CONFIGURATIONS = {
+    "dofa_small": DOFA_SMALL,
+    "dofa_base": DOFA_BASE,
+    "dofa_large": DOFA_LARGE,
+    "dofa_huge": DOFA_HUGE,
+}
+CARDS = {
+    name: encoder_card(
+        configuration,
+        reference="arXiv 2403.15356",
+        takes="wavelengths",
+        modalities=(),
+        licence=None if configuration.file is None else "CC-BY-4.0",
+        stand_ins=(("vv", 5.405), ("vh", 5.405)),
+        notes=("no weights are published",) if configuration.file is None else (),
+    )
+    for name, configuration in CONFIGURATIONS.items()
+}
 
 
 def entries() -> tuple[Entry, ...]:

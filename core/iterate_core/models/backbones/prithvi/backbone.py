@@ -33,7 +33,7 @@ class PrithviBackbone(TokenBackbone):
     def __init__(self, encoder: Prithvi, inputs: Inputs, options: PrithviOptions) -> None:
         configuration = encoder.configuration
         width = configuration.width
-        taps = taps_of(options, configuration, configuration.taps)
+        taps = taps_of(options, configuration)
         super().__init__(encoder, inputs, taps, inputs.frames * width, width)
         self.options = options
 

@@ -7,19 +7,17 @@ model's own configuration files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from iterate_core.data.bands import SENTINEL_2
 from iterate_core.hub.files import HubFile
-from iterate_core.models.backbones.card import Card, entries_of
+from iterate_core.models.backbones.card import entries_of
 from iterate_core.models.backbones.transformer.card import (
     BASE,
     LARGE,
     Configuration,
+    encoder_card,
     modality_of,
-    sized,
-    statistics_of,
 )
 from iterate_core.registry.registry import Entry
 
@@ -47,49 +45,41 @@ SATMAE_LARGE = SatMaeConfiguration(
         size=3_949_597_273,
     ),
 )
-SATMAE = (SATMAE_BASE, SATMAE_LARGE)
+CONFIGURATIONS = {"satmae_base": SATMAE_BASE, "satmae_large": SATMAE_LARGE}
+
 SATMAE_BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
 """Channels of the multispectral SatMAE, in the order of the weights."""
 SATMAE_GROUPS = ((0, 1, 2, 6), (3, 4, 5, 7), (8, 9))
 """Channels that share a patch embedding, as indices into `SATMAE_BANDS`."""
 
-SATMAE_STATISTICS = statistics_of(
+_PIXELS = modality_of(
+    "Sentinel-2",
     SATMAE_BANDS,
     "dn",
     "1184.38 1120.77 1136.26 1263.74 1645.40 1846.87 1762.60 1972.62 1732.16 1247.92",
     "650.28 712.13 965.23 948.98 1108.07 1258.36 1233.15 1364.39 1310.37 1087.60",
+    sensor=SENTINEL_2,
+    metres=10.0,
 )
-"""To two decimals. SatMAE cuts mean ± 2 std to 8 bits: see its card."""
-
-
-def _cards() -> Iterable[tuple[str, SatMaeConfiguration, Card]]:
-    known = modality_of("Sentinel-2", SATMAE_STATISTICS, sensor=SENTINEL_2)
-    # Mean ± 2 std become 0 … 255, cut to whole numbers, over 255.
-    pairs = list(zip(known.mean, known.std, strict=True))
-    modality = replace(
-        known,
-        mean=tuple(mean - 2 * std for mean, std in pairs),
-        std=tuple(4 * std for _, std in pairs),
-        low=0.0,
-        high=1.0,
-        steps=255,
-        metres=10.0,
+# Mean ± 2 std become 0 … 255, cut to whole numbers, over 255.
+_CUT = replace(
+    _PIXELS,
+    mean=tuple(mean - 2 * std for mean, std in zip(_PIXELS.mean, _PIXELS.std, strict=True)),
+    std=tuple(4 * std for std in _PIXELS.std),
+    low=0.0,
+    high=1.0,
+    steps=255,
+)
+CARDS = {
+    name: encoder_card(
+        configuration,
+        reference="arXiv 2207.08051",
+        takes="declared",
+        modalities=(_CUT,),
+        notes=("statistics are known to two decimals",),
     )
-    for size in SATMAE:
-        card = sized(
-            size,
-            reference="arXiv 2207.08051",
-            takes="declared",
-            modalities=(modality,),
-            notes=("statistics are known to two decimals",),
-        )
-        yield f"satmae_{size.name.rpartition('-')[2]}", size, card
-
-
-CARDS: dict[str, Card] = {}
-CONFIGURATIONS: dict[str, SatMaeConfiguration] = {}
-for _name, _size, _card in _cards():
-    CARDS[_name], CONFIGURATIONS[_name] = _card, _size
+    for name, configuration in CONFIGURATIONS.items()
+}
 
 
 def entries() -> tuple[Entry, ...]:

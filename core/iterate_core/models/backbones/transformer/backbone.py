@@ -92,16 +92,12 @@ class TokenBackbone(Backbone):
         return self.encoder.feature_map(tokens, size)
 
 
-def taps_of(
-    options: EncoderOptions, configuration: Configuration, usual: tuple[int, ...] = ()
-) -> tuple[int, ...]:
+def taps_of(options: EncoderOptions, configuration: Configuration) -> tuple[int, ...]:
     """The blocks whose maps are decoded; see `taps_within`."""
-    return taps_within(options, configuration.depth, usual)
+    return taps_within(options, configuration.depth)
 
 
-def taps_within(
-    options: EncoderOptions, depth: int, usual: tuple[int, ...] = ()
-) -> tuple[int, ...]:
+def taps_within(options: EncoderOptions, depth: int) -> tuple[int, ...]:
     """The blocks whose maps are decoded.
 
     Raises:
@@ -112,8 +108,6 @@ def taps_within(
             what = f"must be different blocks below {depth}, but are {list(options.taps)}."
             raise RequestError(Problem("model.backbone.taps", what))
         return options.taps
-    if usual and usual[-1] == depth - 1:
-        return usual
     return evenly_spaced(depth)
 
 

@@ -40,59 +40,47 @@ class Configuration:
     file: HubFile | None
 
 
-@dataclass(frozen=True)
-class Statistics:
-    """Pixels of one sensor as a model was trained with them: (x − mean) / std.
+def modality_of(
+    name: str,
+    bands: Sequence[str],
+    unit: str,
+    mean: str,
+    std: str,
+    *,
+    sensor: str | None = None,
+    wavelengths: str | None = None,
+    metres: float | None = None,
+) -> Modality:
+    """Images of one sensor as a model was trained with them: (x − mean) / std.
 
-    Attributes:
+    Args:
+        name: How the model's users call it.
         bands: Names as the model's authors give them, in the order of the weights.
-        unit: As in `iterate_core.data.dataset.Band`; ``"unknown"`` stands for the digital numbers
-            of Landsat's own products, which are no reflectance × 10,000.
-        mean: Of each band.
-        std: Of each band.
-        wavelengths: Centres in µm, where the model takes them.
-        gsd: Metres per pixel, where the model takes it.
+        unit: Of their pixels.
+        mean: One number a band, parted by blanks, as the authors' files give them.
+        std: Likewise.
+        sensor: What it is, where the bands' names alone do not tell.
+        wavelengths: Centres in µm, likewise, where the model takes them.
+        metres: Ground size of a pixel, where the model takes it.
     """
-
-    bands: tuple[str, ...]
-    unit: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    wavelengths: tuple[float, ...] = ()
-    gsd: float | None = None
+    described = tuple(replace(band, unit=unit, sensor=sensor) for band in describe(bands, sensor))
+    if wavelengths is not None:
+        pairs = zip(described, _numbers(wavelengths), strict=True)
+        described = tuple(replace(band, wavelength=wavelength) for band, wavelength in pairs)
+    return Modality(name, described, _numbers(mean), _numbers(std), metres=metres)
 
 
-def statistics_of(bands: Sequence[str], unit: str, mean: str, std: str) -> Statistics:
-    """Means and deviations are written as text, one number a band."""
-    return Statistics(tuple(bands), unit, numbers(mean), numbers(std))
-
-
-def numbers(text: str) -> tuple[float, ...]:
-    """Those of a text, parted by blanks."""
+def _numbers(text: str) -> tuple[float, ...]:
     return tuple(float(word) for word in text.split())
 
 
-def modality_of(
-    name: str, known: Statistics, unit: str | None = None, sensor: str | None = None
-) -> Modality:
-    """A modality of an encoder's published statistics."""
-    bands = tuple(
-        replace(band, unit=unit or known.unit, sensor=sensor)
-        for band in describe(known.bands, sensor)
-    )
-    if known.wavelengths:
-        pairs = zip(bands, known.wavelengths, strict=True)
-        bands = tuple(replace(band, wavelength=wavelength) for band, wavelength in pairs)
-    return Modality(name, bands, known.mean, known.std, metres=known.gsd)
-
-
-def sized(size: Configuration, **facts: Any) -> Card:
-    """The card of an encoder of this size."""
+def encoder_card(configuration: Configuration, **facts: Any) -> Card:
+    """The card of an encoder, with what its family declares."""
     return Card(
-        title=size.name,
-        size=size.size,
-        patch=size.patch,
-        parameters=size.parameters,
-        file=size.file,
+        title=configuration.name,
+        size=configuration.size,
+        patch=configuration.patch,
+        parameters=configuration.parameters,
+        file=configuration.file,
         **facts,
     )

@@ -9,7 +9,6 @@ from pydantic import Field
 from iterate_core.models.backbones.options import MatchedOptions
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[int, Field(gt=0)]
 
 
 class EncoderOptions(MatchedOptions):
@@ -17,9 +16,8 @@ class EncoderOptions(MatchedOptions):
 
     Attributes:
         depth: Keep the first so many blocks, for speed; None keeps all.
-        taps: The blocks whose maps are decoded, counted from 0; None takes four, evenly spaced or
-            as its authors do.
+        taps: The blocks whose maps are decoded, counted from 0; None takes four, evenly spaced.
     """
 
-    depth: Positive | None = None
+    depth: Annotated[int, Field(gt=0)] | None = None
     taps: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
