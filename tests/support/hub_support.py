@@ -37,10 +37,11 @@ class StandIn:
         changed: Content that is sent instead of the published one, by its sha256.
         refusals: Status codes that the next requests for content are answered with.
         small: Files that are not kept in large-file storage.
-        gated: Repositories whose terms must be accepted first.
+        gated: Repositories whose terms must be accepted before a file is given, not its name.
         renamed: Repository → its present name.
         ranges: Whether ranges are honoured.
         listings: Repository → what is answered in place of the list of its files.
+        valid: The tokens that are accepted; None accepts any.
         elsewhere: Another server to which everything is redirected.
         tokens: Path and ``Authorization`` of each request.
         address: Where it listens.
@@ -60,6 +61,7 @@ class StandIn:
     renamed: dict[str, str] = field(default_factory=dict)
     listings: dict[str, bytes] = field(default_factory=dict)
     tokens: list[tuple[str, str | None]] = field(default_factory=list)
+    valid: tuple[str, ...] | None = None
     storage: str = ""
     elsewhere: str = ""
     address: str = ""
@@ -124,7 +126,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def repository(self, kind: str, name: str, revision: str) -> dict[str, bytes] | None:
-        if name in self.hub.gated:
+        token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        if token and self.hub.valid is not None and token not in self.hub.valid:
+            self.reply(401, X_Error_Message="Invalid credentials in Authorization header")
+        elif name in self.hub.gated and not self.path.startswith("/api/"):
             self.reply(401, X_Error_Code="GatedRepo")
         elif (kind, name) not in self.hub.files:
             self.reply(404, X_Error_Code="RepoNotFound")

@@ -2,6 +2,12 @@
 
 Both speak HTTP. Of the Hugging Face hub, the answers to ``HEAD …/resolve/REVISION/FILE`` name the
 commit, the size and the digest of a file, and ``GET /api/…/revision/REVISION`` lists all files.
+
+The hub's own client (huggingface_hub) is not asked. It stops at a redirect to a host other than
+the hub's and follows one within a host, so that of a file behind a mirror, or on a server that
+stores large files itself, it tells neither commit nor digest. Its list of files is open where a
+repository's terms are not accepted, and only the answer for a file says so. What it raises where
+a server cannot be reached is its HTTP library's, another one in each major version.
 """
 
 from __future__ import annotations
@@ -20,6 +26,7 @@ from iterate_core.hub.transfer import TIMEOUT, Digest, RemoteFile, reason
 ZENODO = "https://zenodo.org"
 ZENODO_VARIABLE = "ITERATE_ZENODO_ENDPOINT"
 _REDIRECTS = 10
+_BAD_LOGIN = "Invalid credentials in Authorization header"
 
 
 class UnreachableError(Exception):
@@ -210,6 +217,10 @@ def _refuse(
     if code == "GatedRepo":
         what = f"{shown} asks for its terms to be accepted first."
         hint = f"Accept them at {endpoint(repository)}/{repository} and log in: hf auth login."
+        raise RequestError(Problem(repository, what, hint))
+    if response.headers.get("X-Error-Message") == _BAD_LOGIN:
+        what = f"{endpoint(repository)} does not accept your token."
+        hint = "Log in again: hf auth login. HF_TOKEN, where it is set, is taken first."
         raise RequestError(Problem(repository, what, hint))
     if code == "RevisionNotFound":
         raise RequestError(Problem(repository, f"has no revision {revision or 'main'!r}."))

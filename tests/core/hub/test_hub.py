@@ -12,7 +12,8 @@ from hub_support import COMMIT, StandIn, git_sha1, reached, sha256, standing_in
 
 from iterate_core.errors import RequestError
 from iterate_core.hub import transfer
-from iterate_core.hub.files import HubFile, at_hand, fetch, origin, place
+from iterate_core.hub.files import HubFile, at_hand, check_reach, fetch, origin, place
+from iterate_core.hub.servers import UnreachableError, published_files
 from iterate_core.storage.names import inside
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
@@ -316,6 +317,44 @@ def test_the_token_goes_to_the_hub_alone(hub: StandIn, monkeypatch: pytest.Monke
         assert token == expected, path
 
 
+def test_a_token_that_the_hub_does_not_accept_is_told_from_a_missing_repository(
+    hub: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_expired")
+    hub.valid = ("hf_right",)
+    for act in (lambda: fetch(FILE), lambda: published_files("owner/model", "model", None)):
+        with pytest.raises(RequestError) as refused:
+            act()
+        (problem,) = refused.value.problems
+        assert problem.what == f"{hub.address} does not accept your token."
+        assert "hf auth login" in (problem.hint or "")
+        assert "hf_expired" not in str(refused.value)
+    monkeypatch.setenv("HF_TOKEN", "hf_right")
+    assert fetch(FILE).read_bytes() == CONTENT
+
+
+def test_a_file_whose_name_is_listed_may_still_ask_for_its_terms_to_be_accepted(
+    hub: StandIn,
+) -> None:
+    hub.gated.add("owner/model")
+    assert FILE.filename in [
+        file.filename for file in published_files("owner/model", "model", None)
+    ]
+    with pytest.raises(RequestError, match="asks for its terms to be accepted first"):
+        check_reach(FILE)
+
+
+def test_offline_no_list_is_asked_for(hub: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+        with pytest.raises(UnreachableError, match="connection refused"):
+            published_files("owner/model", "model", None)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UnreachableError, match="HF_HUB_OFFLINE is set"):
+        published_files("owner/model", "model", None)
+    assert hub.requests == []
+
+
 def test_a_cache_that_cannot_be_written_to(
     hub: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,8 +399,6 @@ def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
 
 
 def test_all_files_of_a_repository_are_listed(hub: StandIn) -> None:
-    from iterate_core.hub.servers import published_files
-
     listed = {file.filename: file for file in published_files("owner/model", "model", None)}
     assert sorted(listed) == ["config.json", "weights/base.pt"]
     base, config = listed["weights/base.pt"], listed["config.json"]
@@ -372,8 +409,6 @@ def test_all_files_of_a_repository_are_listed(hub: StandIn) -> None:
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"sha": 1}', b'{"sha": "a", "siblings": 3}'])
 def test_a_server_that_is_no_hub_is_named(hub: StandIn, body: bytes) -> None:
-    from iterate_core.hub.servers import published_files
-
     hub.listings["owner/model"] = body
     with pytest.raises(RequestError, match="gives no list of files that can be read"):
         published_files("owner/model", "model", None)
