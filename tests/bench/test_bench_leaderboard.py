@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from iterate.bench.leaderboard.entries import entries_of
-from iterate.bench.leaderboard.html import page
+from iterate.bench.leaderboard.page.html import page
 from iterate.bench.leaderboard.rank import build
 from iterate.bench.leaderboard.results_csv import read_results
 from iterate.bench.leaderboard.rows import GroupRow, Leaderboard

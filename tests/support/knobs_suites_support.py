@@ -15,7 +15,7 @@ from bench_support import SMALL
 from knobs_support import Case, Knob, Scene, refused, small
 
 from iterate.bench.leaderboard.entries import entries_of
-from iterate.bench.leaderboard.html import page
+from iterate.bench.leaderboard.page.html import page
 from iterate.bench.leaderboard.rank import build
 from iterate.bench.leaderboard.results_csv import read_results, write_results
 from iterate.bench.leaderboard.rows import Leaderboard

@@ -10,7 +10,7 @@ from typing import Any
 
 from iterate.bench.leaderboard.about import RunRecord, SubmittedFile, about, without
 from iterate.bench.leaderboard.entries import BoardEntry, entries_of
-from iterate.bench.leaderboard.html import page
+from iterate.bench.leaderboard.page.html import page
 from iterate.bench.leaderboard.rank import build
 from iterate.bench.leaderboard.results_csv import ResultsFile, labelled, read_results
 from iterate.bench.leaderboard.rows import Leaderboard

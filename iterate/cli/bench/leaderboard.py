@@ -53,7 +53,7 @@ def leaderboard(
     """
     from iterate.bench.leaderboard.about import about, comparable, source_of, unknown_origin
     from iterate.bench.leaderboard.entries import entries_of
-    from iterate.bench.leaderboard.html import page
+    from iterate.bench.leaderboard.page.html import page
     from iterate.bench.leaderboard.rank import build
     from iterate.bench.leaderboard.results_csv import read_results
     from iterate.bench.leaderboard.tables import json_rows, write_board
