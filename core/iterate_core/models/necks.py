@@ -66,18 +66,18 @@ class Hierarchical(nn.Module):
         strides: Those of the five that are read.
         deepest: The stride at which the map of stride 32 is given: smaller ones stand for the
             dilated backbone of which a decoder was thought.
+        multiple: Of which the channels are made a multiple, with zeros behind the others.
     """
 
-    def __init__(self, shape: Maps, strides: tuple[int, ...], deepest: int) -> None:
+    def __init__(self, shape: Maps, strides: tuple[int, ...], deepest: int, multiple: int) -> None:
         super().__init__()
         wanted = tuple(stride for stride in strides if stride != _FINEST)
         self.neck = PyramidNeck(shape, wanted) if shape.plain else None
         inner = self.neck.shape if self.neck is not None else shape
         self.given = inner.strides
         by_stride = dict(zip(inner.strides, inner.channels, strict=True))
-        self.channels = tuple(
-            by_stride.get(stride, 0) if stride in strides else 0 for stride in PYRAMID
-        )
+        read = [by_stride.get(stride, 0) if stride in strides else 0 for stride in PYRAMID]
+        self.channels = tuple(-(-count // multiple) * multiple for count in read)
         self.deepest = deepest
 
     def forward(self, maps: list[Tensor], size: tuple[int, int]) -> list[Tensor]:
@@ -90,6 +90,14 @@ class Hierarchical(nn.Module):
         if self.neck is None and self.deepest != PYRAMID[-1]:
             by_stride[PYRAMID[-1]] = resized(by_stride[PYRAMID[-1]], sizes[PYRAMID[-1]])
         return [
-            by_stride[stride] if channels else maps[0].new_zeros(len(maps[0]), 0, *sizes[stride])
+            _widened(by_stride[stride], channels)
+            if channels
+            else maps[0].new_zeros(len(maps[0]), 0, *sizes[stride])
             for stride, channels in zip(PYRAMID, self.channels, strict=True)
         ]
+
+
+def _widened(maps: Tensor, channels: int) -> Tensor:
+    """With channels of zeros behind its own."""
+    added = channels - maps.shape[1]
+    return functional.pad(maps, (0, 0, 0, 0, 0, added)) if added else maps

@@ -108,6 +108,19 @@ def test_a_decoder_of_dilated_backbones_gets_the_deepest_map_at_their_stride(
     torch.testing.assert_close(made(maps, (64, 64)), made.output(alone))
 
 
+def test_pspnet_takes_a_map_whose_channels_its_four_grids_cannot_share() -> None:
+    entry = registries.decoders.get("pspnet")
+    shape = Maps((4, 8, 12, 18), (4, 8, 16, 32))  # as rexnet's and pruned networks'
+    made = entry.load()(entry.load_options()(name="pspnet", channels=8), shape, 3).eval()
+    maps = [
+        torch.randn(1, n, 64 // s, 64 // s)
+        for n, s in zip(shape.channels, shape.strides, strict=True)
+    ]
+    finer = functional.interpolate(maps[3], scale_factor=4, mode="bilinear")
+    twenty = torch.cat([finer, torch.zeros(1, 2, 8, 8)], dim=1)
+    torch.testing.assert_close(made(maps, (64, 64)), made.output(made.decoder([twenty])))
+
+
 def test_a_backbone_without_the_strides_that_a_decoder_requires_is_refused() -> None:
     entry = registries.decoders.get("deeplabv3plus")
     with pytest.raises(RequestError, match=r"stride 4, 32, and the backbone gives 8, 16"):

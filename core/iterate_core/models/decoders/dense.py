@@ -79,6 +79,6 @@ def build_smp(options: SmpOptions, shape: Maps, classes: int) -> nn.Module:
         what = f"{options.name} needs feature maps of stride {needed},"
         hint = f"and the backbone gives {given}. Choose unet or linear."
         raise RequestError(Problem("model.decoder.name", what, hint))
-    hierarchy = Hierarchical(shape, options.strides, options.deepest)
+    hierarchy = Hierarchical(shape, options.strides, options.deepest, options.multiple)
     decoder = resolve(options.library)([0, *hierarchy.channels], **options.arguments())
     return DenseDecoder(hierarchy, decoder, options.width, options.dropout, classes)

@@ -61,6 +61,7 @@ class SmpOptions(Component):
         required: Of the maps without which it cannot work.
         deepest: The stride at which it is given the map of stride 32: a smaller one where its
             authors dilate the backbone to keep that map finer.
+        multiple: The channels of its maps must be a multiple of it.
     """
 
     channels: Annotated[int, Field(gt=0)] = 256
@@ -70,6 +71,7 @@ class SmpOptions(Component):
     strides: ClassVar[tuple[int, ...]] = PYRAMID[1:]
     required: ClassVar[tuple[int, ...]] = PYRAMID[1:]
     deepest: ClassVar[int] = PYRAMID[-1]
+    multiple: ClassVar[int] = 1
 
     @property
     def width(self) -> int:
@@ -178,6 +180,7 @@ class PspnetOptions(SmpOptions):
     library = f"{_LIBRARY}.pspnet.decoder:PSPDecoder"
     strides = required = (32,)
     deepest = 8
+    multiple = 4
 
     def arguments(self) -> dict[str, Any]:
         """See `SmpOptions.arguments`."""
