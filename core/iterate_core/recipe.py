@@ -11,11 +11,11 @@ import yaml
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
 from iterate_core.data.options import DataSection, Positive
-from iterate_core.fingerprint import fingerprint
 from iterate_core.models.options import ModelSection
 from iterate_core.models.tuning.options import FullOptions, TuningOptions
 from iterate_core.objective import Objective
 from iterate_core.registry import registries
+from iterate_core.registry.marks import AfterBackbone, HowOnly, PerTraining
 from iterate_core.registry.options import Component, Section
 from iterate_core.registry.parsing import Chosen, parse
 from iterate_core.storage.files import replacing
@@ -49,14 +49,14 @@ class TrainerSection(Section):
             None takes as many as a trial holds CPUs, and outside a search as PyTorch chooses.
     """
 
-    epochs: Positive = 20
-    patience: Positive | None = None
-    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    epochs: Annotated[Positive, AfterBackbone] = 20
+    patience: Annotated[Positive | None, AfterBackbone] = None
+    min_delta: Annotated[float, Field(ge=0), AfterBackbone] = 0.0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
-    gradient_clip: Annotated[float, Field(gt=0)] | None = None
+    gradient_clip: Annotated[float | None, Field(gt=0), AfterBackbone] = None
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     deterministic: bool = True
-    threads: Positive | None = None
+    threads: Annotated[Positive | None, HowOnly] = None
 
     @field_validator("min_delta")
     @classmethod
@@ -78,12 +78,12 @@ class Recipe(Section):
     tuning: Annotated[SerializeAsAny[TuningOptions], Chosen(registries.tunings)] = FullOptions(
         name="full"
     )
-    optimiser: Annotated[SerializeAsAny[Component], Chosen(registries.optimisers)]
-    scheduler: Annotated[SerializeAsAny[Component], Chosen(registries.schedulers)]
-    augmentation: AugmentationSection = AugmentationSection()
+    optimiser: Annotated[SerializeAsAny[Component], Chosen(registries.optimisers), AfterBackbone]
+    scheduler: Annotated[SerializeAsAny[Component], Chosen(registries.schedulers), AfterBackbone]
+    augmentation: Annotated[AugmentationSection, AfterBackbone] = AugmentationSection()
     trainer: TrainerSection = TrainerSection()
-    objective: Objective = Objective()
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    objective: Annotated[Objective, AfterBackbone] = Objective()
+    seed: Annotated[int, Field(ge=0, lt=2**31), PerTraining] = 0
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any]) -> Self:
@@ -117,17 +117,3 @@ class Recipe(Section):
         with replacing(path) as part:
             text = yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True)
             part.write_text(opening + text, encoding="utf-8")
-
-    def fingerprint(self, data: str) -> str:
-        """Names this run, its checkpoints and its cache entries.
-
-        Where the data lie is no part of it; what they hold is.
-
-        Args:
-            data: The fingerprint of the dataset's content.
-        """
-        from iterate_core import __version__
-
-        recipe = self.to_mapping()
-        recipe["data"].pop("root", None)
-        return fingerprint({"recipe": recipe, "data": data, "code": __version__})

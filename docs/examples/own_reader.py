@@ -12,12 +12,14 @@ changed. Packing, normalisation, matching of bands, training and search then wor
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 from iterate_core.data.convert.images import read_image
 from iterate_core.data.dataset import SPLITS, Band, DatasetInfo, Sample, Split
 from iterate_core.data.options import DataSection
 from iterate_core.errors import DataError, Problem
 from iterate_core.fingerprint import fingerprint
+from iterate_core.registry.marks import HowOnly
 from iterate_core.storage.digests import hash_files
 
 TABLE = "labels.csv"
@@ -32,7 +34,7 @@ BANDS = (
 class LabelledTilesData(DataSection):
     """What the YAML may say, beside what every dataset takes (`data.bands`, `data.batch_size`)."""
 
-    root: Path
+    root: Annotated[Path, HowOnly]
 
 
 class LabelledTiles:

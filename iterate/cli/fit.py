@@ -67,14 +67,12 @@ def recipe_and_folder(file: Path, overrides: list[str], out: Path | None) -> tup
         RequestError: The recipe is wrong.
     """
     from iterate.config.load import load_recipe
-    from iterate_core.data.open import content_of, open_dataset
-    from iterate_core.engine.complete import complete
+    from iterate_core.engine.resolved import prepare
 
-    recipe = complete(load_recipe(file, overrides))
-    identity = recipe.fingerprint(content_of(recipe.data, open_dataset(recipe.data)))
+    prepared = prepare(load_recipe(file, overrides))
     name = file.stem if file.stem != "recipe" else file.resolve().parent.name
-    folder = out if out is not None else Path("runs/fit") / f"{name}-{identity[:8]}"
-    recipe = _with_its_threads(recipe, folder / "recipe.yaml")
+    folder = out if out is not None else Path("runs/fit") / f"{name}-{prepared.identity[:8]}"
+    recipe = _with_its_threads(prepared.recipe, folder / "recipe.yaml")
     return recipe, folder
 
 
@@ -85,13 +83,14 @@ def _with_its_threads(recipe: Recipe, before: Path) -> Recipe:
     """
     from iterate.config.load import load_recipe
     from iterate_core.device import threads
+    from iterate_core.engine.resolved import decisive
     from iterate_core.errors import IterateError
 
     with suppress(IterateError):  # absent or damaged: it is about to be written anew
         earlier = load_recipe(before, [])
         if earlier.trainer.threads is not None:
             same = recipe.with_threads(earlier.trainer.threads)
-            if same.fingerprint("") == earlier.fingerprint(""):
+            if decisive(same) == decisive(earlier):
                 return same
     return recipe.with_threads(threads())
 

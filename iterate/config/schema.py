@@ -12,6 +12,7 @@ from iterate.hpo.settings import RaySettings, ResourceSettings, SearchSettings
 from iterate.tracking.settings import TrackingSettings
 from iterate_core.errors import Problem, RequestError
 from iterate_core.recipe import Recipe
+from iterate_core.registry.marks import HowOnly
 from iterate_core.registry.options import Section
 from iterate_core.registry.parsing import Chosen, collect
 
@@ -30,11 +31,11 @@ class SearchConfig(Recipe):
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
-    note: str = ""
-    search: SearchSettings = SearchSettings()
-    resources: ResourceSettings = ResourceSettings()
-    ray: RaySettings = RaySettings()
-    tracking: TrackingSettings = TrackingSettings()
+    note: Annotated[str, HowOnly] = ""
+    search: Annotated[SearchSettings, HowOnly] = SearchSettings()
+    resources: Annotated[ResourceSettings, HowOnly] = ResourceSettings()
+    ray: Annotated[RaySettings, HowOnly] = RaySettings()
+    tracking: Annotated[TrackingSettings, HowOnly] = TrackingSettings()
     bench: ProtocolSection = ProtocolSection()
 
     def recipe(self) -> Recipe:
@@ -87,6 +88,15 @@ def required_at(mapping: Mapping[str, Any], path: str) -> bool:
     section = _section_at(mapping, path.rpartition(".")[0])
     field = section.model_fields.get(path.rpartition(".")[2]) if section else None
     return field is not None and field.is_required()
+
+
+def how_only(mapping: Mapping[str, Any], path: str) -> bool:
+    """Whether the field at a dotted path, or a section around it, decides no result."""
+    above, _, name = path.rpartition(".")
+    section = _section_at(mapping, above)
+    field = section.model_fields.get(name) if section else None
+    marked = field is not None and HowOnly in field.metadata
+    return marked or (bool(above) and how_only(mapping, above))
 
 
 def _section_at(mapping: Mapping[str, Any], path: str) -> type[Section] | None:

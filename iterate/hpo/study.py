@@ -12,10 +12,11 @@ from iterate.hpo.space import Point, Space
 from iterate.hpo.space.grammar import read_space
 from iterate_core.data.open import content_of, open_dataset
 from iterate_core.engine.complete import complete
-from iterate_core.engine.resolved import own_code, weights_of
+from iterate_core.engine.resolved import decisive
 from iterate_core.errors import Problem, RequestError
 from iterate_core.objective import Objective
 from iterate_core.recipe import Recipe
+from iterate_core.registry.marks import PerTraining
 from iterate_core.registry.parsing import parse
 
 
@@ -98,18 +99,9 @@ class Study:
     def question(self) -> dict[str, Any]:
         """What makes this study itself: two runs continue each other only if it is the same.
 
-        The budget is no part of it, and neither is where data and weights lie or how many
-        processes and threads read and train: the content is.
+        The budget is no part of it, and neither is what is marked to decide no result.
         """
-        recipe = self.recipe.to_mapping()
-        for how in ("root", "workers"):
-            recipe["data"].pop(how, None)
-        recipe["trainer"].pop("threads", None)
-        recipe.pop("seed")
-        if weights := weights_of(self.recipe):
-            recipe["model"]["backbone"]["weights"] = weights
-        if code := own_code(self.recipe):
-            recipe["model"]["code"] = code
+        recipe = decisive(self.recipe, PerTraining)
         return {"recipe": recipe, "space": self.space.to_mapping(), "data": self.data}
 
 

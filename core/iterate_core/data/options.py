@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from iterate_core.registry.marks import AfterBackbone, AfterReading, HowOnly
 from iterate_core.registry.options import Component
 
 Positive = Annotated[int, Field(gt=0)]
@@ -28,10 +29,10 @@ class DataSection(Component):
         workers: Processes that prepare batches; 0 prepares them in the training process.
     """
 
-    bands: tuple[str, ...] | None = None
-    units: dict[str, str] | None = None
-    batch_size: Positive = 32
-    eval_batch_size: Positive | None = None
-    image_size: Positive | None = None
-    normalisation: Literal["dataset", "backbone", "none"] = "dataset"
-    workers: Annotated[int, Field(ge=0)] = 0
+    bands: Annotated[tuple[str, ...] | None, AfterReading] = None
+    units: Annotated[dict[str, str] | None, AfterReading] = None
+    batch_size: Annotated[Positive, AfterReading, AfterBackbone] = 32
+    eval_batch_size: Annotated[Positive | None, AfterReading, AfterBackbone] = None
+    image_size: Annotated[Positive | None, AfterReading] = None
+    normalisation: Annotated[Literal["dataset", "backbone", "none"], AfterReading] = "dataset"
+    workers: Annotated[int, Field(ge=0), AfterReading, HowOnly] = 0

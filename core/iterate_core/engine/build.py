@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import asdict
 from typing import TypeVar
 
 import torch
 from torch import nn
 
-from iterate_core.engine.resolved import Prepared, own_code
+from iterate_core.engine.resolved import Prepared, decisive
 from iterate_core.errors import Problem, RequestError
 from iterate_core.fingerprint import canonical, seed_for
 from iterate_core.models.assembly import Model
@@ -81,22 +82,19 @@ def channels_last(module: M) -> M:
 
 
 def backbone_key(prepared: Prepared) -> str:
-    """Fixes a backbone and its weights."""
-    recipe = prepared.recipe
-    options = recipe.model.backbone.model_dump(mode="json")
-    options["weights"] = prepared.weights
-    added = options.get("extra") == "random"
+    """Fixes a backbone and its weights: all that `shared_backbone` makes it from."""
+    recipe, frames = prepared.recipe, prepared.info.frames
+    found = decisive(recipe)
+    options = found["model"]["backbone"]
+    # Random weights differ from seed to seed.
+    drawn = prepared.weights in ("", "none") or options.get("extra") == "random"
     return canonical(
         {
             "options": options,
-            "code": own_code(recipe),
-            # Random weights differ from seed to seed.
-            "seed": recipe.seed if prepared.weights in ("", "none") or added else None,
-            "bands": [[band.name, band.common, band.wavelength] for band in prepared.bands],
-            "size": prepared.size,
-            "dense": prepared.maps,
-            "merge": recipe.model.frames if prepared.info.frames > 1 else None,
-            "inputs": [prepared.inputs.frames, prepared.inputs.metres, prepared.inputs.modalities],
+            "code": found.get("code", {}).get("model.backbone"),
+            "seed": recipe.seed if drawn else None,
+            "inputs": asdict(prepared.inputs),
+            "merge": recipe.model.frames if frames > 1 else None,
         }
     )
 

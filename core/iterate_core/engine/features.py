@@ -25,11 +25,12 @@ from iterate_core.data.loading.augmentation import Element, apply_each
 from iterate_core.data.loading.batch import Batch, Context
 from iterate_core.data.loading.loader import Indices, PixelSupply, chunked
 from iterate_core.engine.build import backbone_key, shared_backbone
-from iterate_core.engine.resolved import Prepared
+from iterate_core.engine.resolved import Prepared, decisive
 from iterate_core.errors import WorkError
 from iterate_core.fingerprint import fingerprint
 from iterate_core.heartbeat import beat
 from iterate_core.models.shapes import Pooled, Shape, padded
+from iterate_core.registry.marks import AfterBackbone, PerTraining
 from iterate_core.storage import memory
 from iterate_core.storage.cache import Room, cache_folder, cached
 from iterate_core.storage.files import Locked, lock
@@ -84,15 +85,13 @@ class Place:
     @property
     def folder(self) -> Path:
         """Named by everything that decides the numbers."""
-        recipe = self.prepared.recipe
+        prepared = self.prepared
         name = fingerprint(
             {
                 "layout": LAYOUT,
-                "backbone": backbone_key(self.prepared),
-                "data": self.prepared.data,
-                "normalisation": recipe.data.normalisation,
-                "channels": self.prepared.routes,
-                "precision": recipe.trainer.precision,
+                "recipe": decisive(prepared.recipe, PerTraining, AfterBackbone),
+                "backbone": backbone_key(prepared),
+                "data": prepared.data,
                 "device": self.device.type,
                 "versions": [version("torch"), version("timm"), version("geo-iterate")],
             }

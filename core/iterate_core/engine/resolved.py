@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+from iterate_core import __version__
 from iterate_core.data.bands import with_units
 from iterate_core.data.dataset import Band, DatasetInfo, Reader
 from iterate_core.data.open import content_of, open_dataset, reader_code
@@ -14,7 +17,7 @@ from iterate_core.data.options import DataSection
 from iterate_core.data.store.pack import Pack, cache_folder, pack
 from iterate_core.engine.complete import completed, declaration_of, matching_of
 from iterate_core.errors import Problem, RequestError
-from iterate_core.fingerprint import canonical
+from iterate_core.fingerprint import canonical, fingerprint
 from iterate_core.hub.files import HubFile
 from iterate_core.models.backbones.catalogue import card_of
 from iterate_core.models.backbones.matching import Matching
@@ -23,14 +26,14 @@ from iterate_core.models.backbones.options import BackboneOptions
 from iterate_core.models.inputs import Inputs
 from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
+from iterate_core.registry.marks import AfterReading, HowOnly, Mark, without
+from iterate_core.registry.options import Section
+from iterate_core.registry.parsing import Chosen
 from iterate_core.tasks.declarations import TaskDeclaration
 
 REOPEN_SECONDS = 60.0
 """How long a process relies on what it saw of a dataset's files."""
 
-_NOT_THE_READERS = (
-    *("units", "batch_size", "eval_batch_size", "image_size", "normalisation", "workers"),
-)
 _opened: dict[str, tuple[float, Reader, str]] = {}
 
 
@@ -64,15 +67,6 @@ class Prepared:
     def stated(self) -> tuple[Band, ...]:
         """The dataset's chosen bands, with the units that the recipe states."""
         return with_units(self.pack.bands, self.recipe.data.units or {}, "data.units")
-
-    @property
-    def routes(self) -> list[tuple[str, str] | None]:
-        """Band and unit that fill each channel of the model; None for zeros."""
-        sources = [match.source for match in self.matching.matches]
-        return [
-            None if index is None else (self.stated[index].name, self.stated[index].unit)
-            for index in sources
-        ]
 
     @property
     def bands(self) -> tuple[Band, ...]:
@@ -112,18 +106,9 @@ class Prepared:
 
     @cached_property
     def identity(self) -> str:
-        """Fixed by what decides the results: the recipe, and its data and weights by content.
-
-        Threads decide no more than last digits, so a run may go on with another number of them.
-        """
-        backbone = self.recipe.model.backbone
-        if isinstance(backbone, BackboneOptions):
-            backbone = backbone.model_copy(update={"weights": self.weights})
-        model = self.recipe.model.model_copy(update={"backbone": backbone})
-        data = self.recipe.data.model_copy(update={"workers": 0})
-        trainer = self.recipe.trainer.model_copy(update={"threads": None})
-        decisive = self.recipe.model_copy(update={"model": model, "data": data, "trainer": trainer})
-        return decisive.fingerprint(self.data + own_code(self.recipe))
+        """Names the run and its checkpoints: fixed by all that decides its results."""
+        content = {"recipe": decisive(self.recipe), "data": self.data, "code": __version__}
+        return fingerprint(content)
 
 
 def prepare(recipe: Recipe) -> Prepared:
@@ -132,10 +117,10 @@ def prepare(recipe: Recipe) -> Prepared:
     Raises:
         RequestError: Everything that `iterate_core.engine.complete.complete` finds.
     """
-    reader, fingerprint = _open(recipe.data)
+    reader, content = _open(recipe.data)
     recipe = completed(recipe, reader.info)
-    packed = pack(reader, recipe.data.bands, cache_folder(), fingerprint=fingerprint)
-    return Prepared(recipe, packed, fingerprint, weights_of(recipe))
+    packed = pack(reader, recipe.data.bands, cache_folder(), fingerprint=content)
+    return Prepared(recipe, packed, content, weights_of(recipe))
 
 
 def _open(section: DataSection) -> tuple[Reader, str]:
@@ -144,13 +129,29 @@ def _open(section: DataSection) -> tuple[Reader, str]:
     Looking at every file of a large dataset takes longer than a short trial. What is trained on is
     the packed copy of the content that the fingerprint names, so a late look cannot mix them up.
     """
-    options = section.model_dump(mode="json", exclude=set(_NOT_THE_READERS))
-    key = canonical([options, reader_code(section)])
+    key = canonical([without(section, AfterReading), reader_code(section)])
     opened = _opened.get(key)
     if opened is None or time.monotonic() - opened[0] > REOPEN_SECONDS:
         reader = open_dataset(section)
         opened = _opened[key] = (time.monotonic(), reader, content_of(section, reader))
     return opened[1], opened[2]
+
+
+def decisive(recipe: Recipe, *less: Mark) -> dict[str, Any]:
+    """What of a recipe decides its results, as plain JSON types; weights and code by content.
+
+    Args:
+        recipe: Complete.
+        less: Marks of further fields to leave out, beside `HowOnly`.
+
+    Raises:
+        RequestError: See `weights_of`.
+    """
+    found = without(recipe, HowOnly, *less)
+    if weights := weights_of(recipe):
+        found["model"]["backbone"]["weights"] = weights
+    code = dict(own_code(recipe))
+    return found | {"code": code} if code else found
 
 
 def weights_of(recipe: Recipe) -> str:
@@ -186,11 +187,13 @@ def _check_digest(
         raise RequestError(Problem(WEIGHTS, what, hint or None))
 
 
-def own_code(recipe: Recipe) -> str:
-    """Fixes the code of the user's own backbone, decoder and tuning; empty where they are ours."""
-    chosen = (
-        (registries.backbones, recipe.model.backbone),
-        (registries.decoders, recipe.model.decoder),
-        (registries.tunings, recipe.tuning),
-    )
-    return "".join(registry.get(part.name).facts.get("code", "") for registry, part in chosen)
+def own_code(section: Section, path: str = "") -> Iterator[tuple[str, str]]:
+    """Where a section chooses a component of the user's own, and what fixes that one's code."""
+    for name, field in type(section).model_fields.items():
+        chosen = next((mark for mark in field.metadata if isinstance(mark, Chosen)), None)
+        part, where = getattr(section, name), f"{path}.{name}".strip(".")
+        if chosen is not None:
+            if code := chosen.registry.get(part.name).facts.get("code"):
+                yield where, code
+        elif isinstance(part, Section):
+            yield from own_code(part, where)

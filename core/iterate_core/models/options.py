@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import SerializeAsAny
 
 from iterate_core.registry import registries
+from iterate_core.registry.marks import AfterBackbone
 from iterate_core.registry.options import Component, Section
 from iterate_core.registry.parsing import Chosen
 
@@ -23,5 +24,5 @@ class ModelSection(Section):
     """
 
     backbone: Annotated[SerializeAsAny[Component], Chosen(registries.backbones)]
-    decoder: Annotated[SerializeAsAny[Component], Chosen(registries.decoders)]
+    decoder: Annotated[SerializeAsAny[Component], Chosen(registries.decoders), AfterBackbone]
     frames: FrameMerge = "mean"

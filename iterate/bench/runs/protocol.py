@@ -12,11 +12,12 @@ from iterate.bench.suites.suite import Suite, Task, load_suite, suites
 from iterate.config.load import load_study
 from iterate.config.messages import shown
 from iterate.config.overrides import PLACE
-from iterate.config.schema import SearchConfig
+from iterate.config.schema import SearchConfig, how_only
 from iterate.hpo.space.grammar import read_override
 from iterate.hpo.space.text import value_text
 from iterate.resources import shipped
 from iterate_core.errors import Problem, RequestError, nearest
+from iterate_core.registry.marks import HowOnly, PerTraining, without
 
 _OF_THE_RUN = ("search", "ray", "tracking")
 _SHARED = ("ray", "tracking", "bench")
@@ -102,10 +103,14 @@ class Protocol:
     def question(self) -> dict[str, Any]:
         """What makes results comparable: where it changes, they are another leaderboard's."""
         # What is as everywhere is not said: another field in a later version changes nothing.
-        recipe = self.config.recipe().model_dump(mode="json", exclude_defaults=True)
-        recipe.pop("seed", None)
+        recipe = without(self.config.recipe(), HowOnly, PerTraining, exclude_defaults=True)
         tasks = {task: dict(words) for task, words in self.config.bench.tasks.items()}
         return {"recipe": recipe, "space": self.space, "tasks": tasks}
+
+    def decides(self, word: str) -> bool:
+        """Whether a word of the command line changes what is found, not just how."""
+        path = Word(word).key.replace("/", ".")
+        return not how_only(self.config.model_dump(), path)
 
 
 def protocols() -> dict[str, Path]:

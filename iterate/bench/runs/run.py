@@ -16,7 +16,6 @@ from iterate.bench.leaderboard.tables import json_rows
 from iterate.bench.runs.board import board_of, write_all
 from iterate.bench.runs.mlflow import mirrored
 from iterate.bench.runs.plan import Gap, Plan, Request
-from iterate.bench.runs.protocol import section_of
 from iterate.bench.runs.scores import NOTE, CellResult, all_gaps, note, ordered, repeats, result_of
 from iterate.hpo.execute import train as train_job
 from iterate.hpo.jobs import Job, Train
@@ -29,9 +28,6 @@ from iterate.tracking.mirror import Backlog
 from iterate_core.errors import Problem, RequestError
 from iterate_core.fingerprint import canonical
 from iterate_core.storage.files import write_json
-
-# Words of the command line that change how a run is done, and not what it finds.
-_HOW = ("search", "ray", "tracking", "resources", "note")
 
 
 @dataclass(frozen=True)
@@ -189,11 +185,12 @@ def _check_question(request: Request, notes: Notes, name: str) -> None:
     Raises:
         RequestError: One problem for each difference.
     """
+    protocol = request.protocol
     asked = {
         "suite": request.suite.name,
         "percent": request.percent,
-        "protocol": request.protocol.question(),
-        "words": sorted(word for word in request.overrides if section_of(word) not in _HOW),
+        "protocol": protocol.question(),
+        "words": sorted(word for word in request.overrides if protocol.decides(word)),
     }
     before = notes.recall("question")
     if before is not None:

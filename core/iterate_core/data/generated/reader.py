@@ -19,6 +19,7 @@ from iterate_core.data.options import DataSection, Positive
 from iterate_core.errors import Problem, RequestError, WorkError
 from iterate_core.faults import disk_error
 from iterate_core.fingerprint import fingerprint
+from iterate_core.registry.marks import HowOnly
 from iterate_core.storage.cache import cache_folder
 from iterate_core.storage.files import Locked, lock
 
@@ -51,7 +52,7 @@ class GeneratedData(DataSection):
     size: Annotated[int, Field(ge=16, le=512)] = 64
     frames: Annotated[int, Field(ge=1, le=24)] = 1
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    root: Path | None = None
+    root: Annotated[Path | None, HowOnly] = None
 
     @field_validator("root")
     @classmethod

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ from iterate_core.data.geobench_v1.sample import (
 from iterate_core.data.options import DataSection
 from iterate_core.errors import DataError, Problem
 from iterate_core.fingerprint import fingerprint
+from iterate_core.registry.marks import AfterReading, HowOnly, without
 from iterate_core.storage.digests import hash_files
 
 SUFFIX = ".hdf5"
@@ -57,7 +58,7 @@ class GeoBenchV1Data(DataSection):
     """
 
     name: Literal["geobench_v1"] = "geobench_v1"
-    root: Path
+    root: Annotated[Path, HowOnly]
     partition: Partition = "default"
     compat: bool = False
     task: Literal["classification", "segmentation", "multilabel"] | None = None
@@ -121,9 +122,7 @@ class GeoBenchV1:
         names = {f"{name}{SUFFIX}" for split in SPLITS for name in self._names[split]}
         names |= {name for name in _DECLARING_FILES if (self._root / name).exists()}
         names.add(self._partition.name)
-        options = self._section.model_dump(
-            mode="json", include={"partition", "compat", "task", "classes", "ignore_index"}
-        )
+        options = without(self._section, HowOnly, AfterReading)
         return fingerprint({"files": hash_files(self._root, sorted(names)), "options": options})
 
     def _path(self, name: str) -> Path:

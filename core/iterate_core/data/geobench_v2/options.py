@@ -11,6 +11,7 @@ from iterate_core.data.geobench_v2.datasets.all import DATASETS
 from iterate_core.data.geobench_v2.datasets.defects import declared
 from iterate_core.data.options import DataSection, Positive
 from iterate_core.errors import nearest
+from iterate_core.registry.marks import HowOnly
 
 Index = Annotated[int, Field(ge=0)]
 
@@ -27,7 +28,7 @@ class GeoBenchV2Data(DataSection):
     """
 
     name: Literal["geobench_v2"] = "geobench_v2"
-    root: Path
+    root: Annotated[Path, HowOnly]
     dataset: str
     compat: bool = False
     frames: Positive | Annotated[tuple[Index, ...], Field(min_length=1)] | None = None

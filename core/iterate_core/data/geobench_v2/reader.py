@@ -25,6 +25,7 @@ from iterate_core.data.geobench_v2.targets import TargetReader
 from iterate_core.data.geobench_v2.tortilla import Item, opened, read_files, read_samples
 from iterate_core.errors import DataError, Problem
 from iterate_core.fingerprint import fingerprint
+from iterate_core.registry.marks import AfterReading, HowOnly, without
 
 _SPLIT_IN_FILE: dict[Split, str] = {"train": "train", "val": "validation", "test": "test"}
 _UNUSED = ("extra_test",)
@@ -117,7 +118,7 @@ class GeoBenchV2:
         Raises:
             DataError: A file is not what its known checksum says.
         """
-        options = self._section.model_dump(mode="json", include={"dataset", "compat", "frames"})
+        options = without(self._section, HowOnly, AfterReading)
         return fingerprint({"files": self._verify(), "options": options})
 
     def _verify(self) -> dict[str, str]:

@@ -1,0 +1,50 @@
+"""Marks on the fields of sections: of what a field decides nothing.
+
+A field without a mark decides everything: what identifies a result, a reader or a feature reads the
+marks, so a new field counts until it says otherwise. A mark stands beside the field's type:
+``workers: Annotated[int, Field(ge=0), HowOnly]``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iterate_core.registry.options import Section
+
+
+class HowOnly:
+    """How work is done, or where its files lie: nothing of what comes out, but for last digits."""
+
+
+class PerTraining:
+    """A study gives each of its trainings a value of their own."""
+
+
+class AfterReading:
+    """What is made of samples once they are read: nothing of what a reader delivers."""
+
+
+class AfterBackbone:
+    """What is made of features, or of how often: nothing of what a frozen backbone computes."""
+
+
+Mark = type[HowOnly] | type[PerTraining] | type[AfterReading] | type[AfterBackbone]
+
+
+def without(section: Section, *marks: Mark, exclude_defaults: bool = False) -> dict[str, Any]:
+    """A section as plain JSON types, less all fields, at any depth, that bear one of the marks."""
+    return section.model_dump(
+        mode="json", exclude=_marked(section, marks), exclude_defaults=exclude_defaults
+    )
+
+
+def _marked(section: Section, marks: tuple[Mark, ...]) -> dict[str, Any]:
+    """The fields that bear a mark, as pydantic takes what it is to leave out."""
+    found: dict[str, Any] = {}
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if any(mark in field.metadata for mark in marks):
+            found[name] = True
+        elif isinstance(value, Section) and (inner := _marked(value, marks)):
+            found[name] = inner
+    return found
