@@ -139,15 +139,20 @@ def isolated(
     gpus = [] if device.type == "cpu" else range(torch.get_device_module(device).device_count())
     try:
         with torch.random.fork_rng(gpus, device_type=device.type):
-            random.seed(seed)
-            np.random.seed(seed)
-            torch.manual_seed(seed)
+            seed_all(seed)
             _switch(device, deterministic=deterministic)
             if threads is not None:
                 torch.set_num_threads(threads)
             yield
     finally:
         _restore(saved)
+
+
+def seed_all(seed: int) -> None:
+    """Fix the random state of Python, NumPy and PyTorch on every device."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
 
 
 def _switch(device: torch.device, *, deterministic: bool) -> None:

@@ -27,3 +27,13 @@ def seed_for(*names: str | int) -> int:
     """A seed in [0, 2³¹) fixed by names alone, such as ``seed_for("study", "trial", 3)``."""
     digest = hashlib.sha256("\x1f".join(str(name) for name in names).encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
+
+
+def state_seed(seed: int, work: str | int) -> int:
+    """Of the random state that a piece of a recipe's work starts from.
+
+    Args:
+        seed: The recipe's.
+        work: The number of an epoch, or a word.
+    """
+    return seed_for(seed, "random state", work)

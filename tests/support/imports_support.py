@@ -26,7 +26,7 @@ CORE = (
         "registry",
     ),
     *("objective", "storage", "hub"),
-    *("data", "models", "optimisation", "tasks", "recipe", "engine"),
+    *("data", "models", "optimisation", "tasks", "recipe", "engine", "lightning"),
 )
 ORCHESTRATOR = (
     *("resources", "tracking", "statistics", "plots", "hpo", "config", "run", "bench"),

@@ -62,7 +62,6 @@ class Evaluator:
         setup.task.eval()
         if isinstance(decoder, Fitted):
             decoder.validating = split != "test"
-        # Not inference mode: what a model keeps from one forward to the next must be trainable.
         with torch.no_grad():
             for number, batch in enumerate(setup.supplies.evaluated(split)):
                 setup.step(setup.task.validation_step, batch, number)

@@ -29,11 +29,12 @@ def augmentations(prepared: Prepared) -> tuple[Element, ...]:
     return elements(flip=chosen.flip, rotate=chosen.rotate, square=square)
 
 
-def pixel_supply(prepared: Prepared, split: Split, device: torch.device) -> PixelSupply:
-    """Batches of a split's images."""
+def pixel_supply(
+    prepared: Prepared, split: Split, device: torch.device, workers: int
+) -> PixelSupply:
+    """Batches of a split's images, which so many processes read ahead."""
     scaling = scaling_of(prepared, shared_backbone(prepared, meta=True))
     group = augmentations(prepared) if split == "train" else (IDENTITY,)
-    workers = prepared.recipe.data.workers
     return PixelSupply(prepared.pack, split, scaling, group, device, workers)
 
 
@@ -114,7 +115,8 @@ class Supplies:
             return backbone(images, context)
 
     def _open(self, split: Split) -> Supply:
-        pixels = pixel_supply(self._prepared, split, self._fabric.device)
+        workers = self._prepared.recipe.data.workers
+        pixels = pixel_supply(self._prepared, split, self._fabric.device, workers)
         if not self.keeps_features:
             return pixels
         place = features.Place(self._prepared, self._fabric.device)

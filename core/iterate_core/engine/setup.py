@@ -16,7 +16,7 @@ from iterate_core.engine.order import Supplies
 from iterate_core.engine.resolved import Prepared
 from iterate_core.errors import Problem, RequestError, WorkError
 from iterate_core.faults import memory_error
-from iterate_core.fingerprint import seed_for
+from iterate_core.fingerprint import state_seed
 from iterate_core.registry import registries
 from iterate_core.tasks.supervised import SupervisedTask
 
@@ -86,7 +86,7 @@ class Setup:
             WorkError: Memory ran out otherwise; it says what to lower.
         """
         trainer = self.recipe.trainer
-        seed = seed_for(self.recipe.seed, "random state", what)
+        seed = state_seed(self.recipe.seed, what)
         with (
             isolated(
                 seed,

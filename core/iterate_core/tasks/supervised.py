@@ -1,4 +1,9 @@
-"""What all tasks share: a model, a loss, and the scores of a split."""
+"""What all tasks share: a model, a loss, and the scores of a split.
+
+A task is trained by our own loop (`iterate_core.engine.learner`) or by a `lightning.Trainer`
+(`iterate_core.lightning`): the steps are the same, and the hooks below, which our loop does not
+call, do there what it does around them.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from iterate_core.data.loading.batch import Batch
+from iterate_core.device import seed_all
+from iterate_core.fingerprint import state_seed
 from iterate_core.models.assembly import Model
+from iterate_core.optimisation.learning import Learning
+from iterate_core.optimisation.schedules import StepRates
 from iterate_core.tasks.per_class import ByClass
 from iterate_core.tasks.scores import Scores
 
@@ -28,6 +38,8 @@ class SupervisedTask(LightningModule, ABC):
     Attributes:
         train_scores: Takes the scores of training batches.
         scores: Takes those of evaluated ones.
+        learning: Its optimiser and schedule, for a Lightning Trainer; None where it is not to be
+            trained by one.
     """
 
     def __init__(self, model: Model, scores: Callable[[], Scores]) -> None:
@@ -35,6 +47,8 @@ class SupervisedTask(LightningModule, ABC):
         self.model = model
         self.train_scores: Any = scores()
         self.scores: Any = scores()
+        self.learning: Learning | None = None
+        self._validated: dict[str, float] = {}
 
     def forward(self, batch: Batch) -> Tensor:
         """The model's outputs (n, classes) or (n, classes, height, width), float32.
@@ -54,10 +68,58 @@ class SupervisedTask(LightningModule, ABC):
         return total / counted.clamp(min=1)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """Take the batch's scores in `scores`."""
-        outputs = self.forward(batch)
-        total, counted = self.losses(outputs, batch.targets)
-        self.scores.update(outputs, batch.targets, total, counted)
+        """Take the batch's scores in `scores`.
+
+        Not in inference mode, which Lightning turns on: what a model keeps from one forward to the
+        next must be trainable.
+        """
+        with torch.inference_mode(mode=False), torch.no_grad():
+            outputs = self.forward(batch)
+            total, counted = self.losses(outputs, batch.targets)
+            self.scores.update(outputs, batch.targets, total, counted)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """See `validation_step`."""
+        self.validation_step(batch, batch_idx)
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser, and its schedule for every step, as Lightning takes them."""
+        if self.learning is None:
+            return None
+        rates = StepRates(self.learning.optimiser, self.learning.schedule)
+        return {
+            "optimizer": self.learning.optimiser,
+            "lr_scheduler": {"scheduler": rates, "interval": "step"},
+        }
+
+    def on_train_epoch_start(self) -> None:
+        """Begin the epoch as our loop does, from random state of its own."""
+        self.model.begin_epoch(self.current_epoch + 1)
+        self.model.train()
+        if self.learning is not None:
+            seed_all(state_seed(self.learning.seed, self.current_epoch + 1))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log ``val/…``."""
+        metrics = self._logged("val", self.scores)
+        self._validated = {} if self.trainer.sanity_checking else metrics
+
+    def on_train_epoch_end(self) -> None:
+        """Log ``train/…``, and let the schedule hear the objective's value if there is one."""
+        metrics = self._logged("train", self.train_scores) | self._validated
+        if self.learning is not None and self.learning.objective.key in metrics:
+            rates: Any = self.lr_schedulers()
+            rates.epoch_ended(self.learning.objective.read(metrics))
+        self._validated = {}
+
+    def on_test_epoch_end(self) -> None:
+        """Log ``test/…``."""
+        self._logged("test", self.scores)
+
+    def _logged(self, split: str, taken: Scores) -> dict[str, float]:
+        metrics = {f"{split}/{name}": value for name, value in self.reported(taken).items()}
+        self.log_dict(metrics)
+        return metrics
 
     @abstractmethod
     def losses(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
+from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor
 
 
@@ -19,6 +21,11 @@ class Context:
 
     dates: Tensor | None = None
     places: Tensor | None = None
+
+    def to(self, device: torch.device) -> Context:
+        """The same on a device."""
+        both = (self.dates, self.places)
+        return Context(*(None if part is None else part.to(device) for part in both))
 
 
 @dataclass(frozen=True)
@@ -41,3 +48,9 @@ class Batch:
     encoded: bool
     size: tuple[int, int]
     context: Context | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device, as Lightning moves whatever has a method of this name."""
+        inputs, targets = move_data_to_device((self.inputs, self.targets), device)
+        context = None if self.context is None else self.context.to(device)
+        return replace(self, inputs=inputs, targets=targets, context=context)
