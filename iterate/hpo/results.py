@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from scipy import stats
 
 from iterate.hpo.classwise import mean_over_repeats, tested_classes
 from iterate.hpo.ledger import Ledger
-from iterate.statistics.ties import tied
+from iterate.statistics.intervals import mean_estimate
 from iterate_core.engine.complete import declaration_of
 from iterate_core.recipe import Recipe
 from iterate_core.tasks.declarations import TaskDeclaration
@@ -46,13 +44,8 @@ def interval(values: Sequence[float], lowest: float, highest: float) -> Interval
         lowest: The interval is cut where no value can be; the truth is not there either.
         highest: See `lowest`.
     """
-    mean = float(np.mean(values))
-    unknown = Interval(mean, None, None, len(values))
-    if len(values) < 2 or tied(values):
-        return unknown
-    half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
-    low, high = max(lowest, mean - half), min(highest, mean + half)
-    return replace(unknown, low=low, high=high) if low < high else unknown
+    found = mean_estimate(values, (lowest, highest))
+    return Interval(found.value, found.low, found.high, len(values))
 
 
 def best_recipe(ledger: Ledger) -> Recipe | None:
