@@ -18,7 +18,7 @@ class Account:
         sessions: What earlier sessions came to, each as `keep` was given it; those of early
             versions lack the time worked.
         keep: Keeps what this session has come to: wall, worker and worked seconds.
-        began: When this session began, on the monotonic clock.
+        began: When this session began, on the monotonic clock; None is now.
 
     Attributes:
         continued: Whether there were earlier sessions.
@@ -28,10 +28,10 @@ class Account:
         self,
         sessions: Sequence[Sequence[float]],
         keep: Callable[[list[float]], None],
-        began: float,
+        began: float | None = None,
     ) -> None:
         self._keep = keep
-        self._began = began
+        self._began = time.monotonic() if began is None else began
         self._wall_before = sum(wall for wall, *_ in sessions)
         self.continued = bool(sessions)
         self._workers_before = sum(worker for _, worker, *_ in sessions)

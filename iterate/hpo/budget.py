@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from optuna.trial import FrozenTrial, TrialState
-
 from iterate.hpo.failures import kind_of_trial
 from iterate.hpo.settings import SearchSettings
+from iterate.hpo.trials.view import TrialView
 from iterate_core.objective import Objective
 from iterate_core.plurals import counted
 
@@ -15,10 +14,10 @@ from iterate_core.plurals import counted
 def stop_reason(
     settings: SearchSettings,
     objective: Objective,
-    trials: Sequence[FrozenTrial],
+    trials: Sequence[TrialView],
     hours: float,
     size: int | None,
-    recent: Sequence[FrozenTrial],
+    recent: Sequence[TrialView],
 ) -> str | None:
     """Why no further point is drawn, or None while the search goes on.
 
@@ -30,7 +29,7 @@ def stop_reason(
         size: As `iterate.hpo.points.points_to_draw`; None where points do not run out.
         recent: The trials that ended since this command began.
     """
-    drawn = [trial for trial in trials if trial.state != TrialState.WAITING]
+    drawn = [trial for trial in trials if trial.state != "WAITING"]
     if (reason := failing_for_one_reason(settings, recent)) is not None:
         return f"every trial failed for one reason: {reason}"
     if size == 1 and drawn:
@@ -46,29 +45,28 @@ def stop_reason(
     return None
 
 
-def failing_for_one_reason(settings: SearchSettings, recent: Sequence[FrozenTrial]) -> str | None:
+def failing_for_one_reason(settings: SearchSettings, recent: Sequence[TrialView]) -> str | None:
     """The reason that every trial of this command failed for, once there are enough of them.
 
     An earlier command's failures may have been mended since, so they do not count.
     """
     if len(recent) < settings.max_failures:
         return None
-    if any(trial.state != TrialState.FAIL for trial in recent):
+    if any(trial.state != "FAIL" for trial in recent):
         return None
     if len({kind_of_trial(trial) for trial in recent}) > 1:
         return None
-    return str(recent[-1].user_attrs.get("failure"))
+    return str(recent[-1].failure)
 
 
-def _stale(objective: Objective, trials: Sequence[FrozenTrial]) -> int:
+def _stale(objective: Objective, trials: Sequence[TrialView]) -> int:
     """How many trials in a row, in the order in which they finished, were no improvement."""
-    judged = (TrialState.COMPLETE, TrialState.PRUNED)
-    ended = [t for t in trials if t.state in judged and t.datetime_complete is not None]
-    ended.sort(key=lambda trial: (trial.datetime_complete, trial.number))
+    judged = [trial for trial in trials if trial.state in ("COMPLETE", "PRUNED")]
+    ended = [(trial.ended, trial.number, trial) for trial in judged if trial.ended is not None]
     best: float | None = None
     stale = 0
-    for trial in ended:
-        complete = trial.state == TrialState.COMPLETE
+    for _, _, trial in sorted(ended, key=lambda one: one[:2]):
+        complete = trial.state == "COMPLETE"
         if complete and trial.value is not None and objective.better(trial.value, best):
             best, stale = trial.value, 0
         else:

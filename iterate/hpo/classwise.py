@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from optuna.trial import FrozenTrial
-
 from iterate.hpo.execute import TEST_FILE
 from iterate.hpo.ledger import Ledger
+from iterate.hpo.trials.view import TrialView
 from iterate_core.tasks.per_class import SCORES
 
 
-def tested_classes(ledger: Ledger, repeat: FrozenTrial) -> dict[str, Any]:
+def tested_classes(ledger: Ledger, repeat: TrialView) -> dict[str, Any]:
     """``classes`` and ``confusion`` of a tested repeat, as in its ``test.json``.
 
     Empty where its task has no classes, or its folder is gone.
     """
-    file = ledger.job_folder("repeat", repeat) / TEST_FILE
+    file = ledger.job_folder(repeat) / TEST_FILE
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

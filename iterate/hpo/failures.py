@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from optuna.trial import FrozenTrial
-
 from iterate.hpo.jobs import Progress
+from iterate.hpo.trials.view import TrialView
 from iterate_core.errors import IterateError, RequestError
 from iterate_core.faults import causes, machine_error
 
@@ -45,10 +44,10 @@ def kind_of(error: Exception) -> str:
     return f"{classes} in {_place(error)[0]}"
 
 
-def kind_of_trial(trial: FrozenTrial) -> str:
+def kind_of_trial(trial: TrialView) -> str:
     """The kind of a failed trial; one of an earlier version is known by its words."""
-    kind = trial.user_attrs.get("failure_kind")
-    return str(kind) if kind is not None else general(str(trial.user_attrs.get("failure")))
+    kind = trial.failure_kind
+    return kind if kind is not None else general(str(trial.failure))
 
 
 def general(text: str) -> str:

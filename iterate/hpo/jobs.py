@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from iterate.states import Kind
 from iterate_core.engine.reports import EpochReport
-
-Kind = Literal["trial", "repeat"]
-KINDS: tuple[Kind, ...] = ("trial", "repeat")
 
 
 @dataclass(frozen=True)
@@ -79,6 +77,11 @@ class Progress:
     def ended(self) -> bool:
         """Whether the worker lets go of the job."""
         return self.done or self.failure is not None or self.fault is not None
+
+    @property
+    def trained_seconds(self) -> float:
+        """For how much of the time that a worker held it, it trained."""
+        return self.held_seconds - self.preparing_seconds
 
     def to_mapping(self) -> dict[str, Any]:
         """As plain types, for the way through Ray."""

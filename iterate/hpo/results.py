@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
 
 from iterate.hpo.classwise import mean_over_repeats, tested_classes
 from iterate.hpo.ledger import Ledger
+from iterate.hpo.trials.draws import seed_of
+from iterate.hpo.trials.view import TrialView
+from iterate.states import State
 from iterate.statistics.intervals import mean_estimate
 from iterate_core.engine.complete import declaration_of
 from iterate_core.recipe import Recipe
@@ -53,21 +55,22 @@ def best_recipe(ledger: Ledger) -> Recipe | None:
     best = ledger.best()
     if best is None:
         return None
-    begun = best.user_attrs
-    return ledger.study.trial_recipe(ledger.point(best), begun["seed"], begun.get("threads"))
+    # One that another program has told of has no seed; ours is what it would have had.
+    seed = seed_of(ledger.study, "trial", best.number) if best.seed is None else best.seed
+    return ledger.study.trial_recipe(ledger.point(best), seed, best.threads)
 
 
 def test_intervals(ledger: Ledger) -> dict[str, Interval]:
     """Each test metric over the repeats of the best point."""
     best = ledger.best()
     done = [] if best is None else [t for t in ledger.repeats_of(best) if _tested(t)]
-    names = {name.removeprefix("test/") for trial in done for name in trial.user_attrs["test"]}
+    names = {name.removeprefix("test/") for trial in done for name in trial.test}
     task = declaration_of(ledger.study.task)
     intervals: dict[str, Interval] = {}
     for name in in_order(names, ledger.study.objective.metric, task):
         metric = task.metric(name)
         bounds = (-math.inf, math.inf) if metric is None else (metric.lowest, metric.highest)
-        values = [trial.user_attrs["test"][f"test/{name}"] for trial in done]
+        values = [trial.test[f"test/{name}"] for trial in done]
         intervals[name] = interval(values, *bounds)
     return intervals
 
@@ -85,8 +88,8 @@ def failure_of(ledger: Ledger) -> str | None:
         return f"every trial failed for one reason: {failing}"
     if ledger.best() is not None:
         return None
-    ended = [trial for trial in ledger.history("trial") if trial.state.is_finished()]
-    reasons = {str(trial.user_attrs.get("failure", "pruned")) for trial in ended}
+    ended = [trial for trial in ledger.history("trial") if trial.finished]
+    reasons = {trial.failure or "pruned" for trial in ended}
     if (stopped := ledger.stop_reason) is not None:
         return "; ".join([f"no trial finished, and {stopped}", *sorted(reasons)])
     return "no trial finished: " + "; ".join(sorted(reasons)) if reasons else None
@@ -98,9 +101,8 @@ def importances(ledger: Ledger) -> dict[str, float]:
     Empty where there is too little to tell: fewer than four finished trials, no better ones among
     them, or no parameter that all of them share and that varies.
     """
-    study = ledger.optuna_study
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(complete) < 4:
+    study = ledger.optuna_studies["trial"]
+    if _count(ledger.history("trial"), "COMPLETE") < 4:
         return {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -127,27 +129,13 @@ def summarise(ledgers: Sequence[Ledger]) -> dict[str, Any]:
 def train_seconds(ledger: Ledger) -> float:
     """Wall time of all epochs trained and validated, counted once."""
     trials = [*ledger.history("trial"), *ledger.history("repeat")]
-    return float(sum(epoch["seconds"] for trial in trials for epoch in epochs_of(trial).values()))
+    return float(sum(trial.train_seconds for trial in trials))
 
 
 def threads_of(ledger: Ledger) -> list[int]:
     """With how many CPU threads the study's trials and repeats trained; one number, as a rule."""
     trials = [*ledger.history("trial"), *ledger.history("repeat")]
-    return sorted({t.user_attrs["threads"] for t in trials if "threads" in t.user_attrs})
-
-
-def epochs_of(trial: FrozenTrial, after: int = 0) -> dict[int, dict[str, Any]]:
-    """What was noted of each epoch, by its number; only of those that follow `after`, if given."""
-    if after:
-        later = range(after + 1, (trial.last_step or 0) + 1)
-        keys = {number: f"epoch:{number}" for number in later}
-        return {n: trial.user_attrs[key] for n, key in keys.items() if key in trial.user_attrs}
-    noted = {
-        int(key.removeprefix("epoch:")): value
-        for key, value in trial.user_attrs.items()
-        if key.startswith("epoch:")
-    }
-    return dict(sorted(noted.items()))
+    return sorted({trial.threads for trial in trials if trial.threads is not None})
 
 
 def _summary(ledger: Ledger) -> dict[str, Any]:
@@ -160,9 +148,9 @@ def _summary(ledger: Ledger) -> dict[str, Any]:
         "backbone": _backbone(ledger),
         "objective": {"metric": study.objective.metric, "mode": study.objective.mode},
         "trials": {
-            "complete": _count(trials, TrialState.COMPLETE),
-            "pruned": _count(trials, TrialState.PRUNED),
-            "failed": _count(trials, TrialState.FAIL),
+            "complete": _count(trials, "COMPLETE"),
+            "pruned": _count(trials, "PRUNED"),
+            "failed": _count(trials, "FAIL"),
         },
         "trials_asked": ledger.trials_asked,
         "best": None if best is None else _best(ledger, best),
@@ -182,59 +170,47 @@ def _backbone(ledger: Ledger) -> str:
     return ledger.study.backbone if recipe is None else recipe.model.backbone.name
 
 
-def _best(ledger: Ledger, best: FrozenTrial) -> dict[str, Any]:
-    begun = best.user_attrs
+def _best(ledger: Ledger, best: TrialView) -> dict[str, Any]:
     return {
         "number": best.number,
         "value": best.value,
         "params": dict(ledger.point(best)),
-        "seed": begun.get("seed"),
-        "threads": begun.get("threads"),
+        "seed": best.seed,
+        "threads": best.threads,
     }
 
 
-def _repeat(ledger: Ledger, trial: FrozenTrial) -> dict[str, Any]:
+def _repeat(ledger: Ledger, trial: TrialView) -> dict[str, Any]:
     metrics = {"val": trial.value} if trial.value is not None else {}
-    metrics |= trial.user_attrs.get("test", {})
-    failure = trial.user_attrs.get("failure")
+    metrics |= trial.test
     row = {
-        "index": trial.user_attrs["index"],
-        "seed": trial.user_attrs.get("seed"),
-        "folder": ledger.job_folder("repeat", trial).relative_to(ledger.folder).as_posix(),
+        "index": trial.index,
+        "seed": trial.seed,
+        "folder": ledger.job_folder(trial).relative_to(ledger.folder).as_posix(),
         "metrics": metrics,
     }
-    if failure is not None:
-        return row | {"failure": failure}
+    if trial.failure is not None:
+        return row | {"failure": trial.failure}
     return row | tested_classes(ledger, trial) if _tested(trial) else row
 
 
-def _trial(ledger: Ledger, trial: FrozenTrial) -> dict[str, Any]:
+def _trial(ledger: Ledger, trial: TrialView) -> dict[str, Any]:
     """One trial, finished or not."""
     return {
         "number": trial.number,
-        "state": trial.state.name.lower(),
-        "value": best_value(trial),
+        "state": trial.state.lower(),
+        "value": trial.best_value,
         "params": dict(ledger.point(trial)),
-        "seed": trial.user_attrs.get("seed"),
-        "threads": trial.user_attrs.get("threads"),
-        "epochs": len(epochs_of(trial)),
-        "failure": trial.user_attrs.get("failure"),
+        "seed": trial.seed,
+        "threads": trial.threads,
+        "epochs": len(trial.epochs()),
+        "failure": trial.failure,
     }
 
 
-def best_value(trial: FrozenTrial) -> float | None:
-    """The objective at its best epoch so far; None of a failed trial, or before any epoch."""
-    if trial.state == TrialState.COMPLETE:
-        return trial.value
-    epochs = epochs_of(trial)
-    if trial.state == TrialState.FAIL or not epochs:
-        return None
-    return float(epochs[max(epochs)]["best"])
+def _tested(trial: TrialView) -> bool:
+    return trial.state == "COMPLETE" and bool(trial.test)
 
 
-def _tested(trial: FrozenTrial) -> bool:
-    return trial.state == TrialState.COMPLETE and "test" in trial.user_attrs
-
-
-def _count(trials: Sequence[FrozenTrial], state: TrialState) -> int:
+def _count(trials: Sequence[TrialView], state: State) -> int:
     return sum(trial.state == state for trial in trials)

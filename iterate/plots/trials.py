@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from iterate.tracking.records import State
+from iterate.states import State
 
 
 @dataclass(frozen=True)

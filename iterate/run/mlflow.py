@@ -9,19 +9,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState
-
 from iterate.hpo.classwise import tested_classes
 from iterate.hpo.execute import TEST_FILE
-from iterate.hpo.jobs import KINDS, Job, Kind
+from iterate.hpo.jobs import Job
 from iterate.hpo.ledger import Ledger
-from iterate.hpo.results import epochs_of, failure_of, test_intervals
+from iterate.hpo.results import failure_of, test_intervals
 from iterate.hpo.study import Study
-from iterate.run.results import STATES
+from iterate.hpo.trials.view import TrialView
 from iterate.run.source import source_tags
+from iterate.states import KINDS, State
 from iterate.tracking.metrics import legal_name
 from iterate.tracking.mirror import Backlog, Mirror
-from iterate.tracking.records import DatasetRecord, EpochRecord, RunRecord, State, StudyRecord
+from iterate.tracking.records import DatasetRecord, EpochRecord, RunRecord, StudyRecord
 from iterate.tracking.settings import TrackingSettings
 from iterate_core.fingerprint import canonical
 from iterate_core.tasks.per_class import SCORES
@@ -38,10 +37,10 @@ class Curve:
     seconds: float = 0.0
     best: float | None = None
 
-    def grow(self, trial: FrozenTrial) -> None:
+    def grow(self, trial: TrialView) -> None:
         """Add the epochs that are new."""
         after = self.epochs[-1].epoch if self.epochs else 0
-        for number, epoch in epochs_of(trial, after).items():
+        for number, epoch in trial.epochs(after).items():
             self.epochs.append(EpochRecord(number, epoch["metrics"], epoch["time_ms"]))
             self.seconds += epoch["seconds"]
             self.best = epoch["best"]
@@ -72,21 +71,21 @@ class Tracker:
         if not self._settings.enabled:
             return
         self._experiment = self._settings.experiment or name
-        keeper = ledgers[0]
+        keeper = ledgers[0].notes
         self._mirror = Mirror(self._settings, self._folder, keeper.remember, keeper.recall)
         for ledger in ledgers:
             self._mirror.study(study_record(ledger, self._experiment, ended=False))
             for kind in KINDS:
                 for trial in ledger.begun(kind):
-                    self._mirror.run(run_record(ledger, kind, trial))
+                    self._mirror.run(run_record(ledger, trial))
 
     def changed(self, ledger: Ledger, job: Job) -> None:
         """Send the newest state of the job's run."""
         if self._mirror is not None:
             trial = ledger.trial_of(job)
             curve = self._curves.setdefault(job.key, Curve())
-            self._mirror.run(run_record(ledger, job.kind, trial, curve))
-            if trial.state.is_finished():
+            self._mirror.run(run_record(ledger, trial, curve))
+            if trial.finished:
                 del self._curves[job.key]
 
     def end(self, ledgers: Sequence[Ledger], artifacts: Mapping[str, Sequence[Path]]) -> None:
@@ -114,8 +113,8 @@ def study_record(
     for name, value in test_intervals(ledger).items():
         ends = {"mean": value.mean, "low": value.low, "high": value.high}
         metrics |= {f"test/{name}/{end}": x for end, x in ends.items() if x is not None}
-    starts = [t.datetime_start for t in trials if t.datetime_start is not None]
-    ends_at = [t.datetime_complete for t in trials if t.datetime_complete is not None]
+    begins_at = [trial.began for trial in trials if trial.began is not None]
+    ends_at = [trial.ended for trial in trials if trial.ended is not None]
     key, metric = study.objective.key, study.objective.metric
     return StudyRecord(
         name=study.name,
@@ -129,7 +128,7 @@ def study_record(
         params=_study_params(ledger),
         artifacts=tuple(artifacts),
         state=_study_state(ledger, ended),
-        start_ms=_ms(min(starts, default=datetime.now())),
+        start_ms=_ms(min(begins_at, default=datetime.now())),
         end_ms=_ms(max(ends_at, default=datetime.now())) if ended else None,
         metrics=metrics,
         dataset=_dataset(ledger),
@@ -137,52 +136,53 @@ def study_record(
     )
 
 
-def run_record(
-    ledger: Ledger, kind: Kind, trial: FrozenTrial, curve: Curve | None = None
-) -> RunRecord:
+def run_record(ledger: Ledger, trial: TrialView, curve: Curve | None = None) -> RunRecord:
     """A trial or a repeat as MLflow shows it: its active parameters, seed, curves and end.
 
     Args:
         ledger: Its study's.
-        kind: Which of the two it is.
         trial: As it stands.
         curve: Of its epochs, as they were sent last; it grows by those that are new.
     """
-    point = ledger.point(trial if kind == "trial" else _repeated(ledger, trial))
-    curve, attrs = curve or Curve(), trial.user_attrs
+    curve = curve or Curve()
     curve.grow(trial)
-    metrics = dict(attrs.get("test", {}))
-    if kind == "repeat" and metrics:
+    metrics = dict(trial.test)
+    if trial.kind == "repeat" and metrics:
         metrics |= class_metrics(tested_classes(ledger, trial).get("classes", []))
     if curve.best is not None:
         metrics["train_seconds"] = curve.seconds
         # From the first epoch on: what MLflow is told first, its comparison of runs opens on.
         metrics[f"best/{ledger.study.objective.key}"] = curve.best
-    if trial.duration is not None:
-        metrics["duration_seconds"] = trial.duration.total_seconds()
+    if trial.seconds is not None:
+        metrics["duration_seconds"] = trial.seconds
     return RunRecord(
         study=ledger.study.name,
-        kind=kind,
+        kind=trial.kind,
         number=trial.number,
-        params={key: _text(value) for key, value in point.items()},
-        seed=trial.user_attrs.get("seed", -1),
-        state=STATES[trial.state],
+        params={key: _text(value) for key, value in ledger.point(trial).items()},
+        seed=-1 if trial.seed is None else trial.seed,
+        state=trial.state,
         epochs=tuple(curve.epochs),
         metrics=metrics,
-        tags=_run_tags(ledger.study, attrs),
-        start_ms=_ms(trial.datetime_start or datetime.now()),
-        end_ms=None if trial.datetime_complete is None else _ms(trial.datetime_complete),
-        failure=trial.user_attrs.get("failure"),
-        artifacts=_artifacts(ledger, kind, trial),
+        tags=_run_tags(ledger.study, trial),
+        start_ms=_ms(trial.began or datetime.now()),
+        end_ms=None if trial.ended is None else _ms(trial.ended),
+        failure=trial.failure,
+        artifacts=_artifacts(ledger, trial),
         dataset=_dataset(ledger),
     )
 
 
-def _run_tags(study: Study, attrs: Mapping[str, Any]) -> dict[str, str]:
+def _run_tags(study: Study, trial: TrialView) -> dict[str, str]:
     """What a trial tells besides numbers. The backbone is its own: a space may vary it."""
-    backbone = attrs.get("backbone", study.backbone)
+    backbone = trial.backbone or study.backbone
     tags = _source() | {"iterate.dataset": study.dataset, "iterate.backbone": backbone}
-    told = {name: attrs.get(name) for name in ("device", "threads", "stopped", "began_anew")}
+    told = {
+        "device": trial.device,
+        "threads": trial.threads,
+        "stopped": trial.stopped,
+        "began_anew": trial.began_anew,
+    }
     return tags | {f"iterate.{name}": str(what) for name, what in told.items() if what is not None}
 
 
@@ -214,16 +214,11 @@ def _source() -> dict[str, str]:
     return source_tags()
 
 
-def _repeated(ledger: Ledger, repeat: FrozenTrial) -> FrozenTrial:
-    of: int = repeat.user_attrs["of"]
-    return ledger.history("trial")[of]
-
-
-def _artifacts(ledger: Ledger, kind: Kind, trial: FrozenTrial) -> tuple[Path, ...]:
+def _artifacts(ledger: Ledger, trial: TrialView) -> tuple[Path, ...]:
     """The recipe, and a repeat's checkpoint: the models worth keeping are those tested."""
-    folder = ledger.job_folder(kind, trial)
+    folder = ledger.job_folder(trial)
     files = [folder / "recipe.yaml"]
-    if kind == "repeat" and trial.state == TrialState.COMPLETE:
+    if trial.kind == "repeat" and trial.state == "COMPLETE":
         files += [folder / "best.safetensors", folder / TEST_FILE]
     return tuple(file for file in files if file.exists())
 

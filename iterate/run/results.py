@@ -6,23 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState
-
 from iterate.hpo.ledger import Ledger
-from iterate.hpo.results import best_recipe, best_value, importances, summarise, threads_of
+from iterate.hpo.results import best_recipe, importances, summarise, threads_of
 from iterate.hpo.space import Categorical
+from iterate.hpo.trials.view import TrialView
 from iterate.plots import PlottedStudy, PlottedTrial, draw_plots
-from iterate.tracking.records import State
 from iterate_core.provenance import environment
 from iterate_core.storage.files import write_json
-
-STATES: dict[TrialState, State] = {
-    TrialState.WAITING: "WAITING",
-    TrialState.RUNNING: "RUNNING",
-    TrialState.COMPLETE: "COMPLETE",
-    TrialState.PRUNED: "PRUNED",
-    TrialState.FAIL: "FAIL",
-}
 
 
 def write_results(
@@ -58,14 +48,14 @@ def _write_study(ledger: Ledger) -> list[Path]:
 def _written_since(ledger: Ledger, file: Path) -> bool:
     """Whether a file is newer than whatever the study has trained."""
     trials = [*ledger.history("trial"), *ledger.history("repeat")]
-    ends = [t.datetime_complete.timestamp() for t in trials if t.datetime_complete is not None]
+    ends = [trial.ended.timestamp() for trial in trials if trial.ended is not None]
     return bool(ends) and file.exists() and file.stat().st_mtime > max(ends)
 
 
 def plotted(ledger: Ledger) -> PlottedStudy:
     """A study as its plots need it."""
     study = ledger.study
-    drawn = [t for t in ledger.history("trial") if t.state != TrialState.WAITING]
+    drawn = [trial for trial in ledger.history("trial") if trial.state != "WAITING"]
     parameters = [parameter for _, parameter in study.space.all()]
     return PlottedStudy(
         name=study.name,
@@ -82,11 +72,11 @@ def plotted(ledger: Ledger) -> PlottedStudy:
     )
 
 
-def _plotted_trial(ledger: Ledger, trial: FrozenTrial) -> PlottedTrial:
+def _plotted_trial(ledger: Ledger, trial: TrialView) -> PlottedTrial:
     return PlottedTrial(
         number=trial.number,
         params=ledger.point(trial),
-        state=STATES[trial.state],
-        value=best_value(trial),
-        curve=tuple(sorted(trial.intermediate_values.items())),
+        state=trial.state,
+        value=trial.best_value,
+        curve=tuple(sorted(trial.curve.items())),
     )

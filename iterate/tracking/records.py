@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-State = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL"]
-Kind = Literal["trial", "repeat"]
+from iterate.states import Kind, State
 
 
 @dataclass(frozen=True)

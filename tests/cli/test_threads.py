@@ -119,7 +119,7 @@ def test_a_trial_has_as_many_threads_as_cpus(cpu: float, threads: int, tmp_path:
     ledger = jobs(tmp_path, cpu)
     job = begun(ledger)
     assert job.recipe["trainer"]["threads"] == threads
-    assert ledger.history("trial")[0].user_attrs["threads"] == threads
+    assert ledger.history("trial")[0].threads == threads
 
 
 def test_an_interrupted_trial_goes_on_as_it_began(tmp_path: Path) -> None:

@@ -13,19 +13,19 @@ import pytest
 import torch
 from engine_support import recipe
 from optuna.storages import BaseStorage
-from optuna.trial import TrialState
 from pool_support import make_space, make_study
 from rich.console import Console
 from test_results import work
 
 from iterate.cli.views.tables import outcome
-from iterate.hpo import account, clock, ledger
+from iterate.hpo import account, clock
 from iterate.hpo.failures import failed, kind_of
 from iterate.hpo.jobs import Job, Progress
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.results import failure_of, summarise
 from iterate.hpo.storage.open import opened_storage
 from iterate.hpo.study import Study
+from iterate.hpo.trials import running, view
 from iterate.run.session import RunResult
 from iterate_core.engine import fit
 from iterate_core.engine.reports import EpochReport
@@ -51,9 +51,8 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         now += hours * HOUR
 
     stopped = SimpleNamespace(monotonic=lambda: now, time=lambda: now)
-    monkeypatch.setattr(clock, "time", stopped)
-    monkeypatch.setattr(account, "time", stopped)
-    monkeypatch.setattr(ledger, "time", stopped)
+    for module in (clock, account, running, view):
+        monkeypatch.setattr(module, "time", stopped)
     return wait
 
 
@@ -125,7 +124,8 @@ def test_what_a_worker_does_before_it_trains_is_no_hour_of_study_or_trial(
         found.started(job.key)
         wait(cold)  # imports
         found.record(job.key, Progress(held_seconds=cold * HOUR, preparing_seconds=HOUR / 2))
-        assert found.account.worked_seconds == found.trained_seconds(job.key) == (cold > 1) * HOUR
+        trained = found.running[job.key].trained_seconds
+        assert found.account.worked_seconds == trained == (cold > 1) * HOUR
         held = cold * HOUR
         found.record(job.key, Progress(training=True, held_seconds=held, preparing_seconds=held))
         wait(1)
@@ -133,7 +133,7 @@ def test_what_a_worker_does_before_it_trains_is_no_hour_of_study_or_trial(
         seconds = {"held_seconds": held + HOUR, "preparing_seconds": held}
         found.record(job.key, Progress((report,), **seconds))
     assert found.account.worked_seconds == pytest.approx(2 * HOUR)
-    assert found.trained_seconds(job.key) == pytest.approx(2 * HOUR)
+    assert found.running[job.key].trained_seconds == pytest.approx(2 * HOUR)
 
 
 def test_hours_of_all_commands_count_together(
@@ -157,7 +157,7 @@ def test_a_budget_that_ends_without_a_finished_trial_is_a_failure_and_advertises
     storage: BaseStorage, tmp_path: Path
 ) -> None:
     found = opened(make_study(trials=9, hours=1.0, sampler="random"), storage)
-    found.optuna_study.set_user_attr("session:0", [2 * HOUR, 2 * HOUR, 2 * HOUR])
+    found.notes.keep_session(0, [2 * HOUR, 2 * HOUR, 2 * HOUR])
     found = opened(found.study, storage)
     assert found.finished
     told = failure_of(found)
@@ -241,7 +241,7 @@ def test_out_of_memory_is_one_kind_of_failure_whatever_the_batch_size(
             list(fit.epochs(recipe(data={"batch_size": size}), tmp_path / str(size)))
         except Exception as error:  # noqa: BLE001 - as a worker does
             fail(found, failed(error, tmp_path))
-    texts = {str(trial.user_attrs["failure"]) for trial in found.history("trial")}
+    texts = {str(trial.failure) for trial in found.history("trial")}
     assert len(texts) == 3
     assert found.next_job() is None
     assert found.finished
@@ -338,7 +338,7 @@ def test_what_the_machine_lacks_counts_nowhere_and_waits(storage: BaseStorage) -
     again = opened(study, storage)
     assert again.next_job() == first
     states = [trial.state for trial in again.history("trial")]
-    assert states == [TrialState.RUNNING, TrialState.COMPLETE]
+    assert states == ["RUNNING", "COMPLETE"]
 
 
 def test_a_job_that_is_killed_is_at_fault_only_where_others_could_finish(
@@ -351,10 +351,10 @@ def test_a_job_that_is_killed_is_at_fault_only_where_others_could_finish(
         found.killed(begun(found).key, 3)
         return found
 
-    assert [command().history("trial")[0].state for _ in range(2)] == [TrialState.RUNNING] * 2
+    assert [command().history("trial")[0].state for _ in range(2)] == ["RUNNING"] * 2
     found = opened(study, storage)
     first = begun(found)
     work(found, [0.5])
     found.killed(first.key, 3)
-    assert found.history("trial")[0].user_attrs["failure"].startswith("the worker process died 9")
+    assert str(found.history("trial")[0].failure).startswith("the worker process died 9")
     assert found.finished

@@ -50,7 +50,7 @@ def interrupted(after: int) -> Iterator[None]:
 def opened(study: Study, folder: Path) -> Ledger:
     ledger = Ledger(study, open_storage(None, folder), folder)
     for trial in ledger.history("trial"):  # what a run shows before it goes on
-        run_record(ledger, "trial", trial)
+        run_record(ledger, trial)
     plotted(ledger)
     return ledger
 
@@ -114,7 +114,7 @@ def test_what_another_program_left_is_read(tmp_path: Path) -> None:
     work(ledger, [0.7], {"test/accuracy": 0.7})
     assert ledger.finished
     (repeat,) = ledger.repeats_of(best)
-    assert run_record(ledger, "repeat", repeat).metrics["test/accuracy"] == 0.7
+    assert run_record(ledger, repeat).metrics["test/accuracy"] == 0.7
     assert summarise([ledger])["studies"][0]["test"]["accuracy"]["mean"] == 0.7
 
 

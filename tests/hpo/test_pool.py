@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import ray
-from optuna.trial import TrialState
 from pool_support import make_study
 
 from iterate.hpo.jobs import Job, Train
@@ -22,6 +21,7 @@ from iterate.hpo.replay import Recorded
 from iterate.hpo.settings import RaySettings, ResourceSettings, samplers, schedulers
 from iterate.hpo.storage.open import open_storage
 from iterate.hpo.study import Study
+from iterate.states import State
 from iterate_core.errors import MachineError, WorkError
 
 
@@ -56,7 +56,7 @@ def rising(job: Job) -> Sequence[float]:
     return [lr * (1 + epoch / 100) for epoch in range(9)]
 
 
-def states(ledger: Ledger) -> list[TrialState]:
+def states(ledger: Ledger) -> list[State]:
     return [trial.state for trial in ledger.history("trial")]
 
 
@@ -64,8 +64,8 @@ def test_every_trial_of_every_study_trains_once_and_repeats_follow(play: Play) -
     one = make_study("one", trials=5, repeats=2, sampler={"name": "random"})
     two = make_study("two", trials=3, repeats=3, sampler={"name": "random"}, mode="min")
     first, second = play(one, two, train=Recorded(rising))
-    assert states(first) == [TrialState.COMPLETE] * 5
-    assert states(second) == [TrialState.COMPLETE] * 3
+    assert states(first) == ["COMPLETE"] * 5
+    assert states(second) == ["COMPLETE"] * 3
     best = first.best()
     assert best is not None
     assert best.params["optimiser.lr"] == max(
@@ -76,7 +76,7 @@ def test_every_trial_of_every_study_trains_once_and_repeats_follow(play: Play) -
     assert worst is not None
     assert worst.value == pytest.approx(worst.params["optimiser.lr"])
     assert [len(first.repeats_of(best)), len(second.repeats_of(worst))] == [2, 3]
-    seeds = {t.user_attrs["seed"] for ledger in (first, second) for t in ledger.history("repeat")}
+    seeds = {t.seed for ledger in (first, second) for t in ledger.history("repeat")}
     assert len(seeds) == 5
 
 
@@ -90,21 +90,21 @@ def test_asha_stops_the_worse_curves_in_the_direction_of_the_objective(
     trials = ledger.history("trial")
     lr = {
         state: [t.params["optimiser.lr"] for t in trials if t.state == state]
-        for state in (TrialState.COMPLETE, TrialState.PRUNED)
+        for state in ("COMPLETE", "PRUNED")
     }
-    assert len(lr[TrialState.PRUNED]) >= 9
+    assert len(lr["PRUNED"]) >= 9
     middle = {state: sum(values) / len(values) for state, values in lr.items()}
-    better = middle[TrialState.COMPLETE] > middle[TrialState.PRUNED]
+    better = middle["COMPLETE"] > middle["PRUNED"]
     assert better == (mode == "max")
     best = ledger.best()
     assert best is not None
     pick = max if mode == "max" else min
     assert best.params["optimiser.lr"] == pick(t.params["optimiser.lr"] for t in trials)
     for trial in trials:
-        if trial.state == TrialState.PRUNED:
-            assert trial.last_step in (1, 3)
-            assert list(trial.intermediate_values.values()) == pytest.approx(
-                [trial.params["optimiser.lr"] * (1 + e / 100) for e in range(trial.last_step)]
+        if trial.state == "PRUNED":
+            assert trial.last_epoch in (1, 3)
+            assert list(trial.curve.values()) == pytest.approx(
+                [trial.params["optimiser.lr"] * (1 + e / 100) for e in range(trial.last_epoch)]
             )
 
 
@@ -114,10 +114,10 @@ def sometimes_nan(job: Job) -> Sequence[float]:
 
 def test_a_metric_that_is_not_finite_fails_its_trial_and_the_study_goes_on(play: Play) -> None:
     (ledger,) = play(make_study(trials=6), train=Recorded(sometimes_nan))
-    expected = [TrialState.FAIL if number % 2 else TrialState.COMPLETE for number in range(6)]
+    expected = ["FAIL" if number % 2 else "COMPLETE" for number in range(6)]
     assert states(ledger) == expected
     for trial in ledger.history("trial")[1::2]:
-        assert trial.user_attrs["failure"] == "the objective val/score is nan"
+        assert trial.failure == "the objective val/score is nan"
         assert trial.value is None
 
 
@@ -127,7 +127,7 @@ def always_nan(job: Job) -> Sequence[float]:
 
 def test_one_reason_for_every_failure_ends_the_study(play: Play) -> None:
     (ledger,) = play(make_study(trials=50, repeats=2), train=Recorded(always_nan))
-    assert TrialState.COMPLETE not in states(ledger)
+    assert "COMPLETE" not in states(ledger)
     assert len(states(ledger)) <= 6
     assert ledger.stop_reason is not None
     assert "the objective val/score is nan" in ledger.stop_reason
@@ -140,7 +140,7 @@ def out_of_memory(job: Job) -> Sequence[float]:
 
 def test_failures_of_one_kind_end_the_study_whatever_figures_they_tell(play: Play) -> None:
     (ledger,) = play(make_study(trials=50), train=Recorded(out_of_memory))
-    assert set(states(ledger)) == {TrialState.FAIL}
+    assert set(states(ledger)) == {"FAIL"}
     assert len(states(ledger)) <= 6
     assert ledger.stop_reason is not None
     assert "GPU memory ran out with batch size" in ledger.stop_reason
@@ -192,7 +192,7 @@ def dies_twice(job: Job) -> Sequence[float]:
 
 def test_a_worker_that_dies_is_replaced_and_its_job_goes_on(play: Play) -> None:
     (ledger,) = play(make_study(trials=3), train=Recorded(dies_twice))
-    assert states(ledger) == [TrialState.COMPLETE] * 3
+    assert states(ledger) == ["COMPLETE"] * 3
 
 
 def always_dies(job: Job) -> Sequence[float]:
@@ -215,13 +215,13 @@ def test_a_job_whose_workers_are_killed_waits_and_fails_in_the_second_command(
     with pytest.raises(MachineError, match=r"study/trial/1: .* died 3 times, perhaps for want of"):
         command()
     waiting = Ledger(study, open_storage(None, tmp_path), tmp_path)
-    assert states(waiting) == [TrialState.COMPLETE, TrialState.RUNNING, TrialState.COMPLETE]
+    assert states(waiting) == ["COMPLETE", "RUNNING", "COMPLETE"]
     assert waiting.history("repeat") == []
     # Whatever the machine was doing then: if the job cannot be kept alive again, it is the job.
     ledger = command()
-    assert states(ledger) == [TrialState.COMPLETE, TrialState.FAIL, TrialState.COMPLETE]
-    assert "process died 6 times" in ledger.history("trial")[1].user_attrs["failure"]
-    assert [trial.state for trial in ledger.history("repeat")] == [TrialState.COMPLETE]
+    assert states(ledger) == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert "process died 6 times" in ledger.history("trial")[1].failure
+    assert [trial.state for trial in ledger.history("repeat")] == ["COMPLETE"]
 
 
 def all_die(job: Job) -> Sequence[float]:
@@ -235,7 +235,7 @@ def test_where_no_worker_can_be_kept_alive_the_run_pauses(
     ledger = Ledger(make_study(trials=50), open_storage(None, tmp_path), tmp_path)
     with pytest.raises(MachineError, match="worker processes of several trials died"):
         run_pool([ledger], Recorded(all_die))
-    assert set(states(ledger)) == {TrialState.RUNNING}
+    assert set(states(ledger)) == {"RUNNING"}
     assert len(states(ledger)) <= 6
 
 
@@ -292,7 +292,7 @@ def test_samplers_and_schedulers_of_other_packages_search(
     study = make_study(trials=4, sampler=sampler, scheduler="half", concurrent=1)
     (ledger,) = play(study, train=Recorded(worse_each_time))
     assert [t.params["optimiser.lr"] for t in ledger.history("trial")] == [0.25] * 4
-    assert states(ledger) == [TrialState.COMPLETE] + [TrialState.PRUNED] * 3
+    assert states(ledger) == ["COMPLETE"] + ["PRUNED"] * 3
 
 
 def worse_each_time(job: Job) -> Sequence[float]:

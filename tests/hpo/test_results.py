@@ -164,7 +164,7 @@ def test_classes_are_averaged_over_repeats(ledger: Ledger) -> None:
     confusion = [[1, 3], [0, 0]]
     for classes in (rows, other):
         work(ledger, [0.8], {"test/accuracy": 0.7})
-        folder = ledger.job_folder("repeat", ledger.history("repeat")[-1])
+        folder = ledger.job_folder(ledger.history("repeat")[-1])
         write_json(folder / "test.json", {"classes": classes, "confusion": confusion})
     study = summarise([ledger])["studies"][0]
     assert [row["classes"] for row in study["repeats"]] == [rows, other]
@@ -242,7 +242,7 @@ def test_interrupted_jobs_are_handed_out_again_with_their_parameters(
     assert again == first
     # What was recorded before counts once, whatever the worker replays.
     continued.record(again.key, Progress((report,)))
-    assert continued.history("trial")[0].intermediate_values == {1: 0.4}
+    assert continued.history("trial")[0].curve == {1: 0.4}
 
 
 def test_a_question_holds_the_content_of_weights_rather_than_their_place(tmp_path: Path) -> None:

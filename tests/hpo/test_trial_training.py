@@ -110,9 +110,9 @@ def test_what_is_reported_anew_replaces_what_was_reported_before(tmp_path: Path)
     continued.record(job.key, Progress(anew="another version"))
     continued.record(job.key, Progress(reported([0.1, 0.2, 0.3])))
     (trial,) = continued.history("trial")
-    assert trial.intermediate_values == {1: 0.1, 2: 0.2, 3: 0.3}
-    assert trial.user_attrs["epoch:1"]["best"] == 0.1
-    assert trial.user_attrs["began_anew"] == "another version"
+    assert trial.curve == {1: 0.1, 2: 0.2, 3: 0.3}
+    assert trial.epoch(1)["best"] == 0.1
+    assert trial.began_anew == "another version"
 
 
 def test_what_a_trial_trained_on_is_kept_with_it_and_shown(tmp_path: Path) -> None:
@@ -121,5 +121,5 @@ def test_what_a_trial_trained_on_is_kept_with_it_and_shown(tmp_path: Path) -> No
     assert job is not None
     ledger.record(job.key, Progress(device="CPU"))
     (trial,) = ledger.history("trial")
-    assert trial.user_attrs["device"] == "CPU"
-    assert run_record(ledger, "trial", trial).tags["iterate.device"] == "CPU"
+    assert trial.device == "CPU"
+    assert run_record(ledger, trial).tags["iterate.device"] == "CPU"

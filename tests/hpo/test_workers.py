@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import ray
-from optuna.trial import FrozenTrial, TrialState
 from pool_support import make_study
 
 from iterate.hpo import hardware
@@ -25,6 +24,7 @@ from iterate.hpo.settings import RaySettings, ResourceSettings
 from iterate.hpo.shares import check_local
 from iterate.hpo.storage.open import open_storage
 from iterate.hpo.study import Study
+from iterate.hpo.trials.view import TrialView
 from iterate_core.engine.reports import EpochReport
 from iterate_core.errors import RequestError
 
@@ -41,14 +41,14 @@ def two_gpus() -> Iterator[None]:
             yield
 
 
-Play = Callable[..., list[FrozenTrial]]
+Play = Callable[..., list[TrialView]]
 
 
 @pytest.fixture
 def play(two_gpus: None, tmp_path: Path) -> Play:
     """Run a study to its end with a stand-in for training; gives its trials."""
 
-    def run(study: Study, train: Train) -> list[FrozenTrial]:
+    def run(study: Study, train: Train) -> list[TrialView]:
         ledger = Ledger(study, open_storage(None, tmp_path), tmp_path)
         run_pool([ledger], train)
         assert ledger.finished
@@ -87,8 +87,8 @@ def looks_beside_another(job: Job) -> Iterator[Progress]:
     yield from looks(job)
 
 
-def seen(trials: list[FrozenTrial]) -> list[str]:
-    return sorted(trial.user_attrs["device"] for trial in trials)
+def seen(trials: list[TrialView]) -> list[str]:
+    return sorted(trial.device for trial in trials)
 
 
 def test_a_trial_takes_one_gpu_where_there_are_some_and_sees_no_other(play: Play) -> None:
@@ -155,9 +155,9 @@ def never_ends(job: Job) -> Iterator[Progress]:
 def test_a_silent_worker_is_ended_and_its_trial_has_failed(play: Play) -> None:
     trials = play(make_study(trials=4, silence_minutes=0.05), never_ends)
     states = [trial.state for trial in trials]
-    assert states == [TrialState.FAIL] * 2 + [TrialState.COMPLETE] * 2
+    assert states == ["FAIL"] * 2 + ["COMPLETE"] * 2
     for trial in trials[:2]:
-        assert trial.user_attrs["failure"] == (
+        assert trial.failure == (
             "its worker gave no sign of life for 0.05 minutes (search.silence_minutes)"
         )
 
@@ -178,7 +178,7 @@ def slow_but_alive(job: Job) -> Iterator[Progress]:
 
 def test_a_long_epoch_is_no_silence_while_batches_go_on(play: Play) -> None:
     (trial,) = play(make_study(trials=1, silence_minutes=0.2), slow_but_alive)
-    assert trial.state == TrialState.COMPLETE
+    assert trial.state == "COMPLETE"
 
 
 def test_a_trial_past_its_hours_is_pruned_with_its_epochs_or_has_failed_without(
@@ -186,10 +186,10 @@ def test_a_trial_past_its_hours_is_pruned_with_its_epochs_or_has_failed_without(
 ) -> None:
     trials = play(make_study(trials=4, trial_hours=0.001), never_ends)
     states = [trial.state for trial in trials]
-    assert states == [TrialState.FAIL, TrialState.PRUNED, TrialState.COMPLETE, TrialState.COMPLETE]
-    assert "no epoch was finished within its 0.001 hours" in trials[0].user_attrs["failure"]
-    assert trials[1].intermediate_values == {1: 0.5}
-    assert trials[1].user_attrs["stopped"] == "its 0.001 hours (search.trial_hours) were over"
+    assert states == ["FAIL", "PRUNED", "COMPLETE", "COMPLETE"]
+    assert "no epoch was finished within its 0.001 hours" in trials[0].failure
+    assert trials[1].curve == {1: 0.5}
+    assert trials[1].stopped == "its 0.001 hours (search.trial_hours) were over"
 
 
 def cold(job: Job) -> Iterator[Progress]:
@@ -201,7 +201,7 @@ def cold(job: Job) -> Iterator[Progress]:
 
 def test_a_cold_start_is_no_time_of_its_trial(play: Play) -> None:
     (trial,) = play(make_study(trials=1, trial_hours=0.0005), cold)
-    assert trial.state == TrialState.COMPLETE
+    assert trial.state == "COMPLETE"
 
 
 # What Ray Tune has to say
@@ -233,7 +233,7 @@ def test_a_working_directory_that_a_node_lacks_is_named(
     monkeypatch.setattr(Path, "cwd", lambda: gone)
     ledger = Ledger(make_study(trials=3), open_storage(None, tmp_path), tmp_path)
     run_pool([ledger], looks)
-    (reason,) = {trial.user_attrs["failure"] for trial in ledger.history("trial")}
+    (reason,) = {trial.failure for trial in ledger.history("trial")}
     assert f"the working directory {gone} is not there on the node" in reason
 
 

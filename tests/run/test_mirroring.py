@@ -65,15 +65,15 @@ def finish(ledger: Ledger) -> None:
 
 def test_pruned_trials_can_be_compared_too(ledger: Ledger) -> None:
     finish(ledger)
-    records = [run_record(ledger, "trial", trial) for trial in ledger.history("trial")]
+    records = [run_record(ledger, trial) for trial in ledger.history("trial")]
     assert [record.state for record in records] == ["COMPLETE", "PRUNED", "FAIL"]
     assert [record.metrics["best/val/score"] for record in records] == [0.9, 0.4, 0.2]
 
 
 def test_trials_and_repeats_say_what_they_are(ledger: Ledger) -> None:
     finish(ledger)
-    trial = run_record(ledger, "trial", ledger.history("trial")[1])
-    repeat = run_record(ledger, "repeat", ledger.history("repeat")[0])
+    trial = run_record(ledger, ledger.history("trial")[1])
+    repeat = run_record(ledger, ledger.history("repeat")[0])
     for record in (trial, repeat, study_record(ledger, "quickstart", ended=True)):
         assert record.tags["iterate.dataset"] == "stand-in"
         assert record.tags["iterate.backbone"] == "stand-in"

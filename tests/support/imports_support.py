@@ -29,7 +29,7 @@ CORE = (
     *("data", "models", "optimisation", "tasks", "recipe", "engine", "lightning"),
 )
 ORCHESTRATOR = (
-    *("resources", "tracking", "statistics", "plots", "hpo", "config", "run", "bench"),
+    *("resources", "states", "tracking", "statistics", "plots", "hpo", "config", "run", "bench"),
     *("api", "cli"),
 )
 LAYERS = {

@@ -18,7 +18,6 @@ import pytest
 from config_support import loader_in
 from knobs_support import Case, Scene, merged, setting
 from optuna.storages import RDBStorage
-from optuna.trial import TrialState
 from pool_support import make_study
 
 from iterate.cli.plan import describe
@@ -38,6 +37,7 @@ from iterate.hpo.storage.truth import Truth
 from iterate.hpo.study import Study
 from iterate.run import mlflow
 from iterate.run.folders import run_folder
+from iterate.states import State
 from iterate.tracking.settings import TrackingSettings
 from iterate.tracking.store import place
 from iterate_core.errors import WorkError
@@ -116,7 +116,7 @@ def first_points(scene: Scene) -> list[dict[str, float]]:
 def lengths(scene: Scene, curve: Any = worse_and_worse, **search: Any) -> list[int]:
     """How many epochs each trial trained."""
     ledger = worked(study(scene, **search), scene, curve)
-    return [len(trial.intermediate_values) for trial in ledger.history("trial")]
+    return [len(trial.curve) for trial in ledger.history("trial")]
 
 
 def stopped(scene: Scene, curve: Any = worse_and_worse) -> int:
@@ -132,13 +132,13 @@ def counted(scene: Scene, kind: Any = "trial", **search: Any) -> int:
 def failures(scene: Scene) -> int:
     """How many trials of a study that cannot work were tried."""
     trials = worked(study(scene), scene, failing).history("trial")
-    return sum(trial.state == TrialState.FAIL for trial in trials)
+    return sum(trial.state == "FAIL" for trial in trials)
 
 
 def seeds(scene: Scene) -> list[int]:
     """Of the repeats."""
     ledger = worked(study(scene, trials=1, repeats=2), scene)
-    return [trial.user_attrs["seed"] for trial in ledger.history("repeat")]
+    return [trial.seed for trial in ledger.history("repeat")]
 
 
 def hours(scene: Scene) -> bool:
@@ -147,7 +147,7 @@ def hours(scene: Scene) -> bool:
     return len(ledger.history("trial")) == 5
 
 
-def watched(scene: Scene, minutes: float) -> TrialState:
+def watched(scene: Scene, minutes: float) -> State:
     """What becomes of a trial that has reported one epoch and then is silent for so long."""
     trial: Any = SimpleNamespace(trial_id="1", temporary_state=SimpleNamespace(ray_actor=None))
     one = study(scene, trials=1)
@@ -267,10 +267,10 @@ SEARCH: dict[str, Case] = {
     "search.trials": Case((2, 5), counted, (2, 5)),
     "search.hours": Case((None, 1e-9), hours, (True, False)),
     "search.trial_hours": Case(
-        (None, 0.5), partial(watched, minutes=40), (TrialState.RUNNING, TrialState.PRUNED)
+        (None, 0.5), partial(watched, minutes=40), ("RUNNING", "PRUNED")
     ),
     "search.silence_minutes": Case(
-        (None, 30), partial(watched, minutes=40), (TrialState.RUNNING, TrialState.FAIL)
+        (None, 30), partial(watched, minutes=40), ("RUNNING", "FAIL")
     ),
     "search.patience": Case(
         (None, 2), lambda s: len(lengths(s)), (8, 3)

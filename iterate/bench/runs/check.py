@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from iterate.config.load import LoadedStudy
 from iterate.config.studies import try_study, untried_study
 from iterate.hpo.points import trials_to_make
-from iterate.hpo.storage.notes import Notes
 from iterate.hpo.storage.open import opened_storage
+from iterate.hpo.storage.truth import Truth
 from iterate.hpo.study import Study
+from iterate.hpo.trials.trained import trained_before
 from iterate.run.session import RunSettings
 
 Check = Callable[[LoadedStudy, str], Study]
@@ -27,18 +28,17 @@ def checking(settings: RunSettings) -> Iterator[Check]:
         yield lambda loaded, name: _tried(loaded, name, None)
         return
     with opened_storage(settings.storage, settings.folder) as storage:
-        notes = Notes(storage, settings.name)
-        yield lambda loaded, name: _tried(loaded, name, notes)
+        yield lambda loaded, name: _tried(loaded, name, storage)
 
 
-def _tried(loaded: LoadedStudy, name: str, notes: Notes | None) -> Study:
+def _tried(loaded: LoadedStudy, name: str, storage: Truth | None) -> Study:
     study = untried_study(loaded, name)
-    if notes is None or not _finished(study, notes):
+    if storage is None or not _finished(study, storage):
         try_study(loaded)
     return study
 
 
-def _finished(study: Study, notes: Notes) -> bool:
-    settings, before = study.settings, notes.before(study)
+def _finished(study: Study, storage: Truth) -> bool:
+    settings, before = study.settings, trained_before(storage, study)
     trials = trials_to_make(settings, study.space)
     return before.trials >= trials and before.repeats >= settings.repeats

@@ -11,8 +11,8 @@ from iterate.bench.runs.plan import Cell, Plan, Request, gap_of, study_name
 from iterate.config.studies import for_each_branch
 from iterate.hpo.hardware import gpus
 from iterate.hpo.points import trials_to_make
-from iterate.hpo.storage.notes import Trained, trained
 from iterate.hpo.storage.open import opened_storage
+from iterate.hpo.trials.trained import Trained, trained
 from iterate.run.session import RunSettings
 from iterate_core.engine.complete import complete
 from iterate_core.errors import RequestError

@@ -21,8 +21,7 @@ def made(ledger: Ledger, cell: Cell) -> Made | None:
     if best is None or recipe is None:
         return None
     repeats = ledger.repeats_of(best)
-    ends = [one.datetime_complete for one in repeats]
-    known = [end for end in ends if end is not None]
+    ends = [repeat.ended for repeat in repeats if repeat.ended is not None]
     return Made(
         dataset=cell.dataset,
         backbone=cell.contestant.name,
@@ -33,7 +32,7 @@ def made(ledger: Ledger, cell: Cell) -> Made | None:
         epochs=recipe.trainer.epochs,
         settings=dict(ledger.point(best)),
         versions=versions(),
-        finished=stamp(max(known).replace(tzinfo=_here())) if known else None,
+        finished=stamp(max(ends).replace(tzinfo=_here())) if ends else None,
     )
 
 

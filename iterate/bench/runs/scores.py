@@ -84,7 +84,7 @@ def note(ledger: Ledger, cell: Cell, request: Request, run: str, unlike: str | N
         run: The run's name.
         unlike: How the dataset is not the published one; None where it is.
     """
-    text = ledger.recall(NOTE)
+    text = ledger.notes.recall(NOTE)
     before = None if text is None else CellResult.from_text(text)
     found = replace(result_of(ledger, cell, request, run), unlike=unlike)
     # What the same scores were made with is not what is installed today, and drawing samples anew
@@ -97,7 +97,7 @@ def note(ledger: Ledger, cell: Cell, request: Request, run: str, unlike: str | N
         made=made(ledger, cell) if same is None or same.made is None else same.made,
     )
     if found != before:
-        ledger.remember(NOTE, found.to_text())
+        ledger.notes.remember(NOTE, found.to_text())
 
 
 def _samples(ledger: Ledger, cell: Cell, request: Request) -> tuple[float, float] | None:
@@ -106,8 +106,8 @@ def _samples(ledger: Ledger, cell: Cell, request: Request) -> tuple[float, float
     metric = request.suite.metrics[declared.metric]
     if best is None:
         return None
-    tested = [one for one in ledger.repeats_of(best) if "test" in one.user_attrs]
-    files = [ledger.job_folder("repeat", one) / OUTCOMES_FILE for one in tested]
+    tested = [repeat for repeat in ledger.repeats_of(best) if repeat.test]
+    files = [ledger.job_folder(repeat) / OUTCOMES_FILE for repeat in tested]
     estimate = over_samples(files, engine_metric(request.suite, declared))
     if estimate is None or estimate.low is None or estimate.high is None:
         return None
@@ -134,10 +134,9 @@ def result_of(ledger: Ledger, cell: Cell, request: Request, run: str) -> CellRes
     name = engine_metric(request.suite, declared)
     track, training = track_of(request, recipe), _training(ledger, recipe, run)
     for repeat in ledger.repeats_of(best):
-        seed = int(repeat.user_attrs["seed"])
-        tested = repeat.user_attrs.get("test", {}).get(f"test/{name}")
-        if tested is None:
-            why = repeat.user_attrs.get("failure", f"it was not tested for {name}")
+        seed, tested = repeat.seed, repeat.test.get(f"test/{name}")
+        if tested is None or seed is None:
+            why = repeat.failure or f"it was not tested for {name}"
             failed.append(f"seed {seed}: {why}")
             continue
         value = metric.score(tested)

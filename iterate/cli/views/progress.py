@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -17,13 +16,15 @@ from iterate.cli.views.console import stderr
 from iterate.hpo.jobs import Job
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.points import trials_to_make
+from iterate.hpo.trials.view import TrialView
+from iterate.states import State
 from iterate_core.escaping import in_terminal
 from iterate_core.plurals import counted
 
-_MARKS = {
-    TrialState.COMPLETE: "[green]finished[/]",
-    TrialState.PRUNED: "[yellow]pruned[/]",
-    TrialState.FAIL: "[red]failed[/]",
+_MARKS: dict[State, str] = {
+    "COMPLETE": "[green]finished[/]",
+    "PRUNED": "[yellow]pruned[/]",
+    "FAIL": "[red]failed[/]",
 }
 # A plain log says at least this often that the run is alive, and never more often per job.
 _SECONDS_BETWEEN_LINES = 15.0
@@ -73,7 +74,7 @@ class LiveProgress:
         if self._live is not None:
             return  # drawn by a timer: a report must cost no drawing
         trial = ledger.trial_of(job)
-        ended = trial.state.is_finished() or job.key in ledger.set_aside
+        ended = trial.finished or job.key in ledger.set_aside
         now = time.monotonic()
         if ended or now - self._said.get(job.key, now) >= _SECONDS_BETWEEN_LINES:
             self._console.print(self._line(ledger, job, trial))
@@ -93,9 +94,10 @@ class LiveProgress:
 
     # A plain log
 
-    def _line(self, ledger: Ledger, job: Job, trial: FrozenTrial) -> str:
+    def _line(self, ledger: Ledger, job: Job, trial: TrialView) -> str:
         what = f"{in_terminal(ledger.study.name)}: {job.kind} {job.number}"
-        state = _MARKS.get(trial.state, f"epoch {trial.last_step}" if trial.last_step else "begins")
+        at_work = f"epoch {trial.last_epoch}" if trial.last_epoch else "begins"
+        state = _MARKS.get(trial.state, at_work)
         if job.key in ledger.set_aside:
             state = "[yellow]waits[/]"
         parts = [f"{what} {state}", _value(ledger, trial), _best(ledger), self._left()]
@@ -167,7 +169,7 @@ def _asked(ledger: Ledger) -> int:
 def _ended(ledger: Ledger) -> int:
     best = ledger.best()
     repeats = [] if best is None else ledger.repeats_of(best)
-    return sum(t.state.is_finished() for t in [*ledger.history("trial"), *repeats])
+    return sum(trial.finished for trial in [*ledger.history("trial"), *repeats])
 
 
 def _budget(ledger: Ledger) -> str:
@@ -186,8 +188,9 @@ def _budget(ledger: Ledger) -> str:
 def _counts(ledger: Ledger) -> str:
     trials = ledger.history("trial")
     asked = trials_to_make(ledger.study.settings, ledger.study.space)
-    parts = [f"{sum(t.state.is_finished() for t in trials)}/{asked}"]
-    for state in (TrialState.PRUNED, TrialState.FAIL):
+    parts = [f"{sum(trial.finished for trial in trials)}/{asked}"]
+    ended_early: tuple[State, ...] = ("PRUNED", "FAIL")
+    for state in ended_early:
         count = sum(trial.state == state for trial in trials)
         if count:
             parts.append(f"{count} {_MARKS[state]}")
@@ -199,14 +202,14 @@ def _best(ledger: Ledger) -> str:
     return "" if best is None else f"best {best.value:.4f} (trial {best.number})"
 
 
-def _value(ledger: Ledger, trial: FrozenTrial) -> str:
-    if trial.state == TrialState.FAIL:
-        return in_terminal(trial.user_attrs.get("failure", ""))
-    if (stopped := trial.user_attrs.get("stopped")) is not None:
-        return in_terminal(stopped)
+def _value(ledger: Ledger, trial: TrialView) -> str:
+    if trial.state == "FAIL":
+        return in_terminal(trial.failure or "")
+    if trial.stopped is not None:
+        return in_terminal(trial.stopped)
     value = trial.value
-    if value is None and trial.last_step is not None:
-        value = trial.intermediate_values[trial.last_step]
+    if value is None and trial.last_epoch:
+        value = trial.curve[trial.last_epoch]
     return "" if value is None else f"{ledger.study.objective.key} {value:.4f}"
 
 

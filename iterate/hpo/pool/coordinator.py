@@ -155,10 +155,10 @@ class Coordinator:
 
 def _work_left(ledger: Ledger) -> float:
     """Seconds of training a study still needs by its trials so far; unknown counts as most."""
-    ended = [t for t in ledger.history("trial") if t.state.is_finished() and t.duration]
+    ended = [trial.seconds for trial in ledger.history("trial") if trial.finished and trial.seconds]
     if not ended:
         return float("inf")
-    mean = sum(t.duration.total_seconds() for t in ended if t.duration) / len(ended)
+    mean = sum(ended) / len(ended)
     settings = ledger.study.settings
     trials = trials_to_make(settings, ledger.study.space)
     return mean * (trials - len(ended) + settings.repeats)

@@ -130,7 +130,7 @@ class Watch(tune.Callback):
             held = now - watched.began
             self._coordinator.record(trial.trial_id, Progress(failure=reason, held_seconds=held))
             _end(trial)
-        elif _overdue(job, settings.trial_hours, ledger.trained_seconds(job.key)):
+        elif _overdue(job, settings.trial_hours, ledger.running[job.key].trained_seconds):
             self._coordinator.out_of_time(trial.trial_id, now - watched.began)
             _end(trial)
 

@@ -1,20 +1,73 @@
-"""What a run keeps in its storage besides trials: notes on its studies, and on itself."""
+"""What a run keeps in its storage besides trials: notes on its studies, and on itself.
+
+Optuna keeps them under free names, a study's user attributes. They are named here alone.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import optuna
 
-from iterate.hpo.results import epochs_of
 from iterate.hpo.storage.truth import Truth
-from iterate.hpo.study import Study
 
-_PREFIX = "note:"
+_NOTE = "note:"
+_SESSION = "session:"
+_QUESTION = "question"
 
 
-class Notes:
-    """Texts kept with the run as a whole, and with its studies. Safe from any thread.
+class StudyNotes:
+    """What is kept with one study. Safe from any thread.
+
+    Args:
+        storage: The run's.
+        study: In that storage.
+    """
+
+    def __init__(self, storage: Truth, study: optuna.Study) -> None:
+        self._storage = storage
+        self._study = study
+
+    @property
+    def question(self) -> Mapping[str, Any] | None:
+        """What the study asks; None until `ask` has said it."""
+        return self._kept.get(_QUESTION)
+
+    def ask(self, question: Mapping[str, Any]) -> None:
+        """Keep what the study asks."""
+        self._study.set_user_attr(_QUESTION, question)
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a text, such as the id of a run in MLflow."""
+        self._study.set_user_attr(f"{_NOTE}{key}", value)
+
+    def recall(self, key: str) -> str | None:
+        """The text kept under a key."""
+        return _text(self._kept, key)
+
+    @property
+    def sessions(self) -> list[Sequence[float]]:
+        """What each command took that worked on the study, as `keep_session` was given it."""
+        return [value for name, value in self._kept.items() if name.startswith(_SESSION)]
+
+    def keep_session(self, number: int, seconds: Sequence[float]) -> None:
+        """Keep what a command has taken so far.
+
+        Args:
+            number: Of the command, counted from 0.
+            seconds: See `iterate.hpo.account.Account`.
+        """
+        self._study.set_user_attr(f"{_SESSION}{number}", seconds)
+
+    @property
+    def _kept(self) -> Mapping[str, Any]:
+        """Everything by its name; not a copy, as Optuna's own study would give."""
+        return self._storage.get_study_user_attrs(self._study._study_id)
+
+
+class Notes(StudyNotes):
+    """What is kept with a run as a whole: in a study that has no trials.
 
     Args:
         storage: The run's.
@@ -22,62 +75,24 @@ class Notes:
     """
 
     def __init__(self, storage: Truth, name: str) -> None:
-        self._storage = storage
-        self._study = optuna.create_study(
+        study = optuna.create_study(
             study_name=f"{name} notes", storage=storage, load_if_exists=True
         )
-
-    def remember(self, key: str, value: str) -> None:
-        """Keep a text."""
-        self._study.set_user_attr(f"{_PREFIX}{key}", value)
-
-    def recall(self, key: str) -> str | None:
-        """The text kept under a key."""
-        found = self._study.user_attrs.get(f"{_PREFIX}{key}")
-        return None if found is None else str(found)
+        super().__init__(storage, study)
 
     def of_studies(self, key: str) -> dict[str, str]:
-        """Study → what `Ledger.remember` kept with it under a key, for all of the storage."""
-        found = {}
-        for study in self._storage.get_all_studies():
-            value = study.user_attrs.get(f"{_PREFIX}{key}")
-            if value is not None:
-                found[study.study_name] = str(value)
-        return found
-
-    def before(self, study: Study) -> Trained:
-        """What a study has trained, if its question is the same; nothing if it is not there."""
-        for one in self._storage.get_all_studies():
-            if one.study_name == study.name and one.user_attrs.get("question") == study.question():
-                return trained(self._storage, study.name)
-        return Trained()
+        """Study → the text kept with it under a key, for all of the storage."""
+        studies = self._storage.get_all_studies()
+        texts = {study.study_name: _text(study.user_attrs, key) for study in studies}
+        return {name: text for name, text in texts.items() if text is not None}
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What a study has done so far.
-
-    Attributes:
-        trials: That ended.
-        repeats: That ended.
-        epochs: Of all of them, unfinished ones included.
-        seconds: That those epochs took.
-    """
-
-    trials: int = 0
-    repeats: int = 0
-    epochs: int = 0
-    seconds: float = 0.0
+def _text(kept: Mapping[str, Any], key: str) -> str | None:
+    text = kept.get(f"{_NOTE}{key}")
+    return None if text is None else str(text)
 
 
-def trained(storage: Truth, study: str) -> Trained:
-    """What a study has done so far, whatever it asks; nothing where there is none of that name."""
-    names = {one.study_name: one._study_id for one in storage.get_all_studies()}
-    found = [
-        storage.get_all_trials(names[name], deepcopy=False) if name in names else []
-        for name in (study, f"{study} repeats")
-    ]
-    noted = [epoch for kind in found for trial in kind for epoch in epochs_of(trial).values()]
-    ended = [sum(trial.state.is_finished() for trial in kind) for kind in found]
-    seconds = float(sum(epoch["seconds"] for epoch in noted))
-    return Trained(ended[0], ended[1], len(noted), seconds)
+def question_of(storage: Truth, name: str) -> Mapping[str, Any] | None:
+    """What a study of this name asks; None where there is none."""
+    studies = {study.study_name: study for study in storage.get_all_studies()}
+    return studies[name].user_attrs.get(_QUESTION) if name in studies else None

@@ -1,0 +1,1 @@
+"""A study's trials and repeats: read, begun, at work, counted."""
