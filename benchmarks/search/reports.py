@@ -19,8 +19,7 @@ from pathlib import Path
 from rich.console import Console
 
 from iterate.cli.views.progress import LiveProgress
-from iterate.hpo.jobs import Job
-from iterate.hpo.jobs import LiveProgress as Told
+from iterate.hpo.jobs import Job, Progress
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.storage.open import open_storage
 from iterate.run.mlflow import Tracker
@@ -46,7 +45,7 @@ def terminal() -> LiveProgress:
 
 def tell(ledger: Ledger, job: Job, epochs: range) -> None:
     reports = (EpochReport(e, {"val/score": e / 1e3}, e / 1e3, e / 1e3, 1.0, False) for e in epochs)
-    ledger.record(job.key, Told(tuple(reports)))
+    ledger.record(job.key, Progress(tuple(reports)))
 
 
 def seconds_a_report(folder: Path, workers: int, epoch: int, reports: int, scheduler: str) -> float:
