@@ -19,6 +19,9 @@ from iterate_core.tasks.metrics import Metric
 class Scores(torchmetrics.Metric, ABC):
     """Takes what `compute` needs of each batch; nothing waits for the device until then.
 
+    A family of metrics is a subclass. It may hold a metric of torchmetrics, which goes to the
+    device and is forgotten with it: `take` updates it, and `others` gives what it computes.
+
     Args:
         metrics: What is reported. ``loss`` is the mean loss of all that counts; what is no
             function of sums comes from `others`.
@@ -64,6 +67,13 @@ class Scores(torchmetrics.Metric, ABC):
             if metric.of_sums is not None:
                 values[metric.name] = float(metric.of_sums(sums))
         return {metric.name: values[metric.name] for metric in self.metrics}
+
+    def reset(self) -> None:
+        """Forget what was taken."""
+        super().reset()
+        for held in self.children():
+            if isinstance(held, torchmetrics.Metric):
+                held.reset()
 
     @abstractmethod
     def take(self, outputs: Tensor, targets: Any) -> None:

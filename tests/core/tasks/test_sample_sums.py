@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from engine_support import RGB, give, merged, random_images, recipe
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+from torchmetrics.classification import MulticlassAUROC
 
 from iterate.bench.runs.sample_intervals import over_samples
 from iterate_core.data.store.pack import Pack
@@ -18,6 +23,7 @@ from iterate_core.models.assembly import Model
 from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
 from iterate_core.tasks.class_counts import ClassCounts
+from iterate_core.tasks.confusion import ConfusionScores
 from iterate_core.tasks.declarations import (
     CLASSIFICATION,
     MULTILABEL,
@@ -188,3 +194,34 @@ def test_a_metric_that_is_declared_has_epochs_tests_and_intervals(
     assert found.low is not None
     assert found.high is not None
     assert 0 <= found.low < found.value < found.high <= 1
+
+
+class Ranked(ConfusionScores):
+    """A family that holds a metric of torchmetrics."""
+
+    def __init__(self, metrics: Sequence[Metric], classes: int) -> None:
+        super().__init__(metrics, classes, 255)
+        self.area = MulticlassAUROC(classes)
+
+    def take(self, outputs: Tensor, targets: Tensor) -> None:
+        super().take(outputs, targets)
+        self.area.update(outputs, targets)
+
+    def others(self) -> dict[str, float]:
+        return {"area": float(self.area.compute())}
+
+
+def test_a_family_may_hold_a_metric_of_torchmetrics() -> None:
+    area = Metric("area", "max", "under the receiver's curve, mean over classes")
+    scores = Ranked((*CLASSIFICATION.metrics, area), 3)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(2):
+        logits, classes = torch.randn(20, 3, generator=generator), torch.arange(20) % 3
+        for part in torch.arange(20).split(7):
+            scores.update(logits[part], classes[part], torch.tensor(1.0), torch.tensor(len(part)))
+        values = scores.compute()
+        assert values["area"] == pytest.approx(
+            roc_auc_score(classes, logits.softmax(1), multi_class="ovr"), abs=1e-6
+        )
+        assert values["accuracy"] == (logits.argmax(1) == classes).double().mean()
+        scores.reset()
