@@ -15,6 +15,7 @@ from iterate_core.fingerprint import canonical, seed_for
 from iterate_core.models.assembly import Model
 from iterate_core.models.backbones.base import Backbone
 from iterate_core.models.backbones.framewise import Framewise
+from iterate_core.models.decoders.probes.fitted import Fitted
 from iterate_core.registry import registries
 from iterate_core.storage import memory
 
@@ -41,11 +42,15 @@ def build_model(prepared: Prepared, *, meta: bool = False, headless: bool = Fals
     tuning = registries.tunings.get(recipe.tuning.name, "tuning.name").load()(recipe.tuning)
     with torch.device("meta" if meta else "cpu"):
         decoder: nn.Module = entry.load()(
-            recipe.model.decoder, backbone.shape, len(prepared.info.classes)
+            recipe.model.decoder, backbone.shape, prepared.pack.target.channels
         )
         torch.manual_seed(seed_for(recipe.seed, "tuning"))
         kept = None if headless else backbone
-        return Model(kept, channels_last(decoder), backbone.multiple, tuning)
+        model = Model(kept, channels_last(decoder), backbone.multiple, tuning)
+    for part in decoder.modules():
+        if isinstance(part, Fitted):
+            part.exclusive = prepared.pack.target.exclusive
+    return model
 
 
 def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from iterate_core.data.bands import resolve_bands, with_units
 from iterate_core.data.dataset import Band, DatasetInfo
 from iterate_core.data.open import open_dataset
+from iterate_core.data.target import target_class, target_of
 from iterate_core.engine.probing import as_fitted, fitting_problems
 from iterate_core.errors import Problem, RequestError, nearest
 from iterate_core.models.backbones.card import Card
@@ -67,6 +68,7 @@ def matching_of(recipe: Recipe, bands: tuple[Band, ...]) -> Matching:
 
 def _components(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
     problems = []
+    kinds = (info.task, *target_class(info.task).takes)
     for registry, chosen, where in (
         (registries.backbones, recipe.model.backbone, "model.backbone.name"),
         (registries.decoders, recipe.model.decoder, "model.decoder.name"),
@@ -74,8 +76,8 @@ def _components(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
         (registries.schedulers, recipe.scheduler, "scheduler.name"),
     ):
         entry = registry.get(chosen.name, where)
-        if entry.tasks and info.task not in entry.tasks:
-            serving = [e.name for e in registry if not e.tasks or info.task in e.tasks]
+        if not entry.serves(kinds):
+            serving = [known.name for known in registry if known.serves(kinds)]
             what = f"{registry.kind} {chosen.name!r} does not serve {info.task}."
             hint = f"These do: {', '.join(serving)}." if serving else "None does."
             problems.append(Problem(where, what, hint))
@@ -87,7 +89,7 @@ def _level(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
     decoder = recipe.model.decoder
     if not isinstance(decoder, LinearOptions) or decoder.level is None:
         return []
-    if declaration_of(info.task).dense:
+    if target_of(info).dense:
         return []
     what = f"chooses a feature map, but in {info.task} this decoder gets one vector an image."
     return [Problem("model.decoder.level", what, "Leave it out, or choose attentive_pool.")]

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from iterate_core.data.dataset import Split
-from iterate_core.data.loading.augmentation import Element, apply_each
+from iterate_core.data.loading.augmentation import Element
 from iterate_core.data.loading.batch import Batch, Context
 from iterate_core.data.loading.loader import Indices, PixelSupply, chunked
 from iterate_core.engine.build import backbone_key, shared_backbone
@@ -130,7 +130,6 @@ class FeatureSupply:
         shape = shared_backbone(place.prepared, meta=True).shape
         self._pooled = isinstance(shape, Pooled)
         self._levels = 1 if isinstance(shape, Pooled) else len(shape.channels)
-        self._group = group
         self._pixels = pixels
         self._device = place.device
         self._size = place.prepared.size
@@ -147,12 +146,9 @@ class FeatureSupply:
         for number, chunk in enumerate(chunks):
             beat()
             which = chosen[number] if chosen is not None else np.zeros(len(chunk), np.int64)
-            targets = self._pixels.targets(chunk)
-            if chosen is not None and targets.ndim > 2:
-                targets = apply_each(targets, which, self._group)
+            targets = self._pixels.targets(chunk, None if chosen is None else which)
             levels = [self._gather(level, chunk, which) for level in range(self._levels)]
             inputs = levels[0] if self._pooled else [maps.movedim(-1, 1) for maps in levels]
-            targets = self._pixels.prepared_targets(targets)
             yield Batch(inputs, targets, encoded=True, size=self._size)
 
     def _gather(self, level: int, chunk: Indices, which: Indices) -> Tensor:

@@ -84,8 +84,10 @@ def _send_shape(prepared: Prepared) -> None:
         what = f"the model does not take {count} × {_sizes(prepared)} ({reason})."
         hint = "Try another data.image_size or data.batch_size."
         raise RequestError(Problem("model", what, hint)) from error
-    classes = len(prepared.info.classes)
-    expected = (count, classes, *prepared.size) if prepared.task.dense else (count, classes)
+    each = prepared.pack.target.outputs(prepared.size)
+    if each is None:
+        return
+    expected = (count, *each)
     if tuple(logits.shape) != expected:
         what = f"gives {tuple(logits.shape)} where {expected} is needed."
         raise RequestError(Problem("model.decoder.name", what))

@@ -15,7 +15,7 @@ from iterate_core.data.dataset import Band, DatasetInfo, Reader
 from iterate_core.data.open import content_of, open_dataset, reader_code
 from iterate_core.data.options import DataSection
 from iterate_core.data.store.pack import Pack, cache_folder, pack
-from iterate_core.engine.complete import completed, declaration_of, matching_of
+from iterate_core.engine.complete import completed, matching_of
 from iterate_core.errors import Problem, RequestError
 from iterate_core.fingerprint import canonical, fingerprint
 from iterate_core.hub.files import HubFile
@@ -29,7 +29,6 @@ from iterate_core.registry import registries
 from iterate_core.registry.marks import AfterReading, HowOnly, Mark, without
 from iterate_core.registry.options import Section
 from iterate_core.registry.parsing import Chosen
-from iterate_core.tasks.declarations import TaskDeclaration
 
 REOPEN_SECONDS = 60.0
 """How long a process relies on what it saw of a dataset's files."""
@@ -74,15 +73,10 @@ class Prepared:
         return self.matching.bands
 
     @property
-    def task(self) -> TaskDeclaration:
-        """The task's declaration."""
-        return declaration_of(self.info.task)
-
-    @property
     def maps(self) -> bool:
-        """Whether feature maps are wanted: by the task, or by the decoder."""
+        """Whether feature maps are wanted: by the target, or by the decoder."""
         decoder = registries.decoders.get(self.recipe.model.decoder.name, "model.decoder.name")
-        return self.task.dense or bool(decoder.facts.get("maps"))
+        return self.pack.target.dense or bool(decoder.facts.get("maps"))
 
     @property
     def size(self) -> tuple[int, int]:

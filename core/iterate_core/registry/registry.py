@@ -10,7 +10,7 @@ the path of a user's code add to it too.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any
@@ -26,7 +26,8 @@ class Entry:
         name: The name users write.
         options: A `Component` subclass (or ``"module:Class"``) that types and checks its options.
         target: ``"module:attribute"`` of the callable that builds it, or the callable itself.
-        tasks: Names of the tasks it serves; empty means all.
+        tasks: The tasks it serves, by name or by a kind of prediction that they take (of decoders:
+            ``vector``, ``labels``, ``map``); empty means all.
         facts: Whatever else its registry declares (metrics, licence, …).
     """
 
@@ -35,6 +36,10 @@ class Entry:
     target: str | Callable[..., Any]
     tasks: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def serves(self, kinds: Iterable[str]) -> bool:
+        """Whether it serves a task of that name, or one that takes such predictions."""
+        return not self.tasks or not set(self.tasks).isdisjoint(kinds)
 
     def load_options(self) -> Any:
         """The class that types this component's options."""

@@ -20,30 +20,49 @@ class GrowingArray:
 
     Args:
         handle: The file, empty and open for writing.
-        rows: How many there will be.
+        rows: How many there will be; None where only the last tells, with `close`.
     """
 
-    def __init__(self, handle: BinaryIO, rows: int) -> None:
+    def __init__(self, handle: BinaryIO, rows: int | None) -> None:
         self._handle = handle
         self._rows = rows
+        self._written = 0
+        self._shape: tuple[int, ...] = ()
         self.dtype: np.dtype[Any] | None = None
 
     def extend(self, rows: npt.NDArray[Any]) -> None:
         """Add (n, …) rows, in the array's own type."""
         if self.dtype is None:
-            self.dtype = rows.dtype
-            shape = (self._rows, *rows.shape[1:])
-            header = {"descr": rows.dtype.str, "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(self._handle, header)
+            self.dtype, self._shape = rows.dtype, rows.shape[1:]
+            self._write_header(self._rows or 0)
+        self._written += len(rows)
         self._handle.write(np.ascontiguousarray(rows, dtype=self.dtype).data)
+
+    def close(self) -> None:
+        """Say how many rows there are, if nobody knew: headers have room for any number."""
+        if self._rows is None and self.dtype is not None:
+            self._handle.seek(0)
+            self._write_header(self._written)
+
+    def _write_header(self, rows: int) -> None:
+        assert self.dtype is not None  # noqa: S101 - that of the first rows
+        shape = (rows, *self._shape)
+        header = {"descr": self.dtype.str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._handle, header)
 
 
 @contextmanager
-def growing(path: Path, rows: int) -> Iterator[GrowingArray]:
+def growing(path: Path, rows: int | None) -> Iterator[GrowingArray]:
     """An array of so many rows, written row by row to a .npy file that is whole or absent.
+
+    Args:
+        path: The file.
+        rows: How many rows; None counts them.
 
     Raises:
         MachineError: The disk has no room for it.
     """
     with replacing(path) as part, part.open("wb") as handle:
-        yield GrowingArray(handle, rows)
+        array = GrowingArray(handle, rows)
+        yield array
+        array.close()

@@ -10,11 +10,12 @@ _TASKS = "iterate_core.tasks"
 
 def register(tasks: Registry) -> None:
     """Add every task that ships."""
-    for declaration, builder in (
-        (CLASSIFICATION, "classification:ClassificationTask"),
-        (MULTILABEL, "multilabel:MultilabelTask"),
-        (SEGMENTATION, "segmentation:SegmentationTask"),
-        (REGRESSION, "regression:RegressionTask"),
+    for declaration, builder, target in (
+        (CLASSIFICATION, "classification:ClassificationTask", "ClassTarget"),
+        (MULTILABEL, "multilabel:MultilabelTask", "ClassesTarget"),
+        (SEGMENTATION, "segmentation:SegmentationTask", "MaskTarget"),
+        (REGRESSION, "regression:RegressionTask", "QuantityTarget"),
     ):
-        options, facts = "iterate_core.registry.options:Section", {"declaration": declaration}
+        options = "iterate_core.registry.options:Section"
+        facts = {"declaration": declaration, "target": f"{_TASKS}.targets:{target}"}
         tasks.register(Entry(declaration.name, options, f"{_TASKS}.{builder}", facts=facts))

@@ -35,12 +35,10 @@ class TaskDeclaration:
     Attributes:
         name: Its name in the registry.
         metrics: All metrics; the first is the objective unless a recipe says otherwise.
-        dense: Whether each pixel is predicted rather than each image.
     """
 
     name: str
     metrics: tuple[Metric, ...]
-    dense: bool
 
     @property
     def primary(self) -> Metric:
@@ -78,7 +76,6 @@ CLASSIFICATION = TaskDeclaration(
         *_MACRO,
         _loss(f"{_CROSS_ENTROPY} samples"),
     ),
-    dense=False,
 )
 
 SEGMENTATION = TaskDeclaration(
@@ -100,7 +97,6 @@ SEGMENTATION = TaskDeclaration(
         *_MACRO,
         _loss(f"{_CROSS_ENTROPY} pixels"),
     ),
-    dense=True,
 )
 
 MULTILABEL = TaskDeclaration(
@@ -130,7 +126,6 @@ MULTILABEL = TaskDeclaration(
         ),
         _loss("binary cross-entropy in nats, averaged over all pairs"),
     ),
-    dense=False,
 )
 
 REGRESSION = TaskDeclaration(
@@ -141,5 +136,4 @@ REGRESSION = TaskDeclaration(
         Metric("r2", "max", "1 − Σ e² / Σ (target − mean target)²", lowest=-math.inf),
         _loss("mean of e² / s², s the training targets' deviation"),
     ),
-    dense=True,
 )

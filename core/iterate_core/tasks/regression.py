@@ -32,7 +32,7 @@ class RegressionTask(SupervisedTask):
         if len(pack.info.classes) != 1:
             what = f"declares the quantities {list(pack.info.classes)}, but a regression has one."
             raise RequestError(Problem(pack.info.name, what))
-        model.quantity = Quantity(*pack.target_statistics)
+        model.quantity = Quantity(pack.target_mean.item(), pack.target_std.item())
 
     def losses(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Summed squared error in units of the deviation, and how many pixels are known."""

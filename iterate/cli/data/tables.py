@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from iterate.cli.views.console import say
+from iterate_core.data.target import Target, target_class
 from iterate_core.escaping import in_terminal as escape
 from iterate_core.plurals import counted
 
@@ -19,42 +20,43 @@ def show_info(info: DatasetInfo) -> None:
     """A dataset in one line, and its notes."""
     sizes = " / ".join(f"{count} {split}" for split, count in info.sizes.items())
     size = f"{counted(len(info.bands), 'band')} of {info.height}×{info.width} pixels"
-    classes = f"{len(info.classes)} classes" if info.task != "regression" else info.classes[0]
+    quantity = target_class(info.task).form == "map"
+    classes = info.classes[0] if quantity else f"{len(info.classes)} classes"
     say(f"{escape(info.name)}: {info.task}, {escape(classes)}, {sizes}, {size}")
     for note in info.notes:
         say(f"note: {escape(note)}")
 
 
 def target_table(info: DatasetInfo, found: Survey) -> Table:
-    """How often each class, or a regression's quantity."""
-    return _quantity_table(info, found) if info.task == "regression" else _class_table(info, found)
+    """How often each class, or how large the quantity."""
+    target = target_class(info.task)
+    if target.form == "map":
+        return _quantity_table(info, found)
+    return _class_table(info, found, target)
 
 
-def _class_table(info: DatasetInfo, found: Survey) -> Table:
-    masks = info.task == "segmentation"
-    objects = info.task in ("detection", "instance")
+def _class_table(info: DatasetInfo, found: Survey, target: type[Target]) -> Table:
     splits: list[Split] = list(found.read)
-    counted = "Pixels" if masks else "Objects" if objects else "Samples"
-    table = Table(title=f"{counted} of each class")
+    table = Table(title=f"{target.counted} of each class")
     table.add_column("class")
     for split in splits:
         table.add_column(f"{split} ({found.read[split]} read)", justify="right")
     for index, name in enumerate(info.classes):
-        table.add_row(escape(name), *(_share(info, found, split, index) for split in splits))
-    if masks:
+        table.add_row(escape(name), *(_share(found, split, index, target) for split in splits))
+    if target.form == "mask":
         table.add_row("ignored", *(str(found.ignored[split]) for split in splits))
     return table
 
 
-def _share(info: DatasetInfo, found: Survey, split: Split, index: int) -> str:
+def _share(found: Survey, split: Split, index: int, target: type[Target]) -> str:
     """How much of a class there is: of samples that may have several, the share of samples."""
     counts = found.counts[split]
-    total = found.read[split] if info.task == "multilabel" else sum(counts)
+    total = sum(counts) if target.exclusive else found.read[split]
     return f"{counts[index]} ({100 * counts[index] / max(total, 1):.1f} %)"
 
 
 def _quantity_table(info: DatasetInfo, found: Survey) -> Table:
-    """A regression's target: its range, and from low to high how often it takes which value."""
+    """A quantity: its range, and from low to high how often it takes which value."""
     unit = f", {info.unit}" if info.unit else ""
     table = Table(title=f"{escape(info.classes[0])}{escape(unit)}")
     table.add_column("pixels")

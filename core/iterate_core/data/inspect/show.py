@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.bands import match
-from iterate_core.data.dataset import Band, Boxes, DatasetInfo, Reader, Sample, Split
-from iterate_core.data.inspect.targets import DENSE, draw_targets, plain
+from iterate_core.data.dataset import Band, DatasetInfo, Reader, Sample, Split
+from iterate_core.data.inspect.targets import BESIDE, draw_targets, plain
 from iterate_core.data.store.validation import checked
+from iterate_core.data.target import Target, target_of
 from iterate_core.errors import Problem, RequestError
 from iterate_core.fingerprint import seed_for
 from iterate_core.storage.files import replacing
@@ -43,17 +44,15 @@ def draw(reader: Reader, split: Split, out: Path, count: int = 18, seed: int = 0
     names = list(reader.names(split))
     rng = np.random.default_rng(seed_for("show", split, seed))
     chosen = sorted(rng.permutation(len(names))[:count])
-    bands = visible_bands(reader.info)
-    samples = [reader.read(names[index], [band.name for band in bands]) for index in chosen]
-    for sample in samples:
-        if not isinstance(sample.target, Boxes):
-            checked(sample, reader.info)
-    if reader.info.task == "classification":
+    bands, target = visible_bands(reader.info), target_of(reader.info)
+    order = [band.name for band in bands]
+    samples = [checked(reader.read(names[index], order), target) for index in chosen]
+    if target.form == "index":
         samples.sort(key=lambda sample: int(np.asarray(sample.target)))
     # Names are a stranger's: no formula is set in them, and no font has every letter.
     with rc_context({"text.parse_math": False}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        figure = _figure(reader.info, split, samples, bands)
+        figure = _figure(target, split, samples, bands)
         try:
             with replacing(out) as part:
                 figure.savefig(part, format="png", dpi=110)
@@ -87,13 +86,11 @@ def stretched(images: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
     return np.moveaxis(filled**gamma, 1, -1)
 
 
-def _figure(
-    info: DatasetInfo, split: Split, samples: list[Sample], bands: tuple[Band, ...]
-) -> Figure:
+def _figure(target: Target, split: Split, samples: list[Sample], bands: tuple[Band, ...]) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    width = 2 if info.task in DENSE else 1
+    info, width = target.info, 2 if target.form in BESIDE else 1
     columns = min(_IMAGES // width, len(samples))
     rows = -(-len(samples) // columns)
     size = (_SIDE * width * columns, (_SIDE * info.height / info.width + 0.2) * rows + 0.7)
@@ -109,8 +106,8 @@ def _figure(
     images = stretched([_last_date(sample.image) for sample in samples])
     for axis, sample, image in zip(axes, samples, images, strict=False):
         axis.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
-        axis.set_title(plain(_title(sample, info)), fontsize=7, loc="left", pad=3)
-    draw_targets(figure, axes[: len(samples)], [sample.target for sample in samples], info)
+        axis.set_title(plain(_title(sample, target)), fontsize=7, loc="left", pad=3)
+    draw_targets(figure, axes[: len(samples)], [sample.target for sample in samples], target)
     return figure
 
 
@@ -118,10 +115,6 @@ def _last_date(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return image[:, -1] if image.ndim == 4 else image
 
 
-def _title(sample: Sample, info: DatasetInfo) -> str:
-    if info.task == "classification":
-        return info.classes[int(np.asarray(sample.target))]
-    if info.task == "multilabel":
-        chosen = np.flatnonzero(np.asarray(sample.target))
-        return ", ".join(info.classes[index] for index in chosen)
-    return sample.name
+def _title(sample: Sample, target: Target) -> str:
+    title = target.title(sample.target)
+    return sample.name if title is None else title

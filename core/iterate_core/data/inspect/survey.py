@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from iterate_core.data.dataset import SPLITS, Band, Boxes, DatasetInfo, Reader, Sample, Split
+from iterate_core.data.dataset import SPLITS, Band, Reader, Split
 from iterate_core.data.store.moments import Moments
 from iterate_core.data.store.validation import checked
+from iterate_core.data.target import target_of
 
 _BINS = 20
 _VALUES = 4096  # of a sample that a histogram counts, evenly spread over it
@@ -30,7 +31,7 @@ class BandStatistics:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A regression's target over the samples of a split, in its unit.
+    """A quantity that is predicted, over the samples of a split, in its unit.
 
     Attributes:
         histogram: How many of the values counted lie in each of equal steps from `low` to `high`.
@@ -49,11 +50,11 @@ class Survey:
 
     Attributes:
         read: How many samples of each split were read.
-        counts: For each split, how many samples (for masks and maps: pixels; of objects: objects)
-            are of each class.
-        ignored: For each split, how many pixels of masks and maps do not count.
+        counts: For each split, how many are of each class, of what
+            `iterate_core.data.target.Target.counted` says: samples, pixels or objects.
+        ignored: For each split, how many of them do not count.
         bands: Statistics of each band.
-        quantity: What a regression's target is in each split that knows some of it.
+        quantity: What a target of one quantity is in each split that knows some of it.
     """
 
     read: dict[Split, int]
@@ -69,7 +70,7 @@ def survey(reader: Reader, limit: int = 1000) -> Survey:
     Raises:
         DataError: A sample is damaged, or not what the dataset declares.
     """
-    info = reader.info
+    info, target = reader.info, target_of(reader.info)
     moments = _Moments(len(info.bands))
     counts, ignored, read, quantity = {}, {}, {}, {}
     for split in SPLITS:
@@ -78,12 +79,11 @@ def survey(reader: Reader, limit: int = 1000) -> Survey:
         values = _Values()
         order = [band.name for band in info.bands] if split == "train" else [info.bands[0].name]
         for name in names:
-            sample = reader.read(name, order)
-            if not isinstance(sample.target, Boxes):
-                checked(sample, info)
-            total += _count(sample, info)
-            if info.task == "regression":
-                values.add(np.asarray(sample.target))
+            sample = checked(reader.read(name, order), target)
+            total += target.counts(sample.target)
+            known = target.known(sample.target)
+            if known is not None and len(known) == 1:
+                values.add(known[0])
             if split == "train":
                 moments.add(sample.image)
         counts[split], ignored[split] = total[:-1].tolist(), int(total[-1])
@@ -99,22 +99,6 @@ def _spread(names: Sequence[str], limit: int) -> list[str]:
     return [names[int(index)] for index in np.linspace(0, len(names) - 1, limit)]
 
 
-def _count(sample: Sample, info: DatasetInfo) -> npt.NDArray[np.int64]:
-    """(classes + 1,): how much of each class, and last of what does not count."""
-    if isinstance(sample.target, Boxes):
-        return np.bincount(sample.target.labels, minlength=len(info.classes) + 1)
-    target = np.asarray(sample.target)
-    if info.task == "regression":
-        missing = int(np.isnan(target).sum())
-        return np.array([target.size - missing, missing], dtype=np.int64)
-    if info.task == "multilabel":
-        return np.append(target.astype(np.int64), 0)
-    labels = np.where(target == info.ignore_index, len(info.classes), target)
-    if info.task == "classification":
-        labels = target
-    return np.bincount(labels.ravel().astype(np.int64), minlength=len(info.classes) + 1)
-
-
 class _Values:
     """A quantity's known values: range and moments of all, and some of each sample to count."""
 
@@ -123,8 +107,7 @@ class _Values:
         self._low, self._high = np.inf, -np.inf
         self._kept: list[npt.NDArray[np.float64]] = []
 
-    def add(self, target: npt.NDArray[Any]) -> None:
-        known = target[np.isfinite(target)].astype(np.float64)
+    def add(self, known: npt.NDArray[Any]) -> None:
         if known.size:
             self._moments.add(known[None])
             self._low, self._high = min(self._low, known.min()), max(self._high, known.max())

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.dataset import Boxes, DatasetInfo
+from iterate_core.data.target import Target
 from iterate_core.escaping import in_plot, visible
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-DENSE = ("segmentation", "regression")
-"""Tasks whose targets are pictures themselves."""
+BESIDE = ("mask", "map")
+"""The forms of target that are pictures themselves."""
 
 _GREY = "0.5"
 _HATCHED: dict[str, Any] = {"facecolor": "white", "edgecolor": _GREY, "hatch": "//////"}
@@ -26,20 +27,18 @@ _GAP = 0.03  # between an image and its target, as a share of its width
 _BACKGROUND = re.compile(r"(back ?ground|no[- _]|not[- _]|non[- _])", re.IGNORECASE)
 
 
-def draw_targets(
-    figure: Figure, axes: Sequence[Axes], targets: Sequence[Any], info: DatasetInfo
-) -> None:
+def draw_targets(figure: Figure, axes: Sequence[Axes], targets: Sequence[Any], of: Target) -> None:
     """Draw what can be drawn of each target: nothing of a class of the whole image."""
-    if info.task == "regression":
-        _draw_maps(figure, axes, [np.asarray(target) for target in targets], info)
-        return
-    for axis, target in zip(axes, targets, strict=True):
-        if isinstance(target, Boxes):
-            _draw_boxes(axis, target, info)
-        elif info.task == "segmentation":
-            _draw_mask(axis, np.asarray(target), info)
-    if info.task not in ("classification", "multilabel"):
-        _legend(figure, targets, info)
+    if of.form == "map":
+        _draw_maps(figure, axes, [np.asarray(target) for target in targets], of.info)
+    elif of.form == "mask":
+        for axis, mask in zip(axes, targets, strict=True):
+            _draw_mask(axis, np.asarray(mask), of.info)
+        _legend(figure, targets, of.info, masks=True)
+    elif of.form == "objects":
+        for axis, boxes in zip(axes, targets, strict=True):
+            _draw_boxes(axis, boxes, of.info)
+        _legend(figure, [boxes.labels for boxes in targets], of.info, masks=False)
 
 
 def _draw_mask(axis: Axes, mask: npt.NDArray[Any], info: DatasetInfo) -> None:
@@ -84,7 +83,7 @@ def _beside(axis: Axes, picture: npt.NDArray[Any], **options: Any) -> AxesImage:
 
 
 def quantity(info: DatasetInfo) -> str:
-    """A regression's quantity with its unit: ``canopy cover in percent [%]``."""
+    """A quantity with its unit: ``canopy cover in percent [%]``."""
     return info.classes[0] if info.unit is None else f"{info.classes[0]} [{info.unit}]"
 
 
@@ -98,12 +97,10 @@ def _draw_boxes(axis: Axes, boxes: Boxes, info: DatasetInfo) -> None:
         axis.add_patch(Rectangle(place, *size, fill=False, edgecolor=colours[label]))
 
 
-def _legend(figure: Figure, targets: Sequence[Any], info: DatasetInfo) -> None:
+def _legend(figure: Figure, found: Sequence[Any], info: DatasetInfo, *, masks: bool) -> None:
     """The classes that the drawn targets hold, and how what does not count is drawn."""
     from matplotlib.patches import Patch
 
-    masks = info.task == "segmentation"
-    found = [target.labels if isinstance(target, Boxes) else target for target in targets]
     present = {int(label) for labels in found for label in np.unique(labels)}
     named = zip(_palette(info.classes, clear=masks), info.classes, strict=True)
     handles = [

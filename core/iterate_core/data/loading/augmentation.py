@@ -22,6 +22,19 @@ class Element:
         turned = torch.rot90(images, self.turns, (-2, -1)) if self.turns else images
         return turned.flip(-1) if self.flip else turned
 
+    def move(self, points: Tensor, size: tuple[int, int]) -> Tensor:
+        """Points (…, 2) of images, changed as these are.
+
+        Args:
+            points: x from the left edge and y from the upper one, in pixels.
+            size: (height, width) of the images before.
+        """
+        x, y = points.unbind(-1)
+        height, width = size
+        for _ in range(self.turns):
+            x, y, height, width = y, width - x, width, height
+        return torch.stack((width - x if self.flip else x, y), dim=-1)
+
 
 IDENTITY = Element(0, flip=False)
 

@@ -36,15 +36,15 @@ class Batch:
         inputs: Normalised images (n, bands, height, width) or, with several dates, (n, bands,
             frames, height, width); or their features if `encoded`: one tensor (n, width) or a list
             of maps.
-        targets: int64 (n,) class indices, (n, classes) of 0 and 1, or (n, height, width) masks; or
-            float32 (n, height, width) maps with NaN where nothing is known.
+        targets: As `iterate_core.data.target.Target.prepared` gives them: a tensor (n, …), or of
+            ragged ones a list of n dictionaries of tensors.
         encoded: Whether the backbone has done its part.
         size: (height, width) of the images, or of those the features were computed from.
         context: When and where they were taken; None where nothing is known, or if `encoded`.
     """
 
     inputs: Any
-    targets: Tensor
+    targets: Any
     encoded: bool
     size: tuple[int, int]
     context: Context | None = None

@@ -16,7 +16,9 @@ from iterate_core.data.loading.augmentation import Element, apply_each
 from iterate_core.data.loading.batch import Batch, Context
 from iterate_core.data.loading.contexts import Contexts
 from iterate_core.data.loading.scaling import Scaling
+from iterate_core.data.loading.tensors import placed, tensor, tensors, widened
 from iterate_core.data.store.pack import Pack
+from iterate_core.data.store.targets import Ragged
 from iterate_core.device import keeps_data
 from iterate_core.heartbeat import beat
 from iterate_core.storage import memory
@@ -60,6 +62,7 @@ class PixelSupply:
     ) -> None:
         self._images = pack.images(split)
         self._targets = pack.targets(split)
+        self._target = pack.target
         self._scaling = scaling
         self._group = group
         self._device = device
@@ -77,13 +80,11 @@ class PixelSupply:
             zip(chunks, self._raw(chunks), strict=True)
         ):
             beat()
-            images, targets = images.to(self._device), targets.to(self._device)
-            if chosen is not None:
-                images = apply_each(images, chosen[number], self._group)
-                if targets.ndim > 2:
-                    targets = apply_each(targets, chosen[number], self._group)
-            inputs = self._scaling.apply(_widened(images, self._images.dtype))
-            targets = self.prepared_targets(targets)
+            images, which = images.to(self._device), None if chosen is None else chosen[number]
+            if which is not None:
+                images = apply_each(images, which, self._group)
+            inputs = self._scaling.apply(widened(images, self._images.dtype))
+            targets = self._prepared(placed(targets, self._device), which)
             size, context = self._scaling.size, self._contexts.of(chunk)
             yield Batch(inputs, targets, encoded=False, size=size, context=context)
 
@@ -94,46 +95,55 @@ class PixelSupply:
         for chunk, (images, _) in zip(chunks, self._raw(chunks), strict=True):
             beat()
             turned = element.apply(images.to(self._device))
-            scaled = self._scaling.apply(_widened(turned, self._images.dtype))
+            scaled = self._scaling.apply(widened(turned, self._images.dtype))
             yield scaled, self._contexts.of(chunk)
 
-    def targets(self, chunk: Indices) -> Tensor:
-        """The stored targets of some samples."""
-        if self._held is not None:
+    def targets(self, chunk: Indices, chosen: Indices | None) -> Any:
+        """The targets of some samples as a batch has them, each changed by its chosen element."""
+        return self._prepared(self._stored_targets(chunk), chosen)
+
+    def _prepared(self, targets: Any, chosen: Indices | None) -> Any:
+        if chosen is not None:
+            targets = self._target.augmented(targets, chosen, self._group)
+        return self._target.prepared(targets, self._scaling.size)
+
+    def _stored_targets(self, chunk: Indices) -> Any:
+        if self._held is not None and self._held[1] is not None:
             return self._held[1][torch.from_numpy(chunk).to(self._device)]
-        return _tensor(self._targets[chunk]).to(self._device)
+        return placed(tensors(self._targets[chunk]), self._device)
 
-    def prepared_targets(self, targets: Tensor) -> Tensor:
-        """Stored targets as int64 or, in a regression, float32; masks resized as the images are."""
-        return self._scaling.resize_masks(targets) if targets.ndim > 2 else targets.long()
-
-    def _raw(self, chunks: list[Indices]) -> Iterator[tuple[Tensor, Tensor]]:
+    def _raw(self, chunks: list[Indices]) -> Iterator[tuple[Tensor, Any]]:
         if self._held is not None:
-            images, targets = self._held
             for chunk in chunks:
                 rows = torch.from_numpy(chunk).to(self._device)
-                yield images[rows], targets[rows]
+                yield self._held[0][rows], self._stored_targets(chunk)
         elif self._workers:
             ahead = _Chunks(self._pack, self._split, chunks)
             yield from _loader(ahead, self._workers, pin=keeps_data(self._device))
         else:
             for chunk in chunks:
-                yield _tensor(self._images[chunk]), _tensor(self._targets[chunk])
+                yield tensor(self._images[chunk]), tensors(self._targets[chunk])
 
-    def _hold(self, pack: Pack, split: Split) -> tuple[Tensor, Tensor] | None:
-        """The whole split on a device with memory, kept between recipes; None if it is large."""
+    def _hold(self, pack: Pack, split: Split) -> tuple[Tensor, Tensor | None] | None:
+        """The whole split on a device with memory, kept between recipes; None if it is large.
+
+        Ragged targets are small and stay in their files.
+        """
         if not keeps_data(self._device) or self._images.nbytes > ON_DEVICE_BYTES:
             return None
+        stored = self._targets
 
-        def make() -> tuple[Tensor, Tensor]:
-            whole = (_tensor(np.array(self._images)), _tensor(np.array(self._targets)))
-            return whole[0].to(self._device), whole[1].to(self._device)
+        def make() -> tuple[Tensor, Tensor | None]:
+            images = tensor(np.array(self._images)).to(self._device)
+            if isinstance(stored, Ragged):
+                return images, None
+            return images, tensor(np.array(stored)).to(self._device)
 
         key = ("split", str(pack.folder), split, str(self._device))
-        return memory.arrays.get(key, make, lambda held: held[0].nbytes + held[1].nbytes)
+        return memory.arrays.get(key, make, _nbytes)
 
 
-class _Chunks(Dataset[tuple[Tensor, Tensor]]):
+class _Chunks(Dataset[tuple[Tensor, Any]]):
     """Whole batches by number, for reading in other processes."""
 
     def __init__(self, pack: Pack, split: Split, chunks: list[Indices]) -> None:
@@ -142,13 +152,17 @@ class _Chunks(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self._chunks)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: int) -> tuple[Tensor, Any]:
         chunk = self._chunks[index]
         images, targets = self._pack.images(self._split), self._pack.targets(self._split)
-        return _tensor(images[chunk]), _tensor(targets[chunk])
+        return tensor(images[chunk]), tensors(targets[chunk])
 
 
-def _loader(chunks: _Chunks, workers: int, pin: bool) -> DataLoader[tuple[Tensor, Tensor]]:
+def _nbytes(held: tuple[Tensor, Tensor | None]) -> int:
+    return sum(part.nbytes for part in held if part is not None)
+
+
+def _loader(chunks: _Chunks, workers: int, pin: bool) -> DataLoader[tuple[Tensor, Any]]:
     # A generator of its own: the loader draws a seed, which must not depend on `workers`.
     return DataLoader(
         chunks,
@@ -157,25 +171,6 @@ def _loader(chunks: _Chunks, workers: int, pin: bool) -> DataLoader[tuple[Tensor
         pin_memory=pin,
         generator=torch.Generator(),
     )
-
-
-_SAME_WIDTH = {np.dtype(np.uint16): np.int16, np.dtype(np.uint32): np.int32}
-
-
-def _tensor(array: npt.NDArray[Any]) -> Tensor:
-    """An array as a tensor; unsigned types that PyTorch can barely index keep their bits."""
-    kind = array.dtype.newbyteorder("=")
-    array = np.ascontiguousarray(array, dtype=kind)
-    return torch.from_numpy(array.view(_SAME_WIDTH.get(kind, kind)))
-
-
-def _widened(raw: Tensor, stored: np.dtype[Any]) -> Tensor:
-    """Undo what `_tensor` did to unsigned types: the same numbers in a wider type."""
-    if stored.kind == "u" and stored.itemsize == 2:
-        return raw.to(torch.int32) & 0xFFFF
-    if stored.kind == "u" and stored.itemsize == 4:
-        return raw.to(torch.int64) & 0xFFFFFFFF
-    return raw
 
 
 def chunked(order: Indices, size: int, *, drop_single: bool) -> list[Indices]:

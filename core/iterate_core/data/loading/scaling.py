@@ -98,19 +98,6 @@ class Scaling:
     def _steps(self) -> npt.NDArray[np.float64]:
         return _column([channel.steps or 0 for channel in self.channels])
 
-    def resize_masks(self, masks: Tensor) -> Tensor:
-        """Masks or maps (n, h, w) at (n, height, width), each pixel that of the nearest.
-
-        Whole numbers become int64. Maps are not interpolated: every target stays one that was
-        measured, and what is unknown (NaN) does not spread.
-        """
-        kind = masks.dtype if masks.is_floating_point() else torch.int64
-        if tuple(masks.shape[-2:]) == self.size:
-            return masks.to(kind)
-        whole = masks[:, None].float()
-        resized = functional.interpolate(whole, size=self.size, mode="nearest-exact")
-        return resized[:, 0].to(kind)
-
 
 def _column(values: Sequence[float]) -> npt.NDArray[np.float64]:
     return np.array(values, dtype=np.float64)
@@ -120,6 +107,19 @@ def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
     flat = images.flatten(0, -4) if images.ndim > 4 else images
     resized = functional.interpolate(flat, size=size, mode="bilinear", align_corners=False)
     return resized.reshape(*images.shape[:-2], *size)
+
+
+def resized_nearest(grids: Tensor, size: tuple[int, int]) -> Tensor:
+    """Grids (n, …, h, w) at (n, …, height, width), each pixel that of the nearest.
+
+    Whole numbers become int64.
+    """
+    kind = grids.dtype if grids.is_floating_point() else torch.int64
+    if tuple(grids.shape[-2:]) == size:
+        return grids.to(kind)
+    flat = grids.flatten(0, -3)[:, None].float()
+    resized = functional.interpolate(flat, size=size, mode="nearest-exact")
+    return resized.reshape(*grids.shape[:-2], *size).to(kind)
 
 
 def _decibel(linear: Tensor) -> Tensor:

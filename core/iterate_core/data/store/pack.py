@@ -20,14 +20,15 @@ import numpy.typing as npt
 from iterate_core.data.bands import resolve_bands
 from iterate_core.data.dataset import Band, DatasetInfo, Reader, Sample, Split
 from iterate_core.data.store.moments import Moments
+from iterate_core.data.store.targets import Targets, growing_targets, nbytes, targets_in
 from iterate_core.data.store.validation import (
     Dates,
     Place,
     checked,
-    packed_target,
     stacked_dates,
     stacked_places,
 )
+from iterate_core.data.target import Target, target_of
 from iterate_core.errors import DataError, Problem, WorkError
 from iterate_core.fingerprint import fingerprint as identify
 from iterate_core.heartbeat import beat
@@ -37,7 +38,7 @@ from iterate_core.storage.growing import growing
 
 __all__ = ["Pack", "cache_folder", "pack"]
 
-LAYOUT = 2
+LAYOUT = 3
 """Raised when the files of a packed split change their meaning."""
 
 PATIENCE_SECONDS = 6 * 3600.0
@@ -46,6 +47,7 @@ PATIENCE_SECONDS = 6 * 3600.0
 @dataclass(frozen=True)
 class _Split:
     arrays: dict[str, npt.NDArray[Any]]
+    targets: Targets
     names: tuple[str, ...]
     record: dict[str, Any]
 
@@ -55,12 +57,14 @@ class Pack:
 
     Attributes:
         info: What the reader knows of the dataset.
+        target: What its samples are labelled with.
         bands: The packed bands, in the order of the images' second axis.
         folder: Where the files lie.
     """
 
     def __init__(self, reader: Reader, bands: tuple[Band, ...], folder: Path) -> None:
         self.info: DatasetInfo = reader.info
+        self.target: Target = target_of(reader.info)
         self.bands = bands
         self.folder = folder
         self._reader = reader
@@ -73,13 +77,9 @@ class Pack:
         """
         return self._open(split).arrays["images"]
 
-    def targets(self, split: Split) -> npt.NDArray[Any]:
-        """The samples' targets.
-
-        (samples,) int64 class indices, (samples, classes) uint8 of 0 and 1, or (samples, height,
-        width): masks of whole numbers, or float32 maps with NaN where nothing is known.
-        """
-        return self._open(split).arrays["targets"]
+    def targets(self, split: Split) -> Targets:
+        """The samples' targets, as `Target.packed` makes them."""
+        return self._open(split).targets
 
     def dates(self, split: Split) -> npt.NDArray[np.float32] | None:
         """(samples, frames, 2) year and day of the year, NaN where unknown; None if all are."""
@@ -109,13 +109,15 @@ class Pack:
         return np.where(std > 0, std, 1.0)
 
     @property
-    def target_statistics(self) -> tuple[float, float]:
-        """Mean and standard deviation of a regression's training targets, over what is known.
+    def target_mean(self) -> npt.NDArray[np.float64]:
+        """(quantities,) mean of what is known of the training targets; see `Target.known`."""
+        return np.array(self._open("train").record["target_mean"], dtype=np.float64)
 
-        The deviation is 1 where all targets are equal.
-        """
-        found = self._open("train").record["target"]
-        return found["mean"], found["std"] or 1.0
+    @property
+    def target_std(self) -> npt.NDArray[np.float64]:
+        """(quantities,) its standard deviation; 1 where all targets are equal."""
+        std = np.array(self._open("train").record["target_std"], dtype=np.float64)
+        return np.where(std > 0, std, 1.0)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -145,7 +147,7 @@ class Pack:
                 found = _load(self.folder, split)
                 if found is not None:
                     return found
-                _write(self.folder, split, self._reader, self.bands, room)
+                _write(self.folder, split, self._reader, self.target, self.bands, room)
         except Locked as error:
             raise WorkError(f"{self.folder}: {error} has been packing for hours.") from None
         packed = _load(self.folder, split)
@@ -186,11 +188,13 @@ def _load(folder: Path, split: Split) -> _Split | None:
             kind: np.load(folder / f"{split}-{kind}.npy", mmap_mode="r")
             for kind in record["arrays"]
         }
+        targets = targets_in(arrays)
     except (OSError, ValueError, EOFError, KeyError, TypeError):
         return None
-    if any(len(array) != len(names) for array in arrays.values()):
+    aligned = (targets, *(array for kind, array in arrays.items() if "targets" not in kind))
+    if any(len(array) != len(names) for array in aligned):
         return None
-    return _Split(arrays, names, record)
+    return _Split(arrays, targets, names, record)
 
 
 class _Taken:
@@ -198,48 +202,56 @@ class _Taken:
 
     def __init__(self, bands: int) -> None:
         self.bands = Moments(bands)
-        self.target = Moments(1)
+        self.known: Moments | None = None
         self.dates: list[Dates | None] = []
         self.places: list[Place | None] = []
 
-    def add(self, sample: Sample, info: DatasetInfo) -> None:
+    def add(self, sample: Sample, target: Target) -> None:
         """Take a sample in."""
         self.bands.add(sample.image.reshape(len(sample.image), -1))
-        if info.task == "regression":
-            target = np.asarray(sample.target, dtype=np.float64)
-            self.target.add(target[np.isfinite(target)][None])
+        known = target.known(sample.target)
+        if known is not None:
+            self.known = self.known or Moments(len(known))
+            self.known.add(known)
         self.dates.append(sample.dates)
         self.places.append(sample.place)
 
 
-def _write(folder: Path, split: Split, reader: Reader, bands: tuple[Band, ...], room: Room) -> None:
+def _write(
+    folder: Path,
+    split: Split,
+    reader: Reader,
+    target: Target,
+    bands: tuple[Band, ...],
+    room: Room,
+) -> None:
     for left in folder.glob(f".{split}*.part"):  # by a process that was killed: the lock is ours
         left.unlink(missing_ok=True)
-    info = reader.info
     names = list(reader.names(split))
     order = [band.name for band in bands]
     taken = _Taken(len(bands))
-    samples = (checked(reader.read(name, order), info) for name in names)
+    samples = (checked(reader.read(name, order), target) for name in names)
     with (
         growing(folder / f"{split}-images.npy", len(names)) as images,
-        growing(folder / f"{split}-targets.npy", len(names)) as targets,
+        growing_targets(folder, split, len(names)) as targets,
     ):
         for sample in samples:
-            target = packed_target(sample.target, info)
-            room.needs = len(names) * (sample.image.nbytes + target.nbytes)
-            taken.add(sample, info)
+            packed = target.packed(sample.target)
+            room.needs = len(names) * (sample.image.nbytes + nbytes(packed))
+            taken.add(sample, target)
             _check_type(sample, images.dtype)
             images.extend(sample.image[None])
-            targets.extend(target[None])
+            targets.add(packed)
             beat()
-    beside = _beside(taken, info)
+    beside = _beside(taken, reader.info)
     for kind, array in beside.items():
         with growing(folder / f"{split}-{kind}.npy", len(names)) as file:
             file.extend(array)
-    record: dict[str, Any] = {"names": names, "arrays": ["images", "targets", *beside]}
+    record: dict[str, Any] = {"names": names, "arrays": ["images", *targets.kinds, *beside]}
     record |= {"mean": taken.bands.mean.tolist(), "std": taken.bands.std.tolist()}
-    if info.task == "regression":
-        record["target"] = {"mean": taken.target.mean.item(), "std": taken.target.std.item()}
+    if taken.known is not None:
+        known = taken.known
+        record |= {"target_mean": known.mean.tolist(), "target_std": known.std.tolist()}
     write_json(folder / f"{split}.json", record)
 
 

@@ -1,50 +1,37 @@
-"""What a sample must be to be packed, and targets, dates and places as they are packed."""
+"""What a sample must be to be packed, and dates and places as they are packed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.dataset import DatasetInfo, Sample
-from iterate_core.data.store.pixels import LARGEST, check_pixels
+from iterate_core.data.store.pixels import check_pixels
+from iterate_core.data.target import Target
 from iterate_core.errors import DataError, Problem
 
 Dates = tuple[tuple[int, int], ...]
 Place = tuple[float, float]
 
 
-def checked(sample: Sample, info: DatasetInfo) -> Sample:
+def checked(sample: Sample, target: Target) -> Sample:
     """The sample, once its shape, pixels, target, dates and place are what the dataset declares.
 
     Raises:
         DataError: They are not.
     """
+    info = target.info
     where = f"dataset {info.name}, sample {sample.name}"
     _check_shape(sample.image.shape[1:], info, where)
     check_pixels(sample.image, where)
-    _check_target(np.asarray(sample.target), info, where)
+    target.check(sample.target, where)
     if sample.dates is not None:
         _check_dates(sample.dates, info, where)
     if sample.place is not None:
         _check_place(sample.place, where)
     return sample
-
-
-def packed_target(target: Any, info: DatasetInfo) -> npt.NDArray[Any]:
-    """A sample's target in the smallest type that serves all of its task, as it is packed."""
-    return np.asarray(target).astype(_target_type(info))
-
-
-def _target_type(info: DatasetInfo) -> np.dtype[Any]:
-    if info.task == "segmentation":
-        largest = max(len(info.classes) - 1, info.ignore_index)
-        smallest = np.min_scalar_type(min(0, info.ignore_index))
-        return np.result_type(np.min_scalar_type(largest), smallest)
-    kinds = {"classification": np.int64, "multilabel": np.uint8, "regression": np.float32}
-    return np.dtype(kinds[info.task])
 
 
 def stacked_dates(dates: Sequence[Dates | None], frames: int) -> npt.NDArray[np.float32] | None:
@@ -72,26 +59,6 @@ def _check_shape(found: tuple[int, ...], info: DatasetInfo, where: str) -> None:
         raise DataError(Problem(where, what))
     what = f"is {found[-2:]} pixels, not {(info.height, info.width)}."
     raise DataError(Problem(where, what))
-
-
-def _check_target(target: npt.NDArray[Any], info: DatasetInfo, where: str) -> None:
-    dense = (info.height, info.width)
-    shapes = {"classification": (), "multilabel": (len(info.classes),)}
-    wanted = shapes.get(info.task, dense)
-    if target.shape != wanted:
-        raise DataError(Problem(where, f"has a target of shape {target.shape}, not {wanted}."))
-    if info.task == "regression":
-        if (np.isinf(target) | (np.abs(target) > LARGEST)).any():
-            what = "has target values that are infinite or mark no data by their size."
-            raise DataError(Problem(where, what, "Pixels without a target must be NaN."))
-        return
-    bound = 2 if info.task == "multilabel" else len(info.classes)
-    wrong = (target < 0) | (target >= bound)
-    if info.task == "segmentation":
-        wrong &= target != info.ignore_index
-    if wrong.any():
-        what = f"has the label {int(target[wrong].flat[0])}, but there are {bound} classes."
-        raise DataError(Problem(where, what))
 
 
 def _check_dates(dates: Dates, info: DatasetInfo, where: str) -> None:

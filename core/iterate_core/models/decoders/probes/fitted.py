@@ -26,11 +26,14 @@ class Fitted(nn.Module, ABC):
         scores_training: Whether its scores on what it was fitted to are worth their time.
         refits: Whether it is fitted to the validation split too, once that has been scored.
         validating: Whether the training or the validation split is being scored.
+        exclusive: Whether a sample has exactly one class; else it has any number. The engine says
+            so of the dataset's target.
     """
 
     scores_training: ClassVar[bool] = True
     refits: ClassVar[bool] = False
     validating: bool = False
+    exclusive: bool = True
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -42,7 +45,7 @@ class Fitted(nn.Module, ABC):
 
         Args:
             features: (n, width).
-            targets: (n,) class indices, or (n, classes) of 0 and 1.
+            targets: (n,) class indices, or if they are not `exclusive` (n, classes) of 0 and 1.
 
         Returns:
             What is worth reporting of the fit, by name.

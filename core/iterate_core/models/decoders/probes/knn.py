@@ -63,9 +63,9 @@ class Knn(Fitted):
         chunk = max(1, CHUNK_FLOATS // max(len(self.features), self.options.k * features.shape[1]))
         starts = range(0, len(placed), chunk)
         shares = torch.cat([self._shares(placed[start : start + chunk]) for start in starts])
-        if self.targets.ndim > 1:
-            return shares.clamp(FLOOR, 1 - FLOOR).logit()
-        return shares.clamp(min=FLOOR).log()
+        if self.exclusive:
+            return shares.clamp(min=FLOOR).log()
+        return shares.clamp(FLOOR, 1 - FLOOR).logit()
 
     def _placed(self, features: Tensor) -> Tensor:
         """Features in a space whose Euclidean distances order neighbours as the distance does."""
@@ -76,7 +76,7 @@ class Knn(Fitted):
     def _shares(self, placed: Tensor) -> Tensor:
         near = self._nearest(placed)
         chosen = self.targets[near]
-        if chosen.ndim == 2:
+        if self.exclusive:
             chosen = functional.one_hot(chosen, self.classes)
         votes = self._votes(placed, near)
         shares: Tensor = (votes[..., None] * chosen).sum(dim=1) / votes.sum(dim=1, keepdim=True)

@@ -52,7 +52,7 @@ class Logistic(Fitted):
         features = features.float()
         if self.options.standardise:
             self._measure(features)
-        exclusive = targets.ndim == 1 and self.classes > 2
+        exclusive = self.exclusive and self.classes > 2
         problem = _Problem(self._placed(features), self._wanted(targets), self.options, exclusive)
         weight, bias, iterations = problem.solved()
         absent = self.classes - len(weight)
@@ -76,7 +76,7 @@ class Logistic(Fitted):
 
     def _wanted(self, targets: Tensor) -> Tensor:
         """Indicators (n, outputs) of what each output is to predict."""
-        if targets.ndim > 1:
+        if not self.exclusive:
             return targets.float()
         if self.classes == 2:
             return targets[:, None].float()

@@ -1,0 +1,179 @@
+"""What a dataset's samples are labelled with: the seam between data and tasks. Imports no torch.
+
+A task names the `Target` of its datasets in its registry entry: ``facts={"target": …}``, a class or
+``"module:Class"``. Everything that reads, packs, batches, counts or draws targets asks it, and
+nothing here or above compares the names of tasks.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from iterate_core.data.dataset import DatasetInfo
+from iterate_core.errors import DataError, Problem, RequestError
+from iterate_core.registry import registries
+from iterate_core.registry.registry import resolve
+
+if TYPE_CHECKING:
+    from iterate_core.data.loading.augmentation import Element
+
+Array = npt.NDArray[Any]
+Packed = Array | Mapping[str, Array]
+Form = Literal["index", "indicators", "mask", "map", "objects", "other"]
+
+
+class Target(ABC):
+    """The targets of one dataset.
+
+    In files a target is one array, of one type and shape for all samples. If it is `ragged`, it is
+    several by name, each with as many rows as the sample has objects.
+
+    In batches targets are one tensor (n, …) of what is in the files; ragged ones are a list of n
+    dictionaries of tensors, the form of torchvision's detection models.
+
+    Args:
+        info: The dataset's declaration.
+
+    Attributes:
+        form: What one target is, for file formats and pictures: a class ``index``, ``indicators``
+            (classes,) of 0 and 1, a ``mask`` (height, width) of class indices, a ``map`` (height,
+            width) of a quantity, `iterate_core.data.dataset.Boxes` (``objects``), or something
+            ``other``.
+        takes: The kinds of prediction it is compared with, which decoders say they give:
+            ``vector`` (numbers for an image), ``labels`` (scores of its classes), ``map`` (numbers
+            for each pixel), or a word of its own.
+        counted: What `counts` counts.
+        ragged: Whether each sample has a number of its own of what is targeted.
+        exclusive: Of ``labels``: whether a sample has exactly one.
+    """
+
+    form: ClassVar[Form] = "other"
+    takes: ClassVar[tuple[str, ...]]
+    counted: ClassVar[str] = "Samples"
+    ragged: ClassVar[bool] = False
+    exclusive: ClassVar[bool] = True
+
+    def __init__(self, info: DatasetInfo) -> None:
+        self.info = info
+
+    @property
+    def dense(self) -> bool:
+        """Whether each pixel is predicted, so that feature maps are needed."""
+        return "map" in self.takes
+
+    @property
+    def channels(self) -> int:
+        """How many numbers a decoder predicts, of each image or of each pixel."""
+        return len(self.info.classes)
+
+    def outputs(self, size: tuple[int, int]) -> tuple[int, ...] | None:
+        """The shape of a model's outputs for one image of a (height, width); None: any."""
+        return (self.channels, *size) if self.dense else (self.channels,)
+
+    @abstractmethod
+    def check(self, target: Any, where: str) -> None:
+        """Refuse what is no target of this dataset.
+
+        Args:
+            target: As the reader gives it.
+            where: The sample, for messages.
+
+        Raises:
+            DataError: It is none.
+        """
+
+    @abstractmethod
+    def packed(self, target: Any) -> Packed:
+        """A checked target as it is kept: an array, or if it is `ragged` arrays of rows by name."""
+
+    def known(self, target: Any) -> Array | None:
+        """(quantities, n) values whose mean and deviation over the training split are wanted."""
+        del target
+        return None
+
+    def augmented(
+        self, targets: Any, chosen: npt.NDArray[np.int64], group: tuple[Element, ...]
+    ) -> Any:
+        """A batch's targets, moved as its images are; whatever lies nowhere stays.
+
+        Args:
+            targets: As in the files.
+            chosen: (n,) indices into `group`.
+            group: Flips and rotations.
+        """
+        del chosen, group
+        return targets
+
+    def prepared(self, targets: Any, size: tuple[int, int]) -> Any:
+        """A batch's targets as the task's loss takes them, for images resized to `size`."""
+        del size
+        return targets
+
+    def counts(self, target: Any) -> npt.NDArray[np.int64]:
+        """(classes + 1,): how much of each class a target holds, and last of what is ignored."""
+        del target
+        return np.zeros(len(self.info.classes) + 1, dtype=np.int64)
+
+    def title(self, target: Any) -> str | None:
+        """What is written above a sample's picture; None: the sample's name."""
+        del target
+        return None
+
+    def _check_shape(self, target: Array, wanted: tuple[int, ...], where: str) -> None:
+        if target.shape != wanted:
+            raise DataError(Problem(where, f"has a target of shape {target.shape}, not {wanted}."))
+
+
+class Untrained(Target):
+    """Of a task that no engine here trains: objects, which can be counted and drawn."""
+
+    form = "objects"
+    takes = ()
+    counted = "Objects"
+    ragged = True
+
+    def check(self, target: Any, where: str) -> None:
+        """Whatever the reader gives."""
+
+    def packed(self, target: Any) -> Packed:
+        """Nothing trains on it.
+
+        Raises:
+            RequestError: Always.
+        """
+        del target
+        raise RequestError(Problem("data.name", f"no engine here trains {self.info.task}."))
+
+    def counts(self, target: Any) -> npt.NDArray[np.int64]:
+        """Objects of each class."""
+        return np.bincount(target.labels, minlength=len(self.info.classes) + 1)
+
+
+def target_class(task: str) -> type[Target]:
+    """What the datasets of a task are labelled with.
+
+    Raises:
+        RequestError: The task's entry does not say.
+    """
+    if task not in registries.tasks.names():
+        return Untrained
+    found = resolve(registries.tasks.get(task).facts.get("target"))
+    if not (isinstance(found, type) and issubclass(found, Target)):
+        what = f"the registry entry of the task {task!r} names no target."
+        hint = 'Add facts={"target": …}, a subclass of iterate_core.data.target.Target.'
+        raise RequestError(Problem("data.name", what, hint))
+    return found
+
+
+def target_of(info: DatasetInfo) -> Target:
+    """The targets of a dataset.
+
+    Raises:
+        RequestError: See `target_class`.
+    """
+    return target_class(info.task)(info)

@@ -1,0 +1,164 @@
+"""The targets of the tasks that ship. Imports no torch before there are batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from iterate_core.data.store.pixels import LARGEST
+from iterate_core.data.target import Array, Target
+from iterate_core.errors import DataError, Problem
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from iterate_core.data.loading.augmentation import Element
+
+
+class ClassTarget(Target):
+    """One class an image; int64 (n,) in batches."""
+
+    form = "index"
+    takes = ("vector", "labels")
+
+    def check(self, target: Any, where: str) -> None:
+        """See `Target.check`."""
+        label = np.asarray(target)
+        self._check_shape(label, (), where)
+        _check_labels(label, len(self.info.classes), where)
+
+    def packed(self, target: Any) -> Array:
+        """As int64."""
+        return np.asarray(target, dtype=np.int64)
+
+    def counts(self, target: Any) -> npt.NDArray[np.int64]:
+        """The sample's class."""
+        return np.bincount([int(target)], minlength=len(self.info.classes) + 1)
+
+    def title(self, target: Any) -> str:
+        """The class."""
+        return self.info.classes[int(np.asarray(target))]
+
+
+class ClassesTarget(Target):
+    """Any number of classes an image; int64 (n, classes) of 0 and 1 in batches."""
+
+    form = "indicators"
+    takes = ("vector", "labels")
+    exclusive = False
+
+    def check(self, target: Any, where: str) -> None:
+        """See `Target.check`."""
+        indicators = np.asarray(target)
+        self._check_shape(indicators, (len(self.info.classes),), where)
+        _check_labels(indicators, 2, where)
+
+    def packed(self, target: Any) -> Array:
+        """As bytes."""
+        return np.asarray(target).astype(np.uint8)
+
+    def prepared(self, targets: Tensor, size: tuple[int, int]) -> Tensor:
+        """As int64."""
+        del size
+        return targets.long()
+
+    def counts(self, target: Any) -> npt.NDArray[np.int64]:
+        """The sample's classes."""
+        return np.append(np.asarray(target).astype(np.int64), 0)
+
+    def title(self, target: Any) -> str:
+        """The classes."""
+        return ", ".join(self.info.classes[index] for index in np.flatnonzero(np.asarray(target)))
+
+
+class GridTarget(Target):
+    """One value a pixel of the image: it is turned and resized with it."""
+
+    takes = ("map",)
+    counted = "Pixels"
+
+    def augmented(
+        self, targets: Tensor, chosen: npt.NDArray[np.int64], group: tuple[Element, ...]
+    ) -> Tensor:
+        """See `Target.augmented`."""
+        from iterate_core.data.loading.augmentation import apply_each
+
+        return apply_each(targets, chosen, group)
+
+    def prepared(self, targets: Tensor, size: tuple[int, int]) -> Tensor:
+        """(n, height, width), each pixel that of the nearest; whole numbers as int64.
+
+        Quantities are not interpolated: every target stays one that was measured, and what is
+        unknown (NaN) does not spread.
+        """
+        from iterate_core.data.loading.scaling import resized_nearest
+
+        return resized_nearest(targets, size)
+
+    def _check_grid(self, target: Any, where: str) -> Array:
+        values = np.asarray(target)
+        self._check_shape(values, (self.info.height, self.info.width), where)
+        return values
+
+
+class MaskTarget(GridTarget):
+    """One class a pixel, or `ignore_index`; int64 (n, height, width) in batches."""
+
+    form = "mask"
+
+    def check(self, target: Any, where: str) -> None:
+        """See `Target.check`."""
+        mask = self._check_grid(target, where)
+        _check_labels(mask, len(self.info.classes), where, self.info.ignore_index)
+
+    def packed(self, target: Any) -> Array:
+        """In the smallest type that holds every class and what does not count."""
+        ignored = self.info.ignore_index
+        largest = np.min_scalar_type(max(len(self.info.classes) - 1, ignored))
+        smallest = np.min_scalar_type(min(0, ignored))
+        return np.asarray(target).astype(np.result_type(largest, smallest))
+
+    def counts(self, target: Any) -> npt.NDArray[np.int64]:
+        """Pixels of each class."""
+        mask, classes = np.asarray(target), len(self.info.classes)
+        labels = np.where(mask == self.info.ignore_index, classes, mask)
+        return np.bincount(labels.ravel().astype(np.int64), minlength=classes + 1)
+
+
+class QuantityTarget(GridTarget):
+    """One quantity a pixel, NaN where it is unknown; float32 (n, height, width) in batches."""
+
+    form = "map"
+
+    def check(self, target: Any, where: str) -> None:
+        """See `Target.check`."""
+        values = self._check_grid(target, where)
+        if (np.isinf(values) | (np.abs(values) > LARGEST)).any():
+            what = "has target values that are infinite or mark no data by their size."
+            raise DataError(Problem(where, what, "Pixels without a target must be NaN."))
+
+    def packed(self, target: Any) -> Array:
+        """As float32."""
+        return np.asarray(target).astype(np.float32)
+
+    def known(self, target: Any) -> Array:
+        """(1, n): the values of the pixels that have one."""
+        values = np.asarray(target, dtype=np.float64)
+        return values[np.isfinite(values)][None]
+
+    def counts(self, target: Any) -> npt.NDArray[np.int64]:
+        """Pixels that have a value, and that have none."""
+        values = np.asarray(target)
+        missing = int(np.isnan(values).sum())
+        return np.array([values.size - missing, missing], dtype=np.int64)
+
+
+def _check_labels(labels: Array, bound: int, where: str, ignored: int | None = None) -> None:
+    wrong = (labels < 0) | (labels >= bound)
+    if ignored is not None:
+        wrong &= labels != ignored
+    if wrong.any():
+        what = f"has the label {int(labels[wrong].flat[0])}, but there are {bound} classes."
+        raise DataError(Problem(where, what))

@@ -1,0 +1,228 @@
+"""A task of one's own: points, of which each image has some or none, from files to scores.
+
+It uses what a package that adds a task has: the registry and its own code.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from engine_support import RGB, give, recipe
+from torch import Tensor
+from torch.nn import functional
+
+from iterate_core.data.loading.augmentation import elements
+from iterate_core.data.loading.loader import PixelSupply
+from iterate_core.data.store.targets import Ragged
+from iterate_core.data.target import Target
+from iterate_core.engine import features, fit
+from iterate_core.engine.build import shared_backbone
+from iterate_core.engine.normalisation import scaling_of
+from iterate_core.engine.preflight import preflight
+from iterate_core.engine.resolved import prepare
+from iterate_core.errors import DataError, Problem, RequestError
+from iterate_core.models.assembly import Model
+from iterate_core.registry import registries
+from iterate_core.registry.options import Section
+from iterate_core.registry.registry import Entry
+from iterate_core.tasks.declarations import Metric, TaskDeclaration
+from iterate_core.tasks.supervised import Scores, SupervisedTask
+
+SIDE, SAMPLES = 16, 24
+Array = npt.NDArray[Any]
+
+
+class PointsTarget(Target):
+    """(points, 2): x and y in pixels; the model tells of each pixel whether a point is in it."""
+
+    takes = ("map",)
+    ragged = True
+
+    def check(self, target: Any, where: str) -> None:
+        if target.ndim != 2 or not ((target >= 0) & (target <= SIDE)).all():
+            raise DataError(Problem(where, "has a point outside."))
+
+    def packed(self, target: Any) -> dict[str, Array]:
+        return {"points": target.astype(np.float32), "weights": np.ones(len(target), np.float32)}
+
+    def augmented(self, targets: Any, chosen: Any, group: Any) -> Any:
+        size = (self.info.height, self.info.width)
+        return [
+            sample | {"points": group[which].move(sample["points"], size)}
+            for sample, which in zip(targets, chosen, strict=True)
+        ]
+
+    def prepared(self, targets: Any, size: tuple[int, int]) -> Any:
+        factor = size[0] / self.info.height
+        return [sample | {"points": sample["points"] * factor} for sample in targets]
+
+
+class PointScores(Scores):
+    """Points found, points missed and pixels taken for points."""
+
+    counts: Tensor
+    loss: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("counts", torch.zeros(3))
+        self.add_state("loss", torch.zeros(()))
+
+    def update(self, outputs: Tensor, targets: Any, loss: Tensor) -> None:
+        told, there = outputs[:, 0] > 0, drawn(targets, outputs) > 0
+        parts = (told & there, ~told & there, told & ~there)
+        self.counts += torch.stack([part.sum() for part in parts])
+        self.loss += loss
+
+    def compute(self) -> dict[str, float]:
+        found, missed, wrong = self.counts.tolist()
+        return {"f1": 2 * found / (2 * found + missed + wrong), "loss": float(self.loss)}
+
+
+POINTS = TaskDeclaration(
+    "points", (Metric("f1", "max", "of pixels"), Metric("loss", "min", "summed"))
+)
+
+
+class PointsTask(SupervisedTask):
+    def __init__(self, model: Model, pack: Any) -> None:
+        del pack
+        super().__init__(model, POINTS, PointScores)
+
+    def losses(self, outputs: Tensor, targets: Any) -> tuple[Tensor, Tensor]:
+        wanted = drawn(targets, outputs)
+        weight = torch.where(wanted > 0, 20.0, 1.0)
+        total = functional.binary_cross_entropy_with_logits(
+            outputs[:, 0], wanted, weight, reduction="sum"
+        )
+        return total, torch.tensor(wanted.numel())
+
+
+def drawn(targets: Any, outputs: Tensor) -> Tensor:
+    """(n, height, width): 1 in the pixel of each point."""
+    maps = torch.zeros_like(outputs[:, 0])
+    for grid, sample in zip(maps, targets, strict=True):
+        x, y = sample["points"].long().unbind(-1)
+        grid[y, x] = sample["weights"]
+    return maps
+
+
+if "points" not in registries.tasks.names():
+    facts = {"declaration": POINTS, "target": PointsTarget}
+    registries.tasks.register(Entry("points", Section, PointsTask, facts=facts))
+    registries.tasks.register(
+        Entry("pointless", Section, PointsTask, facts={"declaration": POINTS})
+    )
+
+
+def points_and_images() -> tuple[Array, Array]:
+    """Images that are bright where their points are: none in the first, up to three in others."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 30, (SAMPLES, 3, SIDE, SIDE), dtype=np.uint8)
+    targets = np.empty(SAMPLES, dtype=object)
+    for index in range(SAMPLES):
+        cells = rng.choice(SIDE * SIDE, index % 4, replace=False)
+        y, x = np.divmod(cells, SIDE)
+        images[index][:, y, x] = 250
+        targets[index] = np.stack((x, y), axis=1) + 0.5
+    return images, targets
+
+
+def points(task: str = "points", data: Any = None, **changes: Any) -> Any:
+    images, targets = points_and_images()
+    section = give(images, targets, RGB, classes=1, task=task) | (data or {})
+    return recipe("segmentation", data=section, **changes)
+
+
+def test_points_are_packed_as_they_are() -> None:
+    packed = prepare(points()).pack
+    stored, targets = packed.targets("train"), points_and_images()[1]
+    assert isinstance(stored, Ragged)
+    assert len(stored) == SAMPLES
+    again = stored[np.array([5, 0, 3])]
+    assert [len(sample["points"]) for sample in again] == [1, 0, 3]
+    np.testing.assert_array_equal(again[2]["points"], targets[3])
+
+
+def test_packed_points_that_lost_rows_are_packed_anew() -> None:
+    chosen = points()
+    packed = prepare(chosen).pack
+    packed.targets("train")
+    file = packed.folder / "train-targets-points.npy"
+    np.save(file, np.load(file)[:-1])
+    np.testing.assert_array_equal(
+        prepare(chosen).pack.targets("train")[np.array([3])][0]["points"], points_and_images()[1][3]
+    )
+
+
+def test_points_move_with_the_pixels_they_are_in() -> None:
+    image = torch.arange(12).reshape(3, 4)
+    x, y = torch.tensor([3.5, 0.5]), torch.tensor([0.5, 2.5])
+    for element in elements(flip=True, rotate=True, square=True):
+        moved = element.move(torch.stack((x, y), dim=-1), (3, 4)).long()
+        turned = element.apply(image)
+        assert turned[moved[:, 1], moved[:, 0]].tolist() == [3, 8]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("size", [SIDE, 2 * SIDE])
+def test_batches_hold_each_samples_points_where_its_image_is_bright(
+    workers: int, size: int
+) -> None:
+    prepared = prepare(points(data={"image_size": size, "normalisation": "none"}))
+    scaling = scaling_of(prepared, shared_backbone(prepared, meta=True))
+    group = elements(flip=True, rotate=True, square=True)
+    supply = PixelSupply(prepared.pack, "train", scaling, group, torch.device("cpu"), workers)
+    order = np.arange(SAMPLES)
+    (batch,) = supply.batches([order], [order % 8])
+    assert [len(sample["points"]) for sample in batch.targets] == [n % 4 for n in range(SAMPLES)]
+    for image, sample in zip(batch.inputs, batch.targets, strict=True):
+        x, y = sample["points"].long().unbind(-1)
+        assert (image[0, y, x] > image[0].median() + 0.3).all()
+
+
+def test_points_are_learned_under_flips_and_rotations(tmp_path: Path) -> None:
+    changes = {"trainer": {"epochs": 14}, "optimiser": {"name": "adamw", "lr": 0.02}}
+    chosen = points(data={"image_size": 32}, **changes)
+    preflight(chosen)
+    result = fit.fit(chosen, tmp_path)
+    scores = fit.test(chosen, tmp_path)
+    assert scores.keys() == {"test/f1", "test/loss"}
+    assert scores["test/f1"] == result.value > 0.7
+
+
+def test_kept_features_meet_the_same_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ITERATE_CACHE", str(tmp_path / "cache"))
+    # The last bits of a convolution may depend on how many samples it is given at once.
+    monkeypatch.setattr(features, "CHUNK", 4)
+    chosen = points(model={"freeze": True}, augmentation={"rotate": False}, trainer={"epochs": 4})
+    kept = fit.fit(chosen, tmp_path / "kept")
+    assert list((tmp_path / "cache/features").rglob("*.npy"))
+    monkeypatch.setattr(features, "worthwhile", lambda *_: False)
+    anew = fit.fit(chosen, tmp_path / "anew")
+    assert [one.metrics for one in kept.reports] == [other.metrics for other in anew.reports]
+
+
+def test_what_is_no_point_is_refused() -> None:
+    images, targets = points_and_images()
+    targets[3][0, 0] = SIDE + 1
+    section = give(images, targets, RGB, classes=1, task="points")
+    with pytest.raises(RequestError, match="sample train-3: has a point outside"):
+        preflight(recipe("segmentation", data=section))
+
+
+def test_a_task_without_a_target_is_told_so() -> None:
+    with pytest.raises(RequestError, match="the task 'pointless' names no target"):
+        preflight(points("pointless"))
+
+
+def test_a_decoder_of_vectors_does_not_serve_it() -> None:
+    with pytest.raises(RequestError, match=r"'mlp' does not serve points\..*linear, .*unet"):
+        preflight(points(model={"decoder": {"name": "mlp"}}))
