@@ -20,14 +20,18 @@ from iterate_core.data.convert.source import (
     present_labels,
     rarest_present,
     shortened,
+    task_for,
 )
 from iterate_core.data.dataset import Split
 from iterate_core.data.npz import load_arrays
+from iterate_core.data.target import Form
 from iterate_core.data.units import UNITS, unit_of_scale
 from iterate_core.errors import DataError, Problem, nearest
 
 _READ = {"images", "labels", "masks", "split", "split_names", "class_names", "band_names",
          "ignore_index", "nodata", "names", "files", "scale"}  # fmt: skip
+# What targets of so many axes are, that of the samples included.
+_FORMS: dict[int, Form] = {1: "index", 2: "indicators", 3: "mask"}
 # Statistics that the writer computes anew.
 _RECOMPUTED = {"train_mean", "train_std"}
 
@@ -44,8 +48,8 @@ class ArraySource:
         self._arrays = load_arrays(path)
         self._wanted = wanted
         self.ignore_index = self._ignore_index()
-        self.task, self._targets = self._choose_targets()
-        check_ignore_option(wanted, self.task)
+        self.form, self.task, self._targets = self._choose_targets()
+        check_ignore_option(wanted, self.form)
         self._images = self._channels_first(self._need("images"))
         if len(self._images) != len(self._targets) or not len(self._images):
             what = f"has {len(self._images)} images, but {len(self._targets)} targets."
@@ -62,7 +66,7 @@ class ArraySource:
     def read(self, index: int) -> tuple[npt.NDArray[Any], Any]:
         """Image (bands, height, width) and target of one sample."""
         target = self._targets[index]
-        return self._images[index], int(target) if self.task == "classification" else target
+        return self._images[index], int(target) if self.form == "index" else target
 
     def origin(self, index: int) -> str:
         """The file, and the sample's place in it."""
@@ -101,7 +105,7 @@ class ArraySource:
             raise DataError(Problem(self.where, what))
         return float(found.item())
 
-    def _choose_targets(self) -> tuple[str, npt.NDArray[Any]]:
+    def _choose_targets(self) -> tuple[Form, str, npt.NDArray[Any]]:
         there = [name for name in ("labels", "masks") if name in self._arrays]
         if len(there) == 2 and self._wanted.task is None:
             what = "holds both labels and masks."
@@ -110,21 +114,19 @@ class ArraySource:
             hint = f"It holds {shortened(list(self._arrays))}."
             raise DataError(Problem(self.where, "has no array 'labels' or 'masks'.", hint))
         name = there[0] if len(there) == 1 else "labels"
-        if self._wanted.task == "segmentation":
+        if self._wanted.form == "mask":
             name = "masks"
         targets = self._need(name)
-        task = {1: "classification", 2: "multilabel", 3: "segmentation"}.get(targets.ndim)
-        if task is None or (task == "segmentation") != (name == "masks"):
+        form = _FORMS.get(targets.ndim)
+        if form is None or (form == "mask") != (name == "masks"):
             raise DataError(Problem(self.where, f"{name!r} has the shape {targets.shape}."))
-        if self._wanted.task not in (None, task):
-            what = f"{name!r} of shape {targets.shape} is for {task}, not {self._wanted.task}."
-            raise DataError(Problem(self.where, what))
-        if targets.dtype.kind == "U" and task == "classification":
+        task = task_for(self._wanted, form, f"{name!r} of shape {targets.shape} is", self.where)
+        if targets.dtype.kind == "U" and form == "index":
             targets = self._indices(targets)
         if targets.dtype.kind not in "uib":
             what = f"{name!r} must hold whole numbers, but is {targets.dtype}."
             raise DataError(Problem(self.where, what))
-        return task, targets.astype(np.uint8) if targets.dtype.kind == "b" else targets
+        return form, task, targets.astype(np.uint8) if targets.dtype.kind == "b" else targets
 
     def _indices(self, labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """Text labels as indices into the class names, or into the sorted labels."""
@@ -150,7 +152,7 @@ class ArraySource:
         if self._wanted.layout is not None:
             return self._wanted.layout == "channels-last"
         first, last = True, True
-        if self.task == "segmentation":
+        if self.form == "mask":
             size = self._targets.shape[1:]
             first, last = shape[2:] == size, shape[1:3] == size
         bands = self._wanted.bands or self._texts("band_names")
@@ -166,14 +168,14 @@ class ArraySource:
 
     def _classes(self) -> tuple[str, ...]:
         declared = self._texts("class_names")
-        if self.task == "multilabel":
+        if self.form == "indicators":
             present = set(range(self._targets.shape[1]))
         else:
-            ignored = self.ignore_index if self.task == "segmentation" else None
+            ignored = self.ignore_index if self.form == "mask" else None
             present = present_labels(self._targets, ignored, self.where)
-        if self.task == "segmentation" and not self._says_ignored():
+        if self.form == "mask" and not self._says_ignored():
             check_ignored(self.where, present, bool((self._targets == UNSAID).any()))
-        return class_names(self.where, self._wanted.classes, declared, present, self.task)
+        return class_names(self.where, self._wanted.classes, declared, present, self.form)
 
     def _band_names(self) -> tuple[str, ...] | None:
         names = self._texts("band_names")
@@ -257,10 +259,10 @@ class ArraySource:
         return [SPLIT_WORDS[word.lower()] for word in words]
 
     def _strata(self) -> list[int]:
-        if self.task == "classification":
+        if self.form == "index":
             return [int(label) for label in self._targets]
         labels = range(len(self.classes))
-        if self.task == "multilabel":
+        if self.form == "indicators":
             return rarest_present(self._targets > 0)
         present = np.array([[(mask == label).any() for label in labels] for mask in self._targets])
         return rarest_present(present)

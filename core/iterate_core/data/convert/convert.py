@@ -34,7 +34,7 @@ def convert(
     *,
     name: str | None = None,
     bands: Sequence[str] | None = None,
-    task: Literal["classification", "segmentation", "multilabel"] | None = None,
+    task: str | None = None,
     split: str | None = None,
     classes: Sequence[str] | None = None,
     unit: str | None = None,
@@ -89,7 +89,7 @@ def convert(
     )
     wanted = wanted.with_bands(bands)
     found = _open(source.expanduser(), wanted)
-    missing = parse_missing(nodata, fill, mask=mask, task=found.task)
+    missing = parse_missing(nodata, fill, mask=mask, form=found.form)
     splits, split_notes = assign(found, split, seed)
     described = _bands(found, missing, wanted, unit, sensor)
     dataset = NewDataset(

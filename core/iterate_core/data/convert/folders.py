@@ -30,8 +30,10 @@ from iterate_core.data.convert.source import (
     present_labels,
     rarest_present,
     shortened,
+    task_for,
 )
 from iterate_core.data.dataset import Split
+from iterate_core.data.target import Form
 from iterate_core.errors import DataError, Problem
 from iterate_core.escaping import visible
 
@@ -65,8 +67,9 @@ class FolderSource:
             hint = "It must hold a folder for each class, or images/ and masks/."
             raise DataError(Problem(self.where, "holds no images.", hint))
         self.notes: tuple[str, ...] = ()
-        self.task = self._task()
-        check_ignore_option(wanted, self.task)
+        self.form: Form = "index" if self._files[0].mask is None else "mask"
+        self.task = task_for(wanted, self.form, "is laid out", self.where)
+        check_ignore_option(wanted, self.form)
         self.names, self.aliases = self._sample_names()
         self.splits = self._splits()
         self.unit: str | None = None
@@ -75,7 +78,7 @@ class FolderSource:
         self.ignore_index = self._ignore_index()
         self._labels: list[int] = []
         self.classes, self.strata = (
-            self._from_masks() if self.task == "segmentation" else self._from_folders()
+            self._from_masks() if self.form == "mask" else self._from_folders()
         )
 
     def read(self, index: int) -> tuple[npt.NDArray[Any], Any]:
@@ -93,13 +96,6 @@ class FolderSource:
     def origin(self, index: int) -> str:
         """The sample's image."""
         return str(self._files[index].image)
-
-    def _task(self) -> str:
-        task = "segmentation" if self._files[0].mask is not None else "classification"
-        if self._wanted.task not in (None, task):
-            what = f"is laid out for {task}, not for {self._wanted.task}."
-            raise DataError(Problem(self.where, what))
-        return task
 
     def _sample_names(self) -> tuple[list[str], list[set[str]]]:
         """Stems where they are distinct, else paths with '-' between their parts."""
@@ -170,7 +166,7 @@ class FolderSource:
         everywhere = set().union(*present)
         if not self._ignored_is_said:
             check_ignored(self.where, everywhere, holds_ignored)
-        classes = class_names(self.where, self._wanted.classes, None, everywhere, self.task)
+        classes = class_names(self.where, self._wanted.classes, None, everywhere, self.form)
         table = [[label in values for label in range(len(classes))] for values in present]
         return classes, rarest_present(np.array(table))
 

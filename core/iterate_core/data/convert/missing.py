@@ -12,6 +12,7 @@ import numpy.typing as npt
 from iterate_core.data.convert.source import SampleSource
 from iterate_core.data.dataset import Band
 from iterate_core.data.store.pixels import LARGEST
+from iterate_core.data.target import Form
 from iterate_core.errors import DataError, Problem, RequestError
 
 _RANGES = {
@@ -127,14 +128,14 @@ def check_ranges(
         raise DataError(Problem(where, f"{what}.", f"{hint}."))
 
 
-def parse_missing(nodata: str | None, fill: str | None, *, mask: bool, task: str) -> Missing:
+def parse_missing(nodata: str | None, fill: str | None, *, mask: bool, form: Form) -> Missing:
     """Type the options.
 
     Raises:
         RequestError: One is neither a number nor the word that it may be, or they do not fit.
     """
     problems = []
-    if mask and task != "segmentation":
+    if mask and form != "mask":
         what = "only masks have pixels that do not count."
         problems.append(Problem("mask", what, "Use --fill alone."))
     if nodata == "none" and (fill is not None or mask):

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.dataset import Split
+from iterate_core.data.geobench_v1.declaration import TASKS
+from iterate_core.data.target import Form, target_class
 from iterate_core.errors import DataError, Problem, RequestError
 from iterate_core.plurals import counted
 from iterate_core.storage.limits import MOST_CLASSES
@@ -47,6 +49,11 @@ class Wanted:
     bands: tuple[str, ...] | None = None
     unit: str | None = None
 
+    @property
+    def form(self) -> Form | None:
+        """What the targets of the task are; None where none is asked for."""
+        return None if self.task is None else target_class(self.task).form
+
     def with_bands(self, bands: Sequence[str] | None) -> Self:
         """The same, with names for the bands."""
         return replace(self, bands=tuple(bands) if bands else None)
@@ -57,7 +64,8 @@ class SampleSource(Protocol):
 
     Attributes:
         where: The file or folder, for messages.
-        task: ``classification``, ``segmentation`` or ``multilabel``.
+        task: What the targets are for.
+        form: What they are: an ``index``, ``indicators`` or a ``mask``.
         classes: Class names in the order of their indices.
         ignore_index: The mask value that does not count.
         band_names: What the files call their bands; None where they do not say.
@@ -71,6 +79,7 @@ class SampleSource(Protocol):
 
     where: str
     task: str
+    form: Form
     classes: tuple[str, ...]
     ignore_index: int
     band_names: tuple[str, ...] | None
@@ -91,12 +100,30 @@ class SampleSource(Protocol):
         """The value that marks pixels without data in an image, where its file says one."""
 
 
+def task_for(wanted: Wanted, form: Form, what: str, where: str) -> str:
+    """The task asked for, or that of the published datasets whose targets have a form.
+
+    Args:
+        wanted: May name a task.
+        form: What the source's targets are.
+        what: Begins the message: ``"'labels' of shape (3,) is"``.
+        where: The source, for messages.
+
+    Raises:
+        DataError: The targets of the task asked for are of another form.
+    """
+    usual = next(task for task in TASKS if target_class(task).form == form)
+    if wanted.form not in (None, form):
+        raise DataError(Problem(where, f"{what} for {usual}, not for {wanted.task}."))
+    return wanted.task or usual
+
+
 def class_names(
     where: str,
     wanted: Sequence[str] | None,
     declared: Sequence[str] | None,
     present: set[int],
-    task: str,
+    form: Form,
 ) -> tuple[str, ...]:
     """The classes of labels, as they are named; ``class 0``, … where nobody names them.
 
@@ -104,7 +131,7 @@ def class_names(
         DataError: There are labels beyond the names, beyond any number of classes, or without
             names and with gaps between them.
     """
-    accept = f"{_NAME_CLASSES}{_NAME_IGNORED if task == 'segmentation' else ''}."
+    accept = f"{_NAME_CLASSES}{_NAME_IGNORED if form == 'mask' else ''}."
     largest = max(present, default=-1)
     if largest >= MOST_CLASSES:
         what = f"has the label {largest}; labels are numbers below {MOST_CLASSES}."
@@ -137,13 +164,13 @@ def check_ignored(where: str, present: set[int], holds_ignored: bool) -> None:
         raise DataError(Problem(where, what, hint))
 
 
-def check_ignore_option(wanted: Wanted, task: str) -> None:
+def check_ignore_option(wanted: Wanted, form: Form) -> None:
     """Refuse to name a label that does not count where every sample has one.
 
     Raises:
         RequestError: So it is.
     """
-    if wanted.ignore_index is not None and task != "segmentation":
+    if wanted.ignore_index is not None and form != "mask":
         what = "only masks have pixels that do not count."
         raise RequestError(Problem("ignore_index", what, "Leave such samples out of the source."))
 

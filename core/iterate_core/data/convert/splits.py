@@ -73,7 +73,7 @@ def check_filled(source: SampleSource, splits: list[Split]) -> None:
 
 def _sparse(source: SampleSource, splits: list[Split]) -> tuple[str, ...]:
     """Which classes have so few samples that a split lacks them."""
-    if source.task != "classification":
+    if source.form != "index":
         return ()  # a sample holds several classes
     found: dict[int, list[Split]] = {}
     for label, split in zip(source.strata, splits, strict=True):

@@ -11,7 +11,14 @@ from typing import Annotated, Literal, cast
 from pydantic import Field, ValidationInfo, field_validator
 
 from iterate_core.data.dataset import SPLITS, DatasetInfo, Reader, Sample, Split
-from iterate_core.data.generated.samples import EDITION, Kind, SampleSpec, draw, sample_name
+from iterate_core.data.generated.samples import (
+    EDITION,
+    Kind,
+    SampleSpec,
+    draw,
+    is_dated,
+    sample_name,
+)
 from iterate_core.data.generated.spectra import BANDS, METRES
 from iterate_core.data.geobench_v1.reader import GeoBenchV1, GeoBenchV1Data
 from iterate_core.data.geobench_v1.writer import NewDataset, writing
@@ -58,7 +65,7 @@ class GeneratedData(DataSection):
     @classmethod
     def _can_be_kept(cls, root: Path | None, known: ValidationInfo) -> Path | None:
         kind, frames = known.data.get("kind"), known.data.get("frames", 1)
-        if root is not None and (kind == "regression" or frames > 1):
+        if root is not None and kind is not None and is_dated(kind, frames):
             raise ValueError(f"{_NO_FOLDER}; leave it out")
         return root
 
@@ -106,7 +113,7 @@ def _declared(section: GeneratedData) -> DatasetInfo:
         frames=section.frames,
         licence=_LICENCE,
         source=_source(section),
-        unit="%" if section.kind == "regression" else None,
+        unit=section.plan.unit,
     )
 
 

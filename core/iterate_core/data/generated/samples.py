@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,7 +30,6 @@ _WOODED = (
     "built-up",
 )
 _CROWNS = [list(MATERIALS).index(name) for name in ("conifer", "broadleaf")]
-CANOPY = "canopy cover in percent"
 _INTRUSION = 0.35
 _PRESENT = 0.05
 """The share of a scene from which on a land cover is one of its labels."""
@@ -54,14 +54,22 @@ class SampleSpec:
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, or of the quantity."""
-        if self.kind == "classification":
-            return COVERS
-        return (CANOPY,) if self.kind == "regression" else _MOSAIC
+        return _SUBJECTS[self.kind].classes
+
+    @property
+    def unit(self) -> str | None:
+        """The unit of the quantity."""
+        return _SUBJECTS[self.kind].unit
 
     @property
     def dated(self) -> bool:
         """Whether its samples know when and where they were seen."""
-        return self.frames > 1 or self.kind == "regression"
+        return is_dated(self.kind, self.frames)
+
+
+def is_dated(kind: Kind, frames: int) -> bool:
+    """Whether samples of a kind and so many frames know when and where they were seen."""
+    return frames > 1 or _SUBJECTS[kind].dated
 
 
 def sample_name(split: Split, index: int) -> str:
@@ -72,7 +80,7 @@ def sample_name(split: Split, index: int) -> str:
 def draw(plan: SampleSpec, split: Split, index: int) -> Sample:
     """One sample, fixed by plan, split and index alone; the classes of images take turns."""
     rng = np.random.default_rng(seed_for("generated", EDITION, plan.seed, split, index))
-    abundances, target = _ground(plan, rng, index)
+    abundances, target = _SUBJECTS[plan.kind].ground(plan, rng, index)
     name = sample_name(split, index)
     if not plan.dated:
         return Sample(name, observe(abundances, rng), target)
@@ -85,22 +93,33 @@ def draw(plan: SampleSpec, split: Split, index: int) -> Sample:
     return Sample(name, image, target, tuple((year, day) for day in days), place)
 
 
-def _ground(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
-    """What lies in a scene, as shares of materials in full leaf, and the sample's target."""
-    if plan.kind == "classification":
-        label = index % len(COVERS)
-        other = int(rng.choice([cover for cover in range(len(COVERS)) if cover != label]))
-        abundances = scene(COVERS[label], rng, plan.size)
-        neighbour = scene(COVERS[other], rng, plan.size)
-        return with_intrusion(abundances, neighbour, rng, _INTRUSION), label
-    if plan.kind == "regression":
-        abundances, _ = mosaic(_WOODED, rng, plan.size)
-        return abundances, _surveyed(100 * abundances[_CROWNS].sum(axis=0), rng)
-    abundances, mask = mosaic(_MOSAIC, rng, plan.size)
-    if plan.kind == "segmentation":
-        return abundances, mask
+def _scene(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
+    """A scene of one land cover, into which another reaches."""
+    label = index % len(COVERS)
+    other = int(rng.choice([cover for cover in range(len(COVERS)) if cover != label]))
+    abundances = scene(COVERS[label], rng, plan.size)
+    neighbour = scene(COVERS[other], rng, plan.size)
+    return with_intrusion(abundances, neighbour, rng, _INTRUSION), label
+
+
+def _mask(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
+    """A mosaic, and the cover of each pixel."""
+    del index
+    return mosaic(_MOSAIC, rng, plan.size)
+
+
+def _covers(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
+    """A mosaic, and which covers it shows."""
+    abundances, mask = _mask(plan, rng, index)
     shares = np.bincount(mask.ravel(), minlength=len(_MOSAIC)) / mask.size
     return abundances, (shares >= _PRESENT).astype(np.uint8)
+
+
+def _canopy(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
+    """A wooded mosaic, and each pixel's canopy cover in percent."""
+    del index
+    abundances, _ = mosaic(_WOODED, rng, plan.size)
+    return abundances, _surveyed(100 * abundances[_CROWNS].sum(axis=0), rng)
 
 
 def _surveyed(cover: Array, rng: np.random.Generator) -> npt.NDArray[np.float32]:
@@ -109,3 +128,28 @@ def _surveyed(cover: Array, rng: np.random.Generator) -> npt.NDArray[np.float32]
     if rng.uniform() < 0.25:
         known[: int(rng.uniform(0.1, 0.4) * len(known))] = np.nan
     return known
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What is drawn and asked of a kind of dataset.
+
+    Attributes:
+        classes: Names of its classes, or of its quantity.
+        ground: Draws what lies in a sample, as shares of materials in full leaf, and its target.
+        dated: Whether samples of one date know when and where they were seen too.
+        unit: Of its quantity.
+    """
+
+    classes: tuple[str, ...]
+    ground: Callable[[SampleSpec, np.random.Generator, int], tuple[Array, Any]]
+    dated: bool = False
+    unit: str | None = None
+
+
+_SUBJECTS: dict[Kind, _Subject] = {
+    "classification": _Subject(COVERS, _scene),
+    "multilabel": _Subject(_MOSAIC, _covers),
+    "segmentation": _Subject(_MOSAIC, _mask),
+    "regression": _Subject(("canopy cover in percent",), _canopy, dated=True, unit="%"),
+}

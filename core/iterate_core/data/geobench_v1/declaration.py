@@ -14,6 +14,7 @@ from iterate_core.data.geobench_v1 import unpickle
 from iterate_core.data.geobench_v1.defects import correct, statistic
 from iterate_core.data.geobench_v1.known import Known, find, recorder, unit_of
 from iterate_core.data.geobench_v1.sample import Header, metres_of
+from iterate_core.data.target import Form, target_class
 from iterate_core.errors import DataError, Problem, RequestError
 from iterate_core.registry.options import Section
 from iterate_core.registry.parsing import parse
@@ -23,6 +24,10 @@ from iterate_core.storage.names import is_file_name
 DATASET_FILE = "dataset.json"
 _MOST_DIGITS = 9  # of a class's number
 TASKS = ("classification", "segmentation", "multilabel")
+"""The tasks of the published datasets."""
+
+FORMS: tuple[Form, ...] = ("index", "mask", "indicators")
+"""The forms of target that the format holds, of whatever task."""
 
 
 class BandEntry(Section):
@@ -68,6 +73,11 @@ class Declaration:
     licence: str | None = None
     source: str | None = None
     metres: float | None = None
+
+    @property
+    def form(self) -> Form:
+        """What the task's targets are."""
+        return target_class(self.task).form
 
 
 @dataclass(frozen=True)
@@ -141,7 +151,7 @@ def _from_dataset_file(root: Path) -> Declaration:
     if (file.format, file.version) != ("geobench_v1", 1):
         what = f"declares format {file.format!r} version {file.version}."
         raise DataError(Problem(str(path), what, "This reader knows geobench_v1 version 1."))
-    if file.task not in TASKS:
+    if target_class(file.task).form not in FORMS:
         what = f"declares the task {file.task!r}."
         raise DataError(Problem(str(path), what, f"Known: {', '.join(TASKS)}."))
     bands = tuple(Band(**entry.model_dump()) for entry in file.bands)
@@ -246,7 +256,7 @@ def _classes(label_type: Any, header: Header) -> tuple[str, ...] | None:
 
 def _classes_in_label_files(root: Path, task: str) -> tuple[str, ...] | None:
     """The classes that the label files tell of; one without samples may be missing."""
-    if task == "classification":
+    if target_class(task).form == "index":
         path = root / "label_map.json"
         labels = read_json_mapping(path, absent={})
         longest = max(map(len, labels), default=0)

@@ -111,7 +111,7 @@ class GeoBenchV1:
             details = attributes(file, path)
             dates, place = dates_of(details, file), place_of(details, *self._shape)
             target: int | npt.NDArray[Any]
-            if self._declared.task == "segmentation":
+            if self._declared.form == "mask":
                 target = self._checked_mask(read_mask(file, path, self._shape), path)
             else:
                 target = self._target(name, details.get(MASK), path)
@@ -177,13 +177,13 @@ class GeoBenchV1:
 
     def _multilabel_targets(self) -> dict[str, Any]:
         """Multi-hot vectors by sample, where a JSON file and not the samples holds them."""
-        if self._declared.task != "multilabel":
+        if self._declared.form != "indicators":
             return {}
         return read_json_mapping(self._root / "label_stats.json", absent={})
 
     def _target(self, name: str, label: Any, path: Path) -> int | npt.NDArray[np.integer[Any]]:
         count = len(self._declared.classes)
-        if self._declared.task == "multilabel":
+        if self._declared.form == "indicators":
             found = label if label is not None else self._label_stats.get(name)
             return _multi_hot(found, count, path)
         if isinstance(label, np.ndarray) and label.size == 1:

@@ -21,9 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.dataset import SPLITS, Band, Split
+from iterate_core.data.geobench_v1.declaration import FORMS
 from iterate_core.data.geobench_v1.sample import MASK
 from iterate_core.data.geobench_v1.summaries import band_statistics, partitions
 from iterate_core.data.store.pixels import check_pixels
+from iterate_core.data.target import target_class
 from iterate_core.errors import DataError, Problem, RequestError
 from iterate_core.storage.files import write_json
 from iterate_core.storage.names import is_file_name
@@ -96,6 +98,7 @@ class GeoBenchV1Writer:
     def __init__(self, folder: Path, dataset: NewDataset) -> None:
         self._folder = folder
         self._dataset = dataset
+        self._form = target_class(dataset.task).form
         self._written = _Written()
         self._first: tuple[str, tuple[int, ...], np.dtype[Any]] | None = None
 
@@ -121,7 +124,7 @@ class GeoBenchV1Writer:
         with h5py.File(self._folder / f"{name}.hdf5", "w", libver=("v110", "v110")) as file:
             for band, pixels in zip(self._dataset.bands, image, strict=True):
                 _store(file, band.name, pixels)
-            if self._dataset.task == "segmentation":
+            if self._form == "mask":
                 _store(file, MASK, np.asarray(target))
             file.attrs["pickle"] = str(pickle.dumps(self._attributes(target), protocol=4))
         self._written.contents[name] = content
@@ -144,7 +147,7 @@ class GeoBenchV1Writer:
         self._write_declaration()
         self._write_label_files()
         keys = [band.name for band in self._dataset.bands]
-        if self._dataset.task == "segmentation":
+        if self._form == "mask":
             keys.append(MASK)
         train = self._written.splits["train"]
         statistics = band_statistics([self._folder / f"{name}.hdf5" for name in train], keys)
@@ -173,17 +176,16 @@ class GeoBenchV1Writer:
         """The share of each class in a sample, (classes,); refuses targets that do not fit."""
         count = len(self._dataset.classes)
         labels = np.asarray(target)
-        expected = {"classification": (), "segmentation": shape, "multilabel": (count,)}
-        if labels.shape != expected[self._dataset.task] or labels.dtype.kind not in "uib":
+        wanted = {"mask": shape, "indicators": (count,)}.get(self._form, ())
+        if labels.shape != wanted or labels.dtype.kind not in "uib":
             what = f"has a target of type {labels.dtype} and shape {labels.shape}, which must be "
-            wanted = expected[self._dataset.task]
             raise DataError(Problem(where, f"{what}a whole number or array of shape {wanted}."))
-        if self._dataset.task == "multilabel":
+        if self._form == "indicators":
             if not np.isin(labels, (0, 1)).all():
                 raise DataError(Problem(where, "has a multi-hot target of other than 0 and 1."))
             return labels.astype(np.float64)
         valid = labels.ravel()
-        if self._dataset.task == "segmentation":
+        if self._form == "mask":
             valid = valid[valid != self._dataset.ignore_index]
         if ((valid < 0) | (valid >= count)).any():
             wrong = np.unique(valid[(valid < 0) | (valid >= count)])[:5].tolist()
@@ -196,11 +198,11 @@ class GeoBenchV1Writer:
         """The pickled attribute: the original's keys, with plain types for its classes."""
         found: dict[str, Any] = {band.name: _entry(asdict(band)) for band in self._dataset.bands}
         order = [band.name for band in self._dataset.bands]
-        if self._dataset.task == "segmentation":
+        if self._form == "mask":
             classes = self._dataset.classes
             found[MASK] = _entry({"n_classes": len(classes), "class_names": list(classes)})
             order.append(MASK)
-        elif self._dataset.task == "multilabel":
+        elif self._form == "indicators":
             found[MASK] = [int(value) for value in target]
         else:
             found[MASK] = int(target)
@@ -214,7 +216,7 @@ class GeoBenchV1Writer:
 
     def _write_label_files(self) -> None:
         contents = self._written.contents
-        if self._dataset.task == "classification":
+        if self._form == "index":
             members: dict[str, list[str]] = {
                 str(index): [] for index in range(len(self._dataset.classes))
             }
@@ -251,9 +253,10 @@ def _check_declaration(dataset: NewDataset) -> None:
     if len(set(dataset.classes)) != len(dataset.classes) or not dataset.classes:
         what = f"must be distinct and at least one, but are {list(dataset.classes)}."
         problems.append(Problem("classes", what))
-    if dataset.task not in ("classification", "segmentation", "multilabel"):
+    form = target_class(dataset.task).form
+    if form not in FORMS:
         problems.append(Problem("task", f"{dataset.task!r} cannot be written."))
-    if dataset.task == "segmentation" and 0 <= dataset.ignore_index < len(dataset.classes):
+    if form == "mask" and 0 <= dataset.ignore_index < len(dataset.classes):
         what = f"{dataset.ignore_index} is the index of {dataset.classes[dataset.ignore_index]!r}."
         problems.append(Problem("ignore_index", what))
     if problems:
