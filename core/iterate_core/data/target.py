@@ -50,6 +50,7 @@ class Target(ABC):
         counted: What `counts` counts.
         ragged: Whether each sample has a number of its own of what is targeted.
         exclusive: Of ``labels``: whether a sample has exactly one.
+        finer: Of a ``map``: how many cells lie along the side of a pixel.
     """
 
     form: ClassVar[Form] = "other"
@@ -57,6 +58,7 @@ class Target(ABC):
     counted: ClassVar[str] = "Samples"
     ragged: ClassVar[bool] = False
     exclusive: ClassVar[bool] = True
+    finer: ClassVar[int] = 1
 
     def __init__(self, info: DatasetInfo) -> None:
         self.info = info
@@ -73,7 +75,11 @@ class Target(ABC):
 
     def outputs(self, size: tuple[int, int]) -> tuple[int, ...] | None:
         """The shape of a model's outputs for one image of a (height, width); None: any."""
-        return (self.channels, *size) if self.dense else (self.channels,)
+        return (self.channels, *self.grid(size)) if self.dense else (self.channels,)
+
+    def grid(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The (height, width) of maps that lie on an image of a (height, width)."""
+        return (size[0] * self.finer, size[1] * self.finer)
 
     @abstractmethod
     def check(self, target: Any, where: str) -> None:

@@ -33,7 +33,7 @@ def build_model(prepared: Prepared, *, meta: bool = False, headless: bool = Fals
     Raises:
         RequestError: Backbone, weights, decoder and bands do not fit each other.
     """
-    recipe = prepared.recipe
+    recipe, target = prepared.recipe, prepared.pack.target
     backbone = shared_backbone(prepared, meta=meta or headless)
     if not recipe.tuning.constant:
         backbone = copy.deepcopy(backbone)
@@ -42,14 +42,15 @@ def build_model(prepared: Prepared, *, meta: bool = False, headless: bool = Fals
     tuning = registries.tunings.get(recipe.tuning.name, "tuning.name").load()(recipe.tuning)
     with torch.device("meta" if meta else "cpu"):
         decoder: nn.Module = entry.load()(
-            recipe.model.decoder, backbone.shape, prepared.pack.target.channels
+            recipe.model.decoder, backbone.shape, target.channels
         )
         torch.manual_seed(seed_for(recipe.seed, "tuning"))
         kept = None if headless else backbone
         model = Model(kept, channels_last(decoder), backbone.multiple, tuning)
     for part in decoder.modules():
         if isinstance(part, Fitted):
-            part.exclusive = prepared.pack.target.exclusive
+            part.exclusive = target.exclusive
+    model.finer = target.finer
     return model
 
 

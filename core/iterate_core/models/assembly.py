@@ -44,6 +44,7 @@ class Model(nn.Module):
         tuning: What of the backbone trains.
 
     Attributes:
+        finer: Cells of predicted maps along the side of a pixel.
         quantity: What a regression predicts; None where outputs are logits.
     """
 
@@ -57,6 +58,7 @@ class Model(nn.Module):
         self.backbone = None if backbone is None else tuning.prepare(backbone)
         self.decoder = decoder
         self.multiple = multiple
+        self.finer = 1
         self.quantity = None
         self.train()
 
@@ -113,6 +115,10 @@ class Model(nn.Module):
             features: (n, width) or a list of maps, of which a decoder may make one vector.
             size: (height, width) of the images before padding.
         """
+        outputs = self._decoded(features, size)
+        return outputs if self.quantity is None else self.quantity(outputs)
+
+    def _decoded(self, features: Any, size: tuple[int, int]) -> Tensor:
         if isinstance(features, Tensor):
             pooled: Tensor = self.decoder(features)
             return pooled
@@ -120,10 +126,10 @@ class Model(nn.Module):
         maps: Tensor = self.decoder(list(features), whole)
         if maps.ndim == 2:
             return maps
-        if tuple(maps.shape[-2:]) != whole:
-            maps = functional.interpolate(maps, size=whole, mode="bilinear", align_corners=False)
-        maps = maps[..., : size[0], : size[1]]
-        return maps if self.quantity is None else self.quantity(maps)
+        grid = (whole[0] * self.finer, whole[1] * self.finer)
+        if tuple(maps.shape[-2:]) != grid:
+            maps = functional.interpolate(maps, size=grid, mode="bilinear", align_corners=False)
+        return maps[..., : size[0] * self.finer, : size[1] * self.finer]
 
 
 def as_kept(features: Any) -> Any:

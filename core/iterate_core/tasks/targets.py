@@ -88,18 +88,18 @@ class GridTarget(Target):
         return apply_each(targets, chosen, group)
 
     def prepared(self, targets: Tensor, size: tuple[int, int]) -> Tensor:
-        """(n, height, width), each pixel that of the nearest; whole numbers as int64.
+        """(n, …, height, width), each pixel that of the nearest; whole numbers as int64.
 
         Quantities are not interpolated: every target stays one that was measured, and what is
         unknown (NaN) does not spread.
         """
         from iterate_core.data.loading.scaling import resized_nearest
 
-        return resized_nearest(targets, size)
+        return resized_nearest(targets, self.grid(size))
 
     def _check_grid(self, target: Any, where: str) -> Array:
         values = np.asarray(target)
-        self._check_shape(values, (self.info.height, self.info.width), where)
+        self._check_shape(values, self.grid((self.info.height, self.info.width)), where)
         return values
 
 

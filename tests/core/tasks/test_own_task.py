@@ -5,6 +5,7 @@ It uses what a package that adds a task has: the registry and its own code.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,12 @@ from iterate_core.models.assembly import Model
 from iterate_core.registry import registries
 from iterate_core.registry.options import Section
 from iterate_core.registry.registry import Entry
-from iterate_core.tasks.declarations import Metric, TaskDeclaration
-from iterate_core.tasks.supervised import Scores, SupervisedTask
+from iterate_core.tasks.declarations import REGRESSION, TaskDeclaration
+from iterate_core.tasks.metrics import Metric
+from iterate_core.tasks.regression import RegressionTask
+from iterate_core.tasks.scores import SummedScores
+from iterate_core.tasks.supervised import SupervisedTask
+from iterate_core.tasks.targets import QuantityTarget
 
 SIDE, SAMPLES = 16, 24
 Array = npt.NDArray[Any]
@@ -62,37 +67,36 @@ class PointsTarget(Target):
         return [sample | {"points": sample["points"] * factor} for sample in targets]
 
 
-class PointScores(Scores):
-    """Points found, points missed and pixels taken for points."""
-
-    counts: Tensor
-    loss: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("counts", torch.zeros(3))
-        self.add_state("loss", torch.zeros(()))
-
-    def update(self, outputs: Tensor, targets: Any, loss: Tensor) -> None:
-        told, there = outputs[:, 0] > 0, drawn(targets, outputs) > 0
-        parts = (told & there, ~told & there, told & ~there)
-        self.counts += torch.stack([part.sum() for part in parts])
-        self.loss += loss
-
-    def compute(self) -> dict[str, float]:
-        found, missed, wrong = self.counts.tolist()
-        return {"f1": 2 * found / (2 * found + missed + wrong), "loss": float(self.loss)}
+def pixels_f1(sums: Array) -> Array:
+    found, missed, wrong = np.moveaxis(sums, -1, 0)
+    return np.asarray(2 * found / np.maximum(2 * found + missed + wrong, 1))
 
 
 POINTS = TaskDeclaration(
-    "points", (Metric("f1", "max", "of pixels"), Metric("loss", "min", "summed"))
+    "points",
+    (
+        Metric("f1", "max", "2 tp / (2 tp + fp + fn) of pixels", pixels_f1),
+        Metric("loss", "min", "binary cross-entropy", highest=math.inf),
+    ),
 )
+
+
+class PointScores(SummedScores):
+    """Points found, points missed and pixels taken for points."""
+
+    def __init__(self) -> None:
+        super().__init__(POINTS.metrics, 3)
+
+    def of_samples(self, outputs: Tensor, targets: Any) -> Tensor:
+        told, there = outputs[:, 0] > 0, drawn(targets, outputs) > 0
+        parts = (told & there, ~told & there, told & ~there)
+        return torch.stack([part.flatten(1).sum(dim=1) for part in parts], dim=1)
 
 
 class PointsTask(SupervisedTask):
     def __init__(self, model: Model, pack: Any) -> None:
         del pack
-        super().__init__(model, POINTS, PointScores)
+        super().__init__(model, PointScores)
 
     def losses(self, outputs: Tensor, targets: Any) -> tuple[Tensor, Tensor]:
         wanted = drawn(targets, outputs)
@@ -110,6 +114,12 @@ def drawn(targets: Any, outputs: Tensor) -> Tensor:
         x, y = sample["points"].long().unbind(-1)
         grid[y, x] = sample["weights"]
     return maps
+
+
+class FineTarget(QuantityTarget):
+    """A map of twice the image's resolution."""
+
+    finer = 2
 
 
 if "points" not in registries.tasks.names():
@@ -169,15 +179,19 @@ def test_points_move_with_the_pixels_they_are_in() -> None:
         assert turned[moved[:, 1], moved[:, 0]].tolist() == [3, 8]
 
 
+def supplied(chosen: Any, workers: int = 0) -> PixelSupply:
+    prepared = prepare(chosen)
+    scaling = scaling_of(prepared, shared_backbone(prepared, meta=True))
+    group = elements(flip=True, rotate=True, square=True)
+    return PixelSupply(prepared.pack, "train", scaling, group, torch.device("cpu"), workers)
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("size", [SIDE, 2 * SIDE])
 def test_batches_hold_each_samples_points_where_its_image_is_bright(
     workers: int, size: int
 ) -> None:
-    prepared = prepare(points(data={"image_size": size, "normalisation": "none"}))
-    scaling = scaling_of(prepared, shared_backbone(prepared, meta=True))
-    group = elements(flip=True, rotate=True, square=True)
-    supply = PixelSupply(prepared.pack, "train", scaling, group, torch.device("cpu"), workers)
+    supply = supplied(points(data={"image_size": size, "normalisation": "none"}), workers)
     order = np.arange(SAMPLES)
     (batch,) = supply.batches([order], [order % 8])
     assert [len(sample["points"]) for sample in batch.targets] == [n % 4 for n in range(SAMPLES)]
@@ -202,7 +216,7 @@ def test_kept_features_meet_the_same_points(
     monkeypatch.setenv("ITERATE_CACHE", str(tmp_path / "cache"))
     # The last bits of a convolution may depend on how many samples it is given at once.
     monkeypatch.setattr(features, "CHUNK", 4)
-    chosen = points(model={"freeze": True}, augmentation={"rotate": False}, trainer={"epochs": 4})
+    chosen = points(tuning={"name": "frozen"}, augmentation={"rotate": False}, trainer={"epochs": 4})
     kept = fit.fit(chosen, tmp_path / "kept")
     assert list((tmp_path / "cache/features").rglob("*.npy"))
     monkeypatch.setattr(features, "worthwhile", lambda *_: False)
@@ -226,3 +240,19 @@ def test_a_task_without_a_target_is_told_so() -> None:
 def test_a_decoder_of_vectors_does_not_serve_it() -> None:
     with pytest.raises(RequestError, match=r"'mlp' does not serve points\..*linear, .*unet"):
         preflight(points(model={"decoder": {"name": "mlp"}}))
+
+
+def test_a_target_on_a_finer_grid_is_turned_resized_and_predicted_there(tmp_path: Path) -> None:
+    images = points_and_images()[0]
+    maps = images[:, 0].repeat(2, axis=1).repeat(2, axis=2).astype(np.float32)
+    section = give(images, maps, RGB, classes=1, task="fine") | {"image_size": 24}
+    chosen = recipe("segmentation", data=section | {"normalisation": "none"}, trainer={"epochs": 2})
+    preflight(chosen)
+    (batch,) = supplied(chosen).batches([np.arange(8)], [np.arange(8)])
+    assert batch.targets.shape == (8, 48, 48)
+    shrunk = functional.avg_pool2d(batch.targets[:, None], 3)[:, 0]  # back at 16 × 16
+    seen = functional.interpolate(batch.inputs[:, :1], (SIDE, SIDE), mode="bilinear")[:, 0]
+    for turned, image in zip(shrunk, seen, strict=True):
+        both = torch.stack((turned.flatten(), image.flatten()))
+        assert torch.corrcoef(both)[0, 1] > 0.9
+    assert fit.fit(chosen, tmp_path).reports[-1].metrics.keys() >= {"val/rmse", "val/r2"}
