@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from collections import Counter
@@ -10,6 +11,8 @@ from graphlib import CycleError, TopologicalSorter
 import pytest
 from draw_architecture import PAGE, diagram
 from imports_support import LAYERS, PACKAGES, arrows, imported, modules, room_of
+
+from iterate_core.registry.registry import Registry
 
 # Libraries that belong to some rooms alone.
 ENGINE = ("iterate_core",)
@@ -97,6 +100,21 @@ def test_no_folder_is_a_heap() -> None:
         if path.name != "__init__.py"
     )
     assert {str(folder): n for folder, n in files.items() if n > MOST_FILES} == {}
+
+
+def test_nothing_outside_tasks_compares_their_names() -> None:
+    shipped = Registry("task", "none", "iterate_core.tasks.catalogue:register")
+    names = {*shipped.names(), "detection", "instance"}
+    wrong = [
+        f"{module}: {ast.unparse(node)}"
+        for module, path in modules().items()
+        if not module.startswith("iterate_core.tasks.")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Compare)
+        and names & {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
+    ]
+    # What the published files call their label, in words of their own.
+    assert wrong == ["iterate_core.data.geobench_v1.declaration: 'segmentation' in kind.lower()"]
 
 
 @pytest.mark.parametrize("module", ["iterate", "iterate.cli.main", "iterate.config.load"])

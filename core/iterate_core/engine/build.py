@@ -41,9 +41,7 @@ def build_model(prepared: Prepared, *, meta: bool = False, headless: bool = Fals
     entry = registries.decoders.get(recipe.model.decoder.name, "model.decoder.name")
     tuning = registries.tunings.get(recipe.tuning.name, "tuning.name").load()(recipe.tuning)
     with torch.device("meta" if meta else "cpu"):
-        decoder: nn.Module = entry.load()(
-            recipe.model.decoder, backbone.shape, target.channels
-        )
+        decoder: nn.Module = entry.load()(recipe.model.decoder, backbone.shape, target.channels)
         torch.manual_seed(seed_for(recipe.seed, "tuning"))
         kept = None if headless else backbone
         model = Model(kept, channels_last(decoder), backbone.multiple, tuning)

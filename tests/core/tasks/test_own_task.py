@@ -122,12 +122,14 @@ class FineTarget(QuantityTarget):
     finer = 2
 
 
-if "points" not in registries.tasks.names():
-    facts = {"declaration": POINTS, "target": PointsTarget}
-    registries.tasks.register(Entry("points", Section, PointsTask, facts=facts))
-    registries.tasks.register(
-        Entry("pointless", Section, PointsTask, facts={"declaration": POINTS})
-    )
+OWN = {
+    "points": (PointsTask, {"declaration": POINTS, "target": PointsTarget}),
+    "fine": (RegressionTask, {"declaration": REGRESSION, "target": FineTarget}),
+    "pointless": (PointsTask, {"declaration": POINTS}),
+}
+for task, (build, facts) in OWN.items():
+    if task not in registries.tasks.names():
+        registries.tasks.register(Entry(task, Section, build, facts=facts))
 
 
 def points_and_images() -> tuple[Array, Array]:
@@ -216,7 +218,9 @@ def test_kept_features_meet_the_same_points(
     monkeypatch.setenv("ITERATE_CACHE", str(tmp_path / "cache"))
     # The last bits of a convolution may depend on how many samples it is given at once.
     monkeypatch.setattr(features, "CHUNK", 4)
-    chosen = points(tuning={"name": "frozen"}, augmentation={"rotate": False}, trainer={"epochs": 4})
+    chosen = points(
+        tuning={"name": "frozen"}, augmentation={"rotate": False}, trainer={"epochs": 4}
+    )
     kept = fit.fit(chosen, tmp_path / "kept")
     assert list((tmp_path / "cache/features").rglob("*.npy"))
     monkeypatch.setattr(features, "worthwhile", lambda *_: False)
