@@ -94,7 +94,7 @@ def _from_file(path: Path) -> list[Contestant]:
     if not isinstance(content, dict) or not content:
         what = "must map backbones to options: `resnet50: {weights: hub}`."
         raise RequestError(Problem(str(path), what))
-    return [_contestant(str(name), options, str(path)) for name, options in content.items()]
+    return [_contestant(str(name).strip(), options, str(path)) for name, options in content.items()]
 
 
 def _contestant(name: str, options: Any, origin: str) -> Contestant:
