@@ -75,8 +75,8 @@ class Recipe(Section):
 
     data: Annotated[SerializeAsAny[DataSection], Chosen(registries.datasets)]
     model: ModelSection
-    tuning: Annotated[SerializeAsAny[TuningOptions], Chosen(registries.tunings)] = FullOptions(
-        name="full"
+    tuning: Annotated[SerializeAsAny[TuningOptions], Chosen(registries.tunings), AfterBackbone] = (
+        FullOptions(name="full")
     )
     optimiser: Annotated[SerializeAsAny[Component], Chosen(registries.optimisers), AfterBackbone]
     scheduler: Annotated[SerializeAsAny[Component], Chosen(registries.schedulers), AfterBackbone]

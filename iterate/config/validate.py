@@ -11,7 +11,7 @@ from iterate.config.keys import with_places
 from iterate.config.overrides import PLACE
 from iterate.config.resolve import Resolver
 from iterate.config.schema import collect_config, fields_at
-from iterate.hpo.space import Categorical, Condition, Parameter, Point, Space, Value
+from iterate.hpo.space import Categorical, Condition, Int, Parameter, Point, Space, Value
 from iterate.hpo.space.dimension import same
 from iterate.hpo.space.text import at, condition_text, value_text
 from iterate_core.errors import Problem, RequestError, nearest
@@ -32,21 +32,24 @@ def check(resolver: Resolver, space: Space) -> list[Problem]:
 def variants(space: Space, condition: Condition = ()) -> Iterator[Condition]:
     """Choices that lead to every branch of a tree, and to every other data or model in one.
 
-    The root's () comes first. Numbers, and choices that change neither data nor model, make no
-    variant: `check` has tried their values already.
+    The root's () comes first. Numbers but those of the tuning, and choices that change neither
+    data nor model, make no variant: `check` has tried their values already.
     """
     yield condition
     for parameter in space.parameters:
-        if parameter.branches or _changes_shape(parameter):
-            for value in parameter.dimension.values():
-                yield from variants(parameter.branch(value), (*condition, (parameter.key, value)))
+        for value in _decisive(parameter):
+            yield from variants(parameter.branch(value), (*condition, (parameter.key, value)))
 
 
-def _changes_shape(parameter: Parameter) -> bool:
+def _decisive(parameter: Parameter) -> Iterable[Value]:
+    """The values that lead to a branch, or to other data or another model."""
     section, _, field = parameter.key.replace("/", ".").partition(".")
-    if not isinstance(parameter.dimension, Categorical):
-        return False
-    return section in ("data", "model", "tuning") and field not in _SHAPELESS
+    shaping = section in ("data", "model", "tuning") and field not in _SHAPELESS
+    if parameter.branches or (shaping and isinstance(parameter.dimension, Categorical)):
+        return parameter.dimension.values()
+    # A number that counts parts of a backbone: not every backbone has as many.
+    counts = section == "tuning" and isinstance(parameter.dimension, Int)
+    return parameter.dimension.probes() if counts else ()
 
 
 @dataclass(frozen=True)

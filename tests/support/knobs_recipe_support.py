@@ -80,6 +80,13 @@ def learned(scene: Scene) -> bool:
     return any(name.startswith("backbone.") for name in names)
 
 
+def stages(scene: Scene) -> set[str]:
+    """The stages of the backbone that are among what a training changes."""
+    chosen = small(tuning={"name": scene.knob.component, scene.knob.field: scene.value})
+    names = Setup(prepare(chosen)).trained()
+    return {name.split(".")[2] for name in names if name.startswith("backbone.")}
+
+
 def steps(scene: Scene) -> int:
     """Of an epoch."""
     return Trainer(prepared(scene)).learner.steps_per_epoch
@@ -160,6 +167,7 @@ RECIPE: dict[str, Case] = {
     "model.backbone": Case(("test_resnet", "test_vit"), model),
     "model.decoder": Case(("linear", "mlp"), model),
     "tuning": Case(("full", "frozen"), learned, (True, False)),
+    "LastKOptions.k": Case((1, 2), stages, ({"layer4"}, {"layer3", "layer4"})),
     "model.frames": Case(
         ("mean", "concat"),
         lambda s: shared_backbone(prepared(s, data={"frames": 2}), meta=True).shape,

@@ -97,6 +97,13 @@ class Backbone(nn.Module, ABC):
         whole = functional.pad(flat, (0, right, 0, below), mode="replicate")
         return whole.reshape(*images.shape[:-2], height, width)
 
+    def blocks(self) -> list[list[nn.Module]]:
+        """The modules of each block, from input to output, for ways to tune that count them.
+
+        What follows the last block belongs to it. Empty where the backbone names none.
+        """
+        return []
+
     @abstractmethod
     def forward(self, images: Tensor, context: Context | None = None) -> Any:
         """Features of images (n, bands, height, width), or (n, bands, frames, height, width).

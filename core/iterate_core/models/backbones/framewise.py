@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from iterate_core.models.backbones.base import Backbone, Context
 from iterate_core.models.options import FrameMerge
@@ -32,6 +32,10 @@ class Framewise(Backbone):
         self.inner = inner
         self.frames = frames
         self.merge = merge
+
+    def blocks(self) -> list[list[nn.Module]]:
+        """See `Backbone.blocks`."""
+        return self.inner.blocks()
 
     def forward(self, images: Tensor, context: Context | None = None) -> Tensor | list[Tensor]:
         """See `Backbone.forward`; images are (n, bands, frames, height, width)."""

@@ -12,5 +12,6 @@ def register(tunings: Registry) -> None:
     for name, options, method in (
         ("full", "FullOptions", "full:Full"),
         ("frozen", "FrozenOptions", "frozen:Frozen"),
+        ("last_k", "LastKOptions", "last_k:LastK"),
     ):
         tunings.register(Entry(name, f"{_TUNING}.options:{options}", f"{_TUNING}.{method}"))

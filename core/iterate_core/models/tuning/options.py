@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from iterate_core.registry.options import Component
 
@@ -27,3 +29,14 @@ class FrozenOptions(TuningOptions):
     """The decoder alone trains; the backbone stays as it is."""
 
     constant: ClassVar[bool] = True
+
+
+class LastKOptions(TuningOptions):
+    """The last blocks of the backbone train, and the decoder.
+
+    Attributes:
+        k: How many of them: of a vision transformer's blocks, or of a convolutional network's
+            residual ones. What follows the last, such as a norm, trains too.
+    """
+
+    k: Annotated[int, Field(gt=0)] = 2

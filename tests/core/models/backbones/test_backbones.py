@@ -179,6 +179,18 @@ def reduced(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+def test_it_names_its_blocks(name: str) -> None:
+    options = reduced(name)
+    backbone = build(name, options, side_of(name), dense=True, meta=True)
+    blocks = backbone.blocks()
+    gathered = [value for block in blocks for one in block for value in one.parameters()]
+    assert len({id(value) for value in gathered}) == len(gathered) > 0
+    if "depth" in type(options).model_fields:
+        # The joint encoder of CROMA has half as many as that of optical images, which come first.
+        assert len(blocks) == (options.depth * 3 // 2 if "croma" in name else options.depth)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_it_trains_freezes_and_keeps_its_state(name: str) -> None:
     side = side_of(name)
     backbone = build(name, reduced(name), side, dense=True)

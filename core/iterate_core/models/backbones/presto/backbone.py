@@ -8,6 +8,7 @@ from torch.utils.checkpoint import checkpoint
 
 from iterate_core.errors import Problem, RequestError
 from iterate_core.models.backbones.base import Backbone, Context
+from iterate_core.models.backbones.blocks import Blocks, transformer_blocks
 from iterate_core.models.backbones.presto.card import CARD
 from iterate_core.models.backbones.presto.encoder import FRAMES, GROUPS, WIDTH, Presto, load_presto
 from iterate_core.models.backbones.presto.options import PrestoOptions
@@ -41,6 +42,10 @@ class PrestoBackbone(Backbone):
         for name in GROUPS.keys() - names:
             encoder.eo_patch_embed[name].requires_grad_(False)
         encoder.dw_embed.requires_grad_(False)
+
+    def blocks(self) -> Blocks:
+        """See `Backbone.blocks`."""
+        return transformer_blocks(self.encoder)
 
     def forward(self, images: Tensor, context: Context | None = None) -> Tensor | list[Tensor]:
         """See `Backbone.forward`."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from iterate_core.data.dataset import Band
 from iterate_core.errors import Problem, RequestError, nearest
 from iterate_core.models.backbones.base import Backbone, Context
+from iterate_core.models.backbones.blocks import Blocks, transformer_blocks
 from iterate_core.models.backbones.options import WHERE as WEIGHTS
 from iterate_core.models.backbones.terratorch.names import PREFIX, WHERE, TerratorchOptions
 from iterate_core.models.backbones.weights import read_weights
@@ -66,6 +67,10 @@ class TerratorchBackbone(Backbone):
         super().__init__(plan.maps if dense else Pooled(plan.maps.channels[-1]), plan.multiple)
         self.model = model
         self.plan = plan
+
+    def blocks(self) -> Blocks:
+        """See `Backbone.blocks`."""
+        return transformer_blocks(self.model)
 
     def forward(self, images: Tensor, context: Context | None = None) -> Tensor | list[Tensor]:  # noqa: ARG002
         """See `Backbone.forward`."""

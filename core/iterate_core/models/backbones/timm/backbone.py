@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from iterate_core.data.bands import describe
 from iterate_core.errors import Problem, RequestError, nearest
 from iterate_core.models.backbones.base import Backbone, Context, RgbNormalisation
+from iterate_core.models.backbones.blocks import Blocks, timm_blocks
 from iterate_core.models.backbones.card import Card, Modality
 from iterate_core.models.backbones.options import WHERE, TimmOptions
 from iterate_core.models.backbones.timm.inflation import RGB, inflate
@@ -60,6 +61,10 @@ class TimmBackbone(Backbone):
         self.levels = list(plan.levels)
         self.plain = isinstance(plan.shape, Maps) and plan.shape.plain
         self.normalisation = plan.normalisation
+
+    def blocks(self) -> Blocks:
+        """See `Backbone.blocks`."""
+        return timm_blocks(self.model)
 
     def forward(self, images: Tensor, context: Context | None = None) -> Tensor | list[Tensor]:  # noqa: ARG002
         """See `Backbone.forward`."""

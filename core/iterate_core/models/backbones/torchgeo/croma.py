@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ import torchgeo.models
 from torch import Tensor, nn
 
 from iterate_core.models.backbones.base import Backbone, Context
+from iterate_core.models.backbones.blocks import LAST, Blocks, Place, blocks_of
 from iterate_core.models.backbones.torchgeo.cards import PUBLISHED
 from iterate_core.models.backbones.torchgeo.loading import load
 from iterate_core.models.backbones.torchgeo.options import CromaOptions
@@ -23,6 +25,7 @@ from iterate_core.models.shapes import Maps, Pooled
 _HEADS = 16
 _PARTS = {"sar": ("s1_encoder", "s1_GAP_FFN"), "optical": ("s2_encoder", "s2_GAP_FFN")}
 _JOINT = "joint_encoder"
+_LAYER = re.compile(r"(joint|s\d)_encoder\.(?:transformer\.)?layers\.(\d+)\.")
 
 
 class CromaBackbone(Backbone):
@@ -53,7 +56,21 @@ class CromaBackbone(Backbone):
         self.model = model
         self.sensors = sensors
         self.taps = taps
+        self.unused = len(blocks) - 1 - max(taps) if inputs.dense else 0
         self.patch = patch
+
+    def blocks(self) -> Blocks:
+        """See `Backbone.blocks`."""
+        last = f"{_JOINT}." if len(self.sensors) > 1 else ""
+
+        def place(name: str) -> Place | None:
+            if found := _LAYER.match(name):
+                return (float(found[1] == "joint"), int(found[2]))
+            behind = name.startswith(last) and ("norm_out" in name or "_GAP_FFN" in name)
+            return LAST if behind else None
+
+        blocks = blocks_of(self.model, place)
+        return blocks[: len(blocks) - self.unused]
 
     def forward(self, images: Tensor, context: Context | None = None) -> Tensor | list[Tensor]:  # noqa: ARG002
         """See `Backbone.forward`."""

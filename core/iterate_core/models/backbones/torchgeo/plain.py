@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from iterate_core.models.backbones.base import Backbone, Context
+from iterate_core.models.backbones.blocks import Blocks, transformer_blocks
 from iterate_core.models.backbones.transformer.backbone import taps_within
 from iterate_core.models.backbones.transformer.options import EncoderOptions
 from iterate_core.models.backbones.transformer.tokens import grid_of, to_map
@@ -52,6 +53,10 @@ class PlainBackbone(Backbone):
         self.norm = norm
         self.patch = patch
         self.taps = taps
+
+    def blocks(self) -> Blocks:
+        """See `Backbone.blocks`."""
+        return transformer_blocks(self.model)
 
     def forward(self, images: Tensor, context: Context | None = None) -> Tensor | list[Tensor]:
         """See `Backbone.forward`."""

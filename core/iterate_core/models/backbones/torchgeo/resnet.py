@@ -9,6 +9,7 @@ import torchgeo.models
 from torch import Tensor, nn
 
 from iterate_core.models.backbones.base import Backbone, Context
+from iterate_core.models.backbones.blocks import Blocks, timm_blocks
 from iterate_core.models.backbones.torchgeo.cards import PUBLISHED
 from iterate_core.models.backbones.torchgeo.loading import load
 from iterate_core.models.backbones.torchgeo.options import PyramidOptions
@@ -35,6 +36,10 @@ class ResNetBackbone(Backbone):
         super().__init__(shape, strides[-1] if dense else 1)
         self.model = model
         self.stages = list(range(stages))
+
+    def blocks(self) -> Blocks:
+        """See `Backbone.blocks`."""
+        return timm_blocks(self.model)
 
     def forward(self, images: Tensor, context: Context | None = None) -> Tensor | list[Tensor]:  # noqa: ARG002
         """See `Backbone.forward`."""

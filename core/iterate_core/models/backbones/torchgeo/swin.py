@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torchvision.ops import StochasticDepth  # type: ignore[import-untyped]
 
 from iterate_core.models.backbones.base import Backbone, Context
+from iterate_core.models.backbones.blocks import LAST, Blocks, Place, blocks_of
 from iterate_core.models.backbones.torchgeo.cards import PUBLISHED
 from iterate_core.models.backbones.torchgeo.loading import load
 from iterate_core.models.backbones.torchgeo.options import PyramidOptions
@@ -20,6 +22,7 @@ from iterate_core.models.shapes import Maps, Pooled
 
 _STAGES = 4
 _FIRST_STRIDE = 4
+_LAYER = re.compile(r"features\.(\d+)\.(?:(\d+)\.)?")
 
 
 class SwinBackbone(Backbone):
@@ -37,6 +40,10 @@ class SwinBackbone(Backbone):
         strides = tuple(_FIRST_STRIDE * 2**stage for stage in range(_STAGES))
         super().__init__(Maps(channels, strides) if dense else Pooled(channels[-1]), strides[-1])
         self.model = model
+
+    def blocks(self) -> Blocks:
+        """See `Backbone.blocks`."""
+        return blocks_of(self.model, _place)
 
     def forward(self, images: Tensor, context: Context | None = None) -> Tensor | list[Tensor]:  # noqa: ARG002
         """See `Backbone.forward`."""
@@ -87,3 +94,14 @@ def _make(builder: str, channels: int, drop_path: float) -> nn.Module:
     for module, rate in zip(drops, drop_rates(drop_path, len(drops)), strict=True):
         module.p = rate
     return model
+
+
+def _place(name: str) -> Place | None:
+    """Of a block; patches are merged as a part of the block that follows."""
+    if name.startswith("norm."):
+        return LAST
+    found = _LAYER.match(name)
+    if found is None or found[1] == "0":
+        return None
+    stage = int(found[1])
+    return (stage, int(found[2])) if stage % 2 else (stage + 1, 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from iterate_core.errors import Problem, RequestError
 from iterate_core.hub.files import fetch
 from iterate_core.models.backbones.base import Backbone, Context
+from iterate_core.models.backbones.blocks import BLOCK, Blocks, transformer_blocks
 from iterate_core.models.backbones.card import Card
 from iterate_core.models.backbones.options import WHERE, MatchedOptions
 from iterate_core.models.backbones.transformer.card import Configuration
@@ -21,8 +21,6 @@ from iterate_core.models.backbones.transformer.options import EncoderOptions
 from iterate_core.models.backbones.weights import read_weights
 from iterate_core.models.inputs import Inputs
 from iterate_core.models.shapes import Maps, Pooled, evenly_spaced
-
-_BLOCK = re.compile(r"(?:^|\.)(?:blocks|encoder|transformer\.layers)\.(\d+)\.")
 
 
 class TokenEncoder(Protocol):
@@ -62,6 +60,12 @@ class TokenBackbone(Backbone):
         super().__init__(maps if inputs.dense else Pooled(width), patch)
         self.encoder = encoder
         self.taps = tuple(taps)
+
+    def blocks(self) -> Blocks:
+        """See `Backbone.blocks`."""
+        blocks = transformer_blocks(self.get_submodule("encoder"))
+        # What lies behind the last map is not asked for.
+        return blocks if isinstance(self.shape, Pooled) else blocks[: max(self.taps) + 1]
 
     def forward(
         self, images: Tensor | Mapping[str, Tensor], context: Context | None = None
@@ -187,5 +191,5 @@ def ready(
 
 def _block(name: str) -> int:
     """The block that a weight belongs to; −1 where it belongs to none."""
-    found = _BLOCK.search(name)
+    found = BLOCK.search(name)
     return int(found.group(1)) if found else -1

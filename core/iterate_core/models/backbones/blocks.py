@@ -1,0 +1,75 @@
+"""The blocks of a network, found by the names of its parameters."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+from timm.models import group_parameters
+from torch import nn
+
+Blocks = list[list[nn.Module]]
+Place = tuple[float, ...]
+
+BLOCK = re.compile(r"(?:^|\.)(?:blocks|encoder|transformer\.layers)\.(\d+)\.")
+"""Names of parameters within a transformer's blocks, as the encoders that ship call them."""
+
+LAST: Place = (math.inf,)
+"""The place of what follows the last block, and belongs to it."""
+
+_NORM = re.compile(r"(?:transformer\.)?(?:fc_|encoder_)?norm\.")
+
+
+def blocks_of(network: nn.Module, place: Callable[[str], Place | None]) -> Blocks:
+    """The outermost modules that lie within one block each, block by block.
+
+    Args:
+        network: Whose blocks they are.
+        place: A parameter's name → where its block stands among the others; None before them all.
+    """
+    found: dict[Place, list[nn.Module]] = {}
+
+    def gather(module: nn.Module, prefix: str) -> None:
+        places = {place(prefix + name) for name, _ in module.named_parameters()}
+        if len(places) > 1:
+            for name, child in module.named_children():
+                gather(child, f"{prefix}{name}.")
+        elif places and (only := places.pop()) is not None:
+            found.setdefault(only, []).append(module)
+
+    gather(network, "")
+    behind = found.pop(LAST, [])
+    blocks = [found[where] for where in sorted(found)]
+    return [*blocks[:-1], blocks[-1] + behind] if blocks else []
+
+
+def transformer_blocks(network: nn.Module) -> Blocks:
+    """The blocks of a vision transformer; its last norm belongs to the last."""
+
+    def place(name: str) -> Place | None:
+        if found := BLOCK.search(name):
+            return (int(found[1]),)
+        return LAST if _NORM.match(name) else None
+
+    return blocks_of(network, place)
+
+
+def timm_blocks(model: Any) -> Blocks:
+    """The layers of a timm model as timm groups them, but for the stem.
+
+    They are a transformer's blocks, and the residual blocks of a convolutional network.
+    """
+    if not hasattr(model, "group_matcher"):
+        return []
+    layers = group_parameters(model, model.group_matcher(coarse=False), reverse=True)
+    sizes = dict(model.named_parameters())
+    # What follows the last block is a layer to timm, even where it is a norm alone.
+    weighty = {layer for name, layer in layers.items() if sizes[name].ndim > 1}
+
+    def place(name: str) -> Place | None:
+        layer = layers.get(name, 0)
+        return None if not layer else (layer,) if layer <= max(weighty) else LAST
+
+    return blocks_of(model, place)
