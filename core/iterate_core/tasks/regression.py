@@ -79,8 +79,8 @@ class RegressionScores(SummedScores):
     def of_samples(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """See `Scores.of_samples`."""
         known = ~targets.isnan()
-        error = torch.where(known, outputs[:, 0].double() - targets.double(), 0.0).flatten(1)
-        count = known.flatten(1).sum(dim=1)
+        error = torch.where(known, outputs[:, 0].double() - targets.double(), 0.0)
+        error, count = error.reshape(len(error), -1), known.reshape(len(known), -1).sum(dim=1)
         return torch.stack((error.square().sum(dim=1), error.abs().sum(dim=1), count), dim=1)
 
     def others(self) -> dict[str, float]:

@@ -160,6 +160,18 @@ def test_r2_of_equal_targets_is_scikit_learns(error: float, r2: float) -> None:
     assert r2_score(targets.ravel(), targets.ravel() + error) == r2
 
 
+def test_what_samples_add_is_the_whole_also_of_one_quantity_an_image() -> None:
+    rng = np.random.default_rng(2)
+    for shape in ((7, 9, 5), (7,)):
+        targets = torch.from_numpy(rng.normal(size=shape))
+        outputs = torch.from_numpy(rng.normal(size=(7, 1, *shape[1:])))
+        targets[2] = torch.nan
+        scores = RegressionScores(REGRESSION.metrics)
+        scores.take(outputs, targets)
+        total = scores.of_samples(outputs, targets).sum(dim=0).numpy()
+        assert scores.sums() == pytest.approx(total, rel=1e-12)
+
+
 def test_nothing_known_is_no_number() -> None:
     nothing = np.full((2, 3, 3), np.nan, np.float32)
     assert all(math.isnan(value) for value in measured(nothing * 0, nothing).values())

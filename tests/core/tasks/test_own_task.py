@@ -17,6 +17,7 @@ from engine_support import RGB, give, recipe
 from torch import Tensor
 from torch.nn import functional
 
+from iterate.bench.runs.sample_intervals import over_samples
 from iterate_core.data.loading.augmentation import elements
 from iterate_core.data.loading.loader import PixelSupply
 from iterate_core.data.store.targets import Ragged
@@ -207,9 +208,16 @@ def test_points_are_learned_under_flips_and_rotations(tmp_path: Path) -> None:
     chosen = points(data={"image_size": 32}, **changes)
     preflight(chosen)
     result = fit.fit(chosen, tmp_path)
-    scores = fit.test(chosen, tmp_path)
+    scores = fit.test(chosen, tmp_path, keep=tmp_path / "samples.npz")
     assert scores.keys() == {"test/f1", "test/loss"}
     assert scores["test/f1"] == result.value > 0.7
+    # What the leaderboard tells of the test samples.
+    found = over_samples([tmp_path / "samples.npz"], "f1")
+    assert found is not None
+    assert found.value == scores["test/f1"]
+    assert found.low is not None
+    assert found.high is not None
+    assert 0 < found.low < found.value < found.high <= 1
 
 
 def test_kept_features_meet_the_same_points(
