@@ -43,7 +43,7 @@ class TrainerSection(Section):
         precision: Of the model's forward passes, as PyTorch Lightning names it; weights, losses
             and scores are float32 in each.
         gradient_clip: Largest norm of the gradient; None does not clip.
-        accelerator: ``auto`` takes a GPU where this process sees one.
+        accelerator: ``auto`` takes a GPU where this process sees one, on a Mac through MPS.
         deterministic: Refuse algorithms that give other results under the same seed.
         threads: CPU threads of one operation, which decide the last digits of a result on a CPU;
             None takes as many as a trial holds CPUs, and outside a search as PyTorch chooses.
@@ -54,7 +54,7 @@ class TrainerSection(Section):
     min_delta: Annotated[float, Field(ge=0), AfterBackbone] = 0.0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     gradient_clip: Annotated[float | None, Field(gt=0), AfterBackbone] = None
-    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     deterministic: bool = True
     threads: Annotated[Positive | None, HowOnly] = None
 

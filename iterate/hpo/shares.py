@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,20 +15,25 @@ if TYPE_CHECKING:
     from iterate.hpo.study import Study
 
 
+# A Mac's GPU belongs to no trial: all of them may use it.
+_WITHOUT = " of its own" if sys.platform == "darwin" else ", so it trains on the CPU"
+
+
 @dataclass(frozen=True)
 class Share:
     """What a trial holds while it trains.
 
     Attributes:
         cpu: CPUs.
-        gpu: GPUs; a trial sees those it holds and no other, so without one it trains on the CPU.
+        gpu: GPUs; a trial sees those it holds and no other, so without one it trains on the CPU. A Mac's
+            belongs to no trial.
     """
 
     cpu: float
     gpu: float
 
     def __str__(self) -> str:
-        gpu = "no GPU, so it trains on the CPU" if not self.gpu else f"{self.gpu:g} GPU"
+        gpu = f"{self.gpu:g} GPU" if self.gpu else f"no GPU{_WITHOUT}"
         return f"{self.cpu:g} CPU and {gpu}"
 
     def bundle(self) -> dict[str, float]:
@@ -40,7 +46,7 @@ def share_of(resources: ResourceSettings, accelerator: str, there: Mapping[str, 
 
     Args:
         resources: What its study asks for.
-        accelerator: Of the study's recipe; trials on the CPU hold no GPU unless told to.
+        accelerator: Of the study's recipe; trials on the CPU or on MPS hold no GPU unless told to.
         there: What the machine or cluster has, as Ray counts it.
 
     Raises:
@@ -48,7 +54,7 @@ def share_of(resources: ResourceSettings, accelerator: str, there: Mapping[str, 
     """
     gpu = resources.gpu
     if gpu is None:
-        gpu = 1.0 if there.get("GPU") and accelerator != "cpu" else 0.0
+        gpu = 1.0 if there.get("GPU") and accelerator in ("auto", "gpu") else 0.0
     if accelerator == "gpu" and not gpu:
         what = "is gpu, but trials hold none"
         why = " (resources.gpu is 0)." if resources.gpu == 0 else ": there is no GPU here."

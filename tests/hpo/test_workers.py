@@ -104,9 +104,10 @@ def test_a_trial_without_a_gpu_sees_none(play: Play) -> None:
     assert seen(play(held(make_study(trials=2), gpu=0), looks)) == ["sees ''"] * 2
 
 
-def test_trials_of_a_recipe_for_the_cpu_hold_no_gpu(play: Play) -> None:
+@pytest.mark.parametrize("accelerator", ["cpu", "mps"])
+def test_trials_of_a_recipe_for_no_gpu_of_rays_hold_none(accelerator: str, play: Play) -> None:
     study = make_study(trials=2)
-    trainer = study.recipe.trainer.model_copy(update={"accelerator": "cpu"})
+    trainer = study.recipe.trainer.model_copy(update={"accelerator": accelerator})
     recipe = study.recipe.model_copy(update={"trainer": trainer})
     assert seen(play(dataclasses.replace(study, recipe=recipe), looks)) == ["sees ''"] * 2
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torchmetrics
+from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor
 
+from iterate_core.device import exact_device
 from iterate_core.tasks.metrics import Metric
 
 
@@ -51,11 +53,19 @@ class Scores(torchmetrics.Metric, ABC):
             loss: The batch's summed loss.
             counted: How many targets it is summed over.
         """
+        if loss.device != self.loss.device:
+            taken = (outputs, targets, loss, counted)
+            outputs, targets, loss, counted = move_data_to_device(taken, self.loss.device)
         self.take(outputs, targets)
         self.loss += loss.double()
         self.counted += counted
         if self.kept is not None and (sums := self.of_samples(outputs, targets)) is not None:
             self.kept.append(sums.cpu())
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> Any:
+        """Move along with the model, but not to where numbers have no double precision."""
+        there = fn(torch.empty(0)).device
+        return super()._apply(fn, exclude_state) if exact_device(there) == there else self
 
     def compute(self) -> dict[str, float]:
         """All metrics of what was taken, in the order of their declaration; NaN of nothing."""

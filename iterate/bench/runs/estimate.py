@@ -167,7 +167,7 @@ def _gpu(one: _Costed) -> float:
     stated = one.cell.loaded.config.resources.gpu
     if stated is not None:
         return stated
-    return float(gpus() > 0 and one.recipe.trainer.accelerator != "cpu")
+    return float(gpus() > 0 and one.recipe.trainer.accelerator in ("auto", "gpu"))
 
 
 def _total(studies: Sequence[Previewed], hours: float, gpu: bool) -> str:

@@ -210,16 +210,26 @@ def test_a_split_in_which_nothing_counts_fails(tmp_path: Path) -> None:
         list(fit.epochs(recipe("segmentation", data=data), tmp_path))
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB, max allowed: 9 GB)"),
+    ],
+    ids=["cuda", "mps"],
+)
 def test_memory_running_out_says_what_to_lower(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from iterate_core.tasks.supervised import SupervisedTask
 
     def exhausted(*_: Any) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
     monkeypatch.setattr(SupervisedTask, "training_step", exhausted)
-    with pytest.raises(WorkError, match=r"batch size 8 and images of 32×32.*lower data.batch_size"):
+    with pytest.raises(
+        WorkError, match=r"^GPU memory .*batch size 8 and images of 32×32.*lower data.batch_size"
+    ):
         list(fit.epochs(recipe(), tmp_path))
 
 

@@ -62,7 +62,7 @@ class Scaling:
         tall = (1, -1, *[1] * (images.ndim - 2))
 
         def each(values: npt.NDArray[np.float64]) -> Tensor:
-            return torch.from_numpy(values).to(images.device, torch.float32).view(tall)
+            return torch.from_numpy(values).float().to(images.device).view(tall)
 
         for curve in {channel.curve for channel in self.channels if channel.curve is not None}:
             mine = [channel.curve == curve for channel in self.channels]

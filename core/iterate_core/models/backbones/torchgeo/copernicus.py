@@ -14,6 +14,7 @@ from torch.nn import functional
 from torchgeo.models.copernicusfm import resize_abs_pos_embed
 
 from iterate_core.data.dataset import Band
+from iterate_core.device import exact_device
 from iterate_core.errors import Problem, RequestError
 from iterate_core.models.backbones.base import Context
 from iterate_core.models.backbones.torchgeo.cards import PUBLISHED
@@ -104,12 +105,12 @@ class CopernicusBackbone(PlainBackbone):
     def _patches(self, images: Tensor) -> Tensor:
         embedding: Any = self.model.patch_embed_spectral
         centres, widths = (
-            torch.tensor(values, dtype=torch.float64, device=images.device)
+            torch.tensor(values, dtype=torch.float64, device=exact_device(images.device))
             for values in (self.lengths, self.bandwidths)
         )
         codes = periodic(centres, _CENTRES, embedding.hyper_dim)
         codes = codes + periodic(widths, _WIDTHS, embedding.hyper_dim)
-        weight, bias = embedding.weight_generator(embedding.fclayer(codes.to(images.dtype)))
+        weight, bias = embedding.weight_generator(embedding.fclayer(codes.to(images)))
         side = self.patch
         kernel = weight.view(len(self.lengths), side, side, -1).permute(3, 0, 1, 2)
         convolved = functional.conv2d(
@@ -123,6 +124,8 @@ class CopernicusBackbone(PlainBackbone):
         """(n or 1, 1, width): where, how large and when."""
         model: Any = self.model
         width: int = model.cls_token.shape[-1]
+        exact = exact_device(images.device)
+        context = None if context is None else context.to(exact)
         dates = None if context is None else context.dates
         places = None if context is None else context.places
         where: Tensor = model.coord_token
@@ -137,14 +140,15 @@ class CopernicusBackbone(PlainBackbone):
             when = _known(periodic(days(dates[:, 0]), _DAYS, width), model.time_token)
         large: Tensor = model.scale_token
         if self.area is not None:
-            area = torch.tensor([self.area], dtype=torch.float64, device=images.device)
-            large = periodic(area, _AREAS, width)[:, None].to(large.dtype)
+            area = torch.tensor([self.area], dtype=torch.float64, device=exact)
+            large = periodic(area, _AREAS, width)[:, None].to(large)
         told: Tensor = model.coord_fc(where) + model.scale_fc(large) + model.time_fc(when)
         return told
 
 
 def _known(codes: Tensor, unknown: Tensor) -> Tensor:
     """(n, 1, width): a sample's code, or the model's code of "unknown" where it is NaN."""
+    codes = codes.to(unknown.device)
     absent = codes.isnan().any(dim=-1, keepdim=True)
     told = torch.where(absent, unknown[0], codes.nan_to_num().to(unknown.dtype))
     return told[:, None]

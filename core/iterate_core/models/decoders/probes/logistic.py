@@ -11,6 +11,7 @@ from scipy.optimize import OptimizeResult, minimize
 from torch import Tensor
 from torch.nn import functional
 
+from iterate_core.device import exact_device
 from iterate_core.models.decoders.probes.fitted import Fitted, Refitted
 from iterate_core.models.decoders.probes.options import LogisticOptions
 from iterate_core.models.shapes import Pooled
@@ -26,7 +27,7 @@ class Logistic(Fitted):
 
     The optimum is that of scikit-learn's LogisticRegression, and of its one-versus-rest form for
     several labels: of two classes, one has all weights 0. L-BFGS is scipy's, in float64; loss and
-    gradient are computed on the features' device.
+    gradient are computed on the features' device, or where it has no float64 on the CPU.
 
     Args:
         options: Its options.
@@ -49,7 +50,9 @@ class Logistic(Fitted):
 
     def fit(self, features: Tensor, targets: Tensor) -> dict[str, float]:
         """Find the optimum; see `Fitted.fit`."""
-        features = features.float()
+        device = features.device
+        self.to(exact_device(device))
+        features, targets = (part.to(exact_device(device)) for part in (features.float(), targets))
         if self.options.standardise:
             self._measure(features)
         exclusive = self.exclusive and self.classes > 2
@@ -58,6 +61,7 @@ class Logistic(Fitted):
         absent = self.classes - len(weight)
         self.weight = functional.pad(weight, (0, 0, absent, 0)).float()
         self.bias = functional.pad(bias, (absent, 0)).float()
+        self.to(device)
         return {"iterations": float(iterations)}
 
     def logits(self, features: Tensor) -> Tensor:
