@@ -19,6 +19,7 @@ from lightning.fabric import Fabric
 from torch.utils import deterministic as _debugging
 
 from iterate_core.errors import Problem, RequestError
+from iterate_core.provenance import usable_cores
 
 WHERE = "trainer.accelerator"
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
@@ -119,8 +120,12 @@ def ran_out_of_memory(error: BaseException) -> bool:
 
 
 def threads() -> int:
-    """With how many threads PyTorch's operations on the CPU run, unless told otherwise."""
-    return torch.get_num_threads()
+    """With how many threads PyTorch's operations on the CPU run, unless told otherwise.
+
+    PyTorch knows nothing of a container's quota of cores, so more would get in each other's way.
+    """
+    chosen = torch.get_num_threads()
+    return chosen if "OMP_NUM_THREADS" in os.environ else min(chosen, usable_cores())
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 
+import psutil
+
 from iterate_core.errors import MachineError, RequestError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -108,7 +110,7 @@ def memory_error(error: BaseException) -> MachineError | None:
     """
     for cause in causes(error):
         if isinstance(cause, MemoryError) or "can't allocate memory" in str(cause):
-            if _asked(cause) > _total_memory():
+            if _asked(cause) > psutil.virtual_memory().total:
                 return None
             return MachineError(f"the memory of this machine ran out ({_memory()})")
     return None
@@ -176,10 +178,6 @@ def _asked(error: BaseException) -> int:
     return 0 if shape is None or dtype is None else prod(shape) * int(dtype.itemsize)
 
 
-def _total_memory() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
 def _memory() -> str:
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return f"{readable(free)} of {readable(_total_memory())} free"
+    memory = psutil.virtual_memory()
+    return f"{readable(memory.available)} of {readable(memory.total)} free"

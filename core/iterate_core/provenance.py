@@ -15,6 +15,8 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
+
 from iterate_core import __version__
 from iterate_core.secrets import without_passwords
 
@@ -64,7 +66,7 @@ def environment(folder: Path | None = None) -> dict[str, Any]:
         "cpu": {
             "model": _attempt(_cpu_model),
             "cores": os.cpu_count(),
-            "usable_cores": _attempt(lambda: len(os.sched_getaffinity(0))),
+            "usable_cores": _attempt(usable_cores),
         },
         "memory_bytes": _attempt(memory_bytes),
         "gpus": _attempt(_gpus),
@@ -97,6 +99,9 @@ def _installed() -> dict[str, str]:
 
 
 def _cpu_model() -> str | None:
+    if platform.system() == "Darwin":
+        told = _output(["sysctl", "-n", "machdep.cpu.brand_string"])
+        return None if told is None else told.decode().strip()
     description = Path("/proc/cpuinfo")
     if description.exists():
         for line in description.read_text(encoding="utf-8").splitlines():
@@ -106,9 +111,16 @@ def _cpu_model() -> str | None:
     return platform.processor() or None
 
 
+def usable_cores() -> int:
+    """Cores this process may use: its affinity, or its container's quota, may leave it a part."""
+    from joblib import cpu_count  # not light
+
+    return int(cpu_count())
+
+
 def memory_bytes() -> int:
     """Of the machine, or of the container that limits us to less."""
-    installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    installed: int = psutil.virtual_memory().total
     limit = Path("/sys/fs/cgroup/memory.max")
     text = limit.read_text(encoding="ascii").strip() if limit.exists() else "max"
     return min(installed, int(text)) if text.isdecimal() else installed

@@ -1,14 +1,9 @@
-"""What this machine has for trials, counted without Ray or torch. Light to import."""
+"""The GPUs this machine has for trials, counted without Ray or torch. Light to import."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-
-
-def cpus() -> int:
-    """CPUs this process may use, which in a container may be fewer than the machine has."""
-    return len(os.sched_getaffinity(0))
 
 
 def gpus() -> int:

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from iterate.hpo.hardware import cpus, gpus
+from iterate.hpo.hardware import gpus
 from iterate.hpo.settings import RaySettings, ResourceSettings
 from iterate_core.errors import Problem, RequestError
+from iterate_core.provenance import usable_cores
 
 if TYPE_CHECKING:
     from iterate.hpo.study import Study
@@ -25,8 +26,8 @@ class Share:
 
     Attributes:
         cpu: CPUs.
-        gpu: GPUs; a trial sees those it holds and no other, so without one it trains on the CPU. A Mac's
-            belongs to no trial.
+        gpu: GPUs; a trial sees those it holds and no other, so without one it trains on the CPU. (A
+            Mac's belongs to no trial.)
     """
 
     cpu: float
@@ -76,7 +77,7 @@ def shares_of(studies: Sequence[Study], there: Mapping[str, float]) -> dict[str,
 
 def machine() -> dict[str, float]:
     """What this machine has, as Ray counts it."""
-    return {"CPU": float(cpus()), "GPU": float(gpus())}
+    return {"CPU": float(usable_cores()), "GPU": float(gpus())}
 
 
 def check_local(settings: RaySettings, studies: Sequence[Study]) -> None:

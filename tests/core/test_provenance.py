@@ -95,7 +95,7 @@ def test_it_never_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
     monkeypatch.setattr(provenance, "distributions", broken)
     monkeypatch.setattr(provenance.subprocess, "run", broken)
-    monkeypatch.setattr(provenance.os, "sysconf", broken)
+    monkeypatch.setattr(provenance.psutil, "virtual_memory", broken)
     monkeypatch.setattr(provenance.shutil, "which", lambda _: "/nowhere")
     found = environment(tmp_path / "absent")
     assert (found["git"], found["gpus"], found["memory_bytes"]) == (None, None, None)

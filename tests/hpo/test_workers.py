@@ -35,7 +35,7 @@ def two_gpus() -> Iterator[None]:
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(on_cluster, "gpus", lambda: 2)
-        patch.setattr(on_cluster, "cpus", lambda: 4)
+        patch.setattr(on_cluster, "usable_cores", lambda: 4)
         patch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         with on_cluster.cluster(RaySettings(), [ResourceSettings()]):
             yield

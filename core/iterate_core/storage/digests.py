@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from iterate_core.errors import DataError, Problem
+from iterate_core.provenance import usable_cores
 from iterate_core.storage.cache import cache_folder
 from iterate_core.storage.files import write_json
 from iterate_core.storage.limits import check_plain_file
@@ -37,7 +37,7 @@ def hash_files(root: Path, names: Sequence[str]) -> dict[str, str]:
     now = time.time()
     stamps = {name: _stamp(root / name) for name in names}
     changed = [name for name in names if known.get(name, [None])[:-1] != stamps[name]]
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(8, usable_cores())) as pool:
         digests = dict(
             zip(changed, pool.map(lambda name: _digest(root / name), changed), strict=True)
         )

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torchmetrics
-from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor
 
+from iterate_core.data.loading.tensors import placed
 from iterate_core.device import exact_device
 from iterate_core.tasks.metrics import Metric
 
@@ -55,7 +55,7 @@ class Scores(torchmetrics.Metric, ABC):
         """
         if loss.device != self.loss.device:
             taken = (outputs, targets, loss, counted)
-            outputs, targets, loss, counted = move_data_to_device(taken, self.loss.device)
+            outputs, targets, loss, counted = placed(taken, self.loss.device)
         self.take(outputs, targets)
         self.loss += loss.double()
         self.counted += counted

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import ray
 from ray._private import ray_constants
 
-from iterate.hpo.hardware import cpus, gpus
+from iterate.hpo.hardware import gpus
 from iterate.hpo.pool.child_processes import Family
 from iterate.hpo.pool.environment import environment
 from iterate.hpo.settings import RaySettings, ResourceSettings
 from iterate.hpo.shares import check_there
 from iterate_core.errors import Problem, RequestError
+from iterate_core.provenance import usable_cores
 
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 _OURS = {
@@ -64,7 +65,7 @@ def _started() -> Iterator[Callable[[], None]]:
         try:
             ray.init(
                 address="local",
-                num_cpus=cpus(),
+                num_cpus=usable_cores(),
                 num_gpus=gpus(),
                 include_dashboard=False,
                 log_to_driver=False,

@@ -227,9 +227,8 @@ def test_memory_running_out_says_what_to_lower(
         raise error
 
     monkeypatch.setattr(SupervisedTask, "training_step", exhausted)
-    with pytest.raises(
-        WorkError, match=r"^GPU memory .*batch size 8 and images of 32×32.*lower data.batch_size"
-    ):
+    told = r"^GPU memory .*batch size 8 and images of 32×32.*lower data.batch_size"
+    with pytest.raises(WorkError, match=told):
         list(fit.epochs(recipe(), tmp_path))
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from lightning.fabric.utilities import move_data_to_device
 from torch import Tensor
+
+from iterate_core.data.loading.tensors import placed
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,6 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device, as Lightning moves whatever has a method of this name."""
-        inputs, targets = move_data_to_device((self.inputs, self.targets), device)
+        inputs, targets = placed((self.inputs, self.targets), device)
         context = None if self.context is None else self.context.to(device)
         return replace(self, inputs=inputs, targets=targets, context=context)

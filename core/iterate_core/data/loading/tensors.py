@@ -26,7 +26,7 @@ def tensors(targets: Any) -> Any:
 
 
 def placed(targets: Any, device: torch.device) -> Any:
-    """Tensors, or ragged targets, on a device."""
+    """Tensors, or collections of them such as ragged targets, on a device."""
     return apply_to_collection(targets, Tensor, lambda each: each.to(device))
 
 
