@@ -1,4 +1,8 @@
-"""The pictures of a study, drawn from plain values. Importing this imports no matplotlib."""
+"""The pictures of a study, drawn from plain values. Importing this imports no matplotlib.
+
+They are not Optuna's own, which need its studies, leave out pruned and failed trials, and let one
+diverged trial flatten all curves.
+"""
 
 from __future__ import annotations
 

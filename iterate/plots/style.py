@@ -67,7 +67,7 @@ def legend(axes: Axes) -> None:
         labels,
         loc="upper left",
         bbox_to_anchor=(0, -0.14),
-        ncols=5,
+        ncols=4,
         frameon=False,
         fontsize=9,
         labelcolor=INK,

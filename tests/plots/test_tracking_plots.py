@@ -71,6 +71,25 @@ def test_history_tells_pruned_and_failed_apart() -> None:
     assert _line(axes, "failed")[0] == [2]
 
 
+def test_the_legend_of_a_history_with_every_mark_is_whole() -> None:
+    trials = (
+        PlottedTrial(0, {}, "COMPLETE", 0.5),
+        PlottedTrial(1, {}, "COMPLETE", 0.9),
+        PlottedTrial(2, {}, "PRUNED", 0.4, ((1, 0.4),)),
+        PlottedTrial(3, {}, "FAIL", None),
+    )
+    figure = draw_history(_study([], trials=trials))
+    legend = _axes(figure).get_legend()
+    assert figure is not None
+    assert legend is not None
+    assert len(legend.get_texts()) == 5
+    figure.canvas.draw()
+    place, whole = legend.get_window_extent(), figure.bbox
+    assert whole.x0 <= place.x0 < place.x1 <= whole.x1
+    assert whole.y0 <= place.y0 < place.y1 <= whole.y1
+    assert _axes(figure).get_position().width > 0.8
+
+
 def test_one_diverged_trial_does_not_flatten_the_others() -> None:
     values = [0.50, 0.52, 0.51, 0.53, 0.54, 9e9]
     low, high = readable_range(values, "min")
