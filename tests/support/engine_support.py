@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from iterate_core.data.options import DataSection
 from iterate_core.fingerprint import fingerprint
 from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
+from iterate_core.registry.marks import HowOnly
 from iterate_core.registry.registry import Entry
 
 
@@ -60,7 +61,7 @@ class ArraysData(DataSection):
     """
 
     name: Literal["arrays"] = "arrays"
-    number: int
+    number: Annotated[int, HowOnly]
 
 
 @dataclass
