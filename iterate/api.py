@@ -70,13 +70,13 @@ def fit(
         RequestError: The recipe does not fit its data, or the folder cannot be written.
         WorkError: Training failed.
     """
-    from iterate_core.engine.complete import complete
     from iterate_core.engine.fit import fit as train
+    from iterate_core.engine.resolved import prepare
 
     folder = Path(out)
     with undone_if_refused(folder):
         claim_folder(folder)
-        return train(complete(recipe), folder, on_epoch=on_epoch)
+        return train(prepare(recipe), folder, on_epoch=on_epoch)
 
 
 def search(

@@ -19,6 +19,7 @@ from pathlib import Path
 from iterate import load_study, search
 from iterate.hpo.pool.cluster import cpus
 from iterate_core.engine.fit import fit
+from iterate_core.engine.resolved import prepare
 from iterate_core.recipe import Recipe
 
 QUICKSTART = Path(__file__).parents[2] / "search_spaces/quickstart.yaml"
@@ -60,7 +61,8 @@ def looped(folder: Path, recipes: list[Recipe]) -> dict[str, float]:
     began = time.perf_counter()
     train = 0.0
     for number, recipe in enumerate(recipes):
-        train += sum(report.seconds for report in fit(recipe, folder / str(number)).reports)
+        result = fit(prepare(recipe), folder / str(number))
+        train += sum(report.seconds for report in result.reports)
     return {"wall_seconds": time.perf_counter() - began, "train_seconds": train}
 
 

@@ -69,7 +69,7 @@ class TrainerSection(Section):
 class Recipe(Section):
     """Everything that decides a training run's result.
 
-    A recipe read from a file is complete once `iterate_core.engine.complete.complete` has filled in
+    A recipe read from a file is complete once `iterate_core.engine.resolved.prepare` has filled in
     what the dataset's task decides (the objective's metric and direction).
     """
 

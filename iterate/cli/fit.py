@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from iterate_core.escaping import in_terminal
 
 if TYPE_CHECKING:
     from iterate_core.engine.reports import EpochReport
+    from iterate_core.engine.resolved import Prepared
     from iterate_core.recipe import Recipe
 
 RecipeFile = Annotated[Path, typer.Argument(help="A recipe, such as a run's recipe.yaml.")]
@@ -33,7 +35,8 @@ def fit(
 
     `iterate test` with the same recipe then tests the checkpoint that was best on validation.
     """
-    recipe, folder = recipe_and_folder(file, overrides or [], out)
+    prepared, folder = recipe_and_folder(file, overrides or [], out)
+    recipe = prepared.recipe
 
     from iterate.run.folders import claim_folder, undone_if_refused
     from iterate_core.engine.fit import fit as train
@@ -41,7 +44,7 @@ def fit(
     with undone_if_refused(folder):
         claim_folder(folder)
         recipe.write(folder / "recipe.yaml")
-        result = train(recipe, folder, on_epoch=lambda report: say(_line(recipe, report)))
+        result = train(prepared, folder, on_epoch=lambda report: say(_line(recipe, report)))
     say(
         f"[bold]best[/]  {recipe.objective.key} {result.value:.4f} at epoch {result.epoch}, "
         f"trained in {result.seconds:.1f} s; checkpoint in {in_terminal(folder)}"
@@ -60,8 +63,8 @@ def fit(
         )
 
 
-def recipe_and_folder(file: Path, overrides: list[str], out: Path | None) -> tuple[Recipe, Path]:
-    """The complete recipe of a file, and the folder in which it is trained. Makes neither.
+def recipe_and_folder(file: Path, overrides: list[str], out: Path | None) -> tuple[Prepared, Path]:
+    """The recipe of a file with its data, and the folder in which it is trained; makes no folder.
 
     Raises:
         RequestError: The recipe is wrong.
@@ -73,7 +76,7 @@ def recipe_and_folder(file: Path, overrides: list[str], out: Path | None) -> tup
     name = file.stem if file.stem != "recipe" else file.resolve().parent.name
     folder = out if out is not None else Path("runs/fit") / f"{name}-{prepared.identity[:8]}"
     recipe = _with_its_threads(prepared.recipe, folder / "recipe.yaml")
-    return recipe, folder
+    return replace(prepared, recipe=recipe), folder
 
 
 def _with_its_threads(recipe: Recipe, before: Path) -> Recipe:

@@ -12,7 +12,7 @@ from iterate.cli.views.console import print_json, stderr
 if TYPE_CHECKING:
     from iterate.config.load import LoadedStudy
     from iterate.hpo.shares import Share
-    from iterate_core.recipe import Recipe
+    from iterate_core.engine.resolved import Prepared
 
 
 def plan(
@@ -27,19 +27,17 @@ def plan(
 ) -> None:
     """Show what a search would do, and everything that is wrong with it, without training."""
     from iterate.config.load import load_study
-    from iterate.config.studies import for_each_branch
+    from iterate.config.studies import prepared_branches
     from iterate.hpo.shares import share_here
-    from iterate_core.engine.complete import complete
     from iterate_core.engine.reach import check_weights
     from iterate_core.secrets import without_passwords
 
     loaded = load_study(file, overrides or [])
     config = loaded.config
     share = share_here(config.ray, config.resources, config.trainer.accelerator)
-    recipes = for_each_branch(loaded, complete)
-    check_weights(recipes)
-    recipe = recipes[0]
-    described = without_passwords(describe(loaded, recipe, share))
+    branches = [prepared for _, prepared in prepared_branches(loaded)]
+    check_weights(prepared.recipe for prepared in branches)
+    described = without_passwords(describe(loaded, branches[0], share))
     if json:
         print_json(described)
         return
@@ -48,12 +46,12 @@ def plan(
     stderr().print(view(described, loaded.space))
 
 
-def describe(loaded: LoadedStudy, recipe: Recipe, share: Share | None) -> dict[str, Any]:
+def describe(loaded: LoadedStudy, base: Prepared, share: Share | None) -> dict[str, Any]:
     """The plan as plain JSON types.
 
     Args:
         loaded: The search file.
-        recipe: The complete recipe at its base point.
+        base: The recipe at its base point, with its data.
         share: What a trial holds; None where that depends on a cluster.
     """
     from iterate.hpo.points import trials_to_make
@@ -65,8 +63,8 @@ def describe(loaded: LoadedStudy, recipe: Recipe, share: Share | None) -> dict[s
         "name": config["name"],
         "note": config["note"],
         "source": str(loaded.source),
-        "recipe": recipe.to_mapping(),
-        "channels": channels(recipe),
+        "recipe": base.recipe.to_mapping(),
+        "channels": base.matching.described(base.chosen),
         "space": loaded.space.to_mapping(),
         "points": loaded.space.size(),
         "base": loaded.base,
@@ -76,13 +74,3 @@ def describe(loaded: LoadedStudy, recipe: Recipe, share: Share | None) -> dict[s
         "tracking": config["tracking"],
         "environment": {key: list(names) for key, names in loaded.environment().items()},
     }
-
-
-def channels(recipe: Recipe) -> dict[str, Any]:
-    """Which of the dataset's bands goes to which channel of the backbone, as plain JSON types."""
-    from iterate_core.data.bands import resolve_bands
-    from iterate_core.data.open import open_dataset
-    from iterate_core.engine.complete import matching_of
-
-    bands = resolve_bands(recipe.data.bands, open_dataset(recipe.data).info.bands, "data.bands")
-    return matching_of(recipe, bands).described(bands)

@@ -16,7 +16,7 @@ from iterate_core.errors import Problem, RequestError
 from iterate_core.escaping import in_terminal
 
 if TYPE_CHECKING:
-    from iterate_core.recipe import Recipe
+    from iterate_core.engine.resolved import Prepared
 
 _MOST_NAMES = 8
 
@@ -29,16 +29,17 @@ def test(
     json: AsJson = False,
 ) -> None:
     """Evaluate the checkpoint that was best on validation."""
-    recipe, folder = recipe_and_folder(file, overrides or [], out)
+    prepared, folder = recipe_and_folder(file, overrides or [], out)
+    recipe = prepared.recipe
     if out is None and not (folder / "best.safetensors").exists():
-        folder = _trained(recipe, file.resolve().parent, folder)
+        folder = _trained(prepared, file.resolve().parent, folder)
     if not (folder / "best.safetensors").exists():
         what = f"holds no checkpoint of this recipe ({recipe.model.backbone.name})."
         raise RequestError(Problem(str(folder), what, f"Train it first: iterate fit {file}"))
 
     from iterate_core.engine.fit import evaluate
 
-    found = evaluate(recipe, folder, split)
+    found = evaluate(prepared, folder, split)
     table = Table(box=None, header_style="bold")
     table.add_column("metric")
     table.add_column("value", justify="right")
@@ -54,7 +55,7 @@ def test(
         print_json(told)
 
 
-def _trained(recipe: Recipe, beside: Path, fitted: Path) -> Path:
+def _trained(prepared: Prepared, beside: Path, fitted: Path) -> Path:
     """The trial or repeat of the run beside the file that trained this recipe.
 
     Raises:
@@ -63,7 +64,7 @@ def _trained(recipe: Recipe, beside: Path, fitted: Path) -> Path:
     from iterate.run.trained import checkpoint_of, trainings
 
     there = list(trainings(beside))
-    found = checkpoint_of(recipe, iter(there)) if there else None
+    found = checkpoint_of(prepared.identity, iter(there)) if there else None
     if found is not None:
         say(f"[dim]checkpoint[/]  {in_terminal(found)}")
     elif there:

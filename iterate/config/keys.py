@@ -11,7 +11,7 @@ from iterate.config.earlier import FREEZE, HINT
 from iterate.config.resolve import Resolver
 from iterate.config.schema import collect_config, fields_at
 from iterate.hpo.space import Space
-from iterate_core.engine.complete import complete
+from iterate_core.engine.resolved import prepare
 from iterate_core.errors import Problem, RequestError
 
 UNKNOWN = "unknown key"
@@ -56,7 +56,7 @@ def further(resolver: Resolver, space: Space, problems: Sequence[Problem]) -> li
             _drop(mapping, problem.where)
         config, _ = collect_config(mapping)
         if config is not None:
-            complete(config.recipe())
+            prepare(config.recipe())
     except RequestError as error:
         return list(error.problems)
     return []

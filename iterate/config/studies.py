@@ -6,15 +6,17 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from iterate.config.load import LoadedStudy
-from iterate.hpo.space import Point
+from iterate.hpo.space import Condition, Point
 from iterate.hpo.space.text import condition_text
 from iterate.hpo.study import Study
-from iterate_core.data.open import content_of, open_dataset
-from iterate_core.engine.complete import complete
+from iterate_core.engine.resolved import Prepared, prepare
 from iterate_core.errors import Problem, RequestError
 from iterate_core.recipe import Recipe
 
-T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
+Branches = list[tuple[Condition, A]]
+"""A recipe, or what was made of it, in each branch of a space, with the choices that lead there."""
 
 
 def study_from(loaded: LoadedStudy, name: str) -> Study:
@@ -28,12 +30,24 @@ def study_from(loaded: LoadedStudy, name: str) -> Study:
         RequestError: Everything that does not fit in any branch, together.
         DataError: The dataset is absent or damaged.
     """
-    study = untried_study(loaded, name)
-    try_study(loaded)
+    branches = prepared_branches(loaded)
+    study = untried_study(loaded, name, branches)
+    try_branches(branches)
     return study
 
 
-def try_study(loaded: LoadedStudy) -> None:
+def prepared_branches(loaded: LoadedStudy) -> Branches[Prepared]:
+    """The recipe of every branch of the space with its data, the base itself first.
+
+    Raises:
+        RequestError: What is not complete or not there in any branch, together.
+        DataError: The dataset is absent or damaged.
+    """
+    loaded.check_roots()
+    return _for_each(loaded.branches(), prepare)
+
+
+def try_branches(branches: Branches[Prepared]) -> None:
     """Send a batch's shape through the model of every branch, without training any.
 
     Raises:
@@ -43,48 +57,41 @@ def try_study(loaded: LoadedStudy) -> None:
         preflight,  # imports torch, which `iterate plan` does without
     )
 
-    for_each_branch(loaded, preflight)
+    _for_each(branches, preflight)
 
 
-def untried_study(loaded: LoadedStudy, name: str) -> Study:
-    """As `study_from`, without a try: enough for a study that has run.
-
-    Raises:
-        RequestError: A recipe is not complete, or names what is not there.
-        DataError: The dataset is absent or damaged.
-    """
-    base = for_each_branch(loaded, complete)[0]
+def untried_study(loaded: LoadedStudy, name: str, branches: Branches[Prepared]) -> Study:
+    """As `study_from`, without a try: enough for a study that has run."""
+    _, base = branches[0]
 
     def recipe_at(point: Point, seed: int) -> Recipe:
         # The objective is completed once: no point may change what the study optimises.
-        return loaded.recipe_at(point, seed).model_copy(update={"objective": base.objective})
+        return loaded.recipe_at(point, seed).model_copy(update={"objective": base.recipe.objective})
 
-    reader = open_dataset(base.data)
     return Study(
         name=name,
-        recipe=base,
+        recipe=base.recipe,
         space=loaded.space,
         recipe_at=recipe_at,
-        data=content_of(base.data, reader),
-        dataset=reader.info.name,
-        task=reader.info.task,
+        data=base.data,
+        dataset=base.info.name,
+        task=base.info.task,
         settings=loaded.config.search,
         resources=loaded.config.resources,
     )
 
 
-def for_each_branch(loaded: LoadedStudy, check: Callable[[Recipe], T]) -> list[T]:
-    """Check the recipe of every branch of the space, the base itself first.
+def _for_each(branches: Branches[A], check: Callable[[A], B]) -> Branches[B]:
+    """What a check gives of every branch.
 
     Raises:
         RequestError: The problems of all branches, each once and with its branch.
     """
-    loaded.check_roots()
-    results: list[T] = []
+    results: Branches[B] = []
     problems: dict[tuple[str, str], Problem] = {}
-    for condition, recipe in loaded.branches():
+    for condition, recipe in branches:
         try:
-            results.append(check(recipe))
+            results.append((condition, check(recipe)))
         except RequestError as error:
             branch = f" [with {condition_text(condition)}]" if condition else ""
             for found in error.problems:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from iterate.hpo.jobs import Job, Progress
 from iterate_core.data.dataset import Split
+from iterate_core.data.store.pack import Pack
 from iterate_core.engine.reports import EpochReport
 from iterate_core.errors import WorkError
 from iterate_core.heartbeat import heard_by
@@ -44,6 +45,7 @@ def train(job: Job) -> Iterator[Progress]:
     from iterate_core.device import device_name
     from iterate_core.engine import fit
     from iterate_core.engine.checkpoints import OtherVersionError, set_aside
+    from iterate_core.engine.resolved import prepare
 
     for module in job.modules:
         import_module(module)
@@ -51,33 +53,31 @@ def train(job: Job) -> Iterator[Progress]:
     recipe.write(job.folder / "recipe.yaml")
     try:
         with signs_of_life(job.folder), lock(job.folder / ".lock", _SECONDS_FOR_ANOTHER):
-            yield from _packed(recipe, ("train", "val"))
+            prepared = prepare(recipe)
+            yield from _packed(prepared.pack, ("train", "val"))
             device, last = device_name(recipe.trainer.accelerator), job.kind == "trial"
             try:
-                epochs = fit.begin(recipe, job.folder, replay=True)
+                epochs = fit.begin(prepared, job.folder, replay=True)
             except OtherVersionError as told:
                 set_aside(job.folder)
                 yield Progress(anew=str(told))
-                epochs = fit.begin(recipe, job.folder)
+                epochs = fit.begin(prepared, job.folder)
             yield Progress(training=True)
             yield from _grouped(epochs, last, device)
             if job.kind == "repeat":
-                yield from _packed(recipe, ("test",))
-                found = fit.evaluate(recipe, job.folder, keep=job.folder / OUTCOMES_FILE)
+                yield from _packed(prepared.pack, ("test",))
+                found = fit.evaluate(prepared, job.folder, keep=job.folder / OUTCOMES_FILE)
                 write_json(job.folder / TEST_FILE, found.to_mapping())
                 yield Progress(test=found.metrics, done=True)
     except Locked as holder:
         raise WorkError(f"{job.key} is still being trained by another {holder}") from holder
 
 
-def _packed(recipe: Recipe, splits: Sequence[Split]) -> Iterator[Progress]:
+def _packed(pack: Pack, splits: Sequence[Split]) -> Iterator[Progress]:
     """Pack what no check has packed on this machine, and tell how long that took.
 
     The packed dataset serves every study of it, so the time counts against none.
     """
-    from iterate_core.engine.resolved import prepare
-
-    pack = prepare(recipe).pack
     missing = [split for split in splits if not pack.holds(split)]
     if missing:
         began = time.monotonic()

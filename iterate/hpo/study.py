@@ -10,9 +10,7 @@ from typing import Any
 from iterate.hpo.settings import ResourceSettings, SearchSettings
 from iterate.hpo.space import Point, Space
 from iterate.hpo.space.grammar import read_space
-from iterate_core.data.open import content_of, open_dataset
-from iterate_core.engine.complete import complete
-from iterate_core.engine.resolved import decisive
+from iterate_core.engine.resolved import decisive, prepare
 from iterate_core.errors import Problem, RequestError
 from iterate_core.objective import Objective
 from iterate_core.recipe import Recipe
@@ -60,16 +58,15 @@ class Study:
         Raises:
             RequestError: The space or a setting is wrong, or the recipe does not fit its data.
         """
-        base = complete(recipe)
-        reader = open_dataset(base.data)
+        prepared = prepare(recipe)
         return cls(
             name=name,
-            recipe=base,
+            recipe=prepared.recipe,
             space=read_space(space),
-            recipe_at=partial(_with_values, base),
-            data=content_of(base.data, reader),
-            dataset=reader.info.name,
-            task=reader.info.task,
+            recipe_at=partial(_with_values, prepared.recipe),
+            data=prepared.data,
+            dataset=prepared.info.name,
+            task=prepared.info.task,
             settings=parse(SearchSettings, search, "search"),
         )
 

@@ -8,21 +8,15 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from iterate_core.engine.checkpoints import BEST
-from iterate_core.engine.resolved import prepare
-from iterate_core.recipe import Recipe
 
 
-def checkpoint_of(recipe: Recipe, folders: Iterator[Path]) -> Path | None:
-    """The folder whose checkpoint was trained with exactly this recipe, data and weights.
+def checkpoint_of(identity: str, folders: Iterator[Path]) -> Path | None:
+    """The folder whose checkpoint was trained with exactly a recipe, its data and weights.
 
     Args:
-        recipe: Complete.
+        identity: Names the recipe; see `iterate_core.engine.resolved.Prepared`.
         folders: Where to look, in this order.
-
-    Raises:
-        RequestError: The recipe does not fit its data.
     """
-    identity = prepare(recipe).identity
     return next((folder for folder in folders if _identity(folder / BEST) == identity), None)
 
 

@@ -13,7 +13,7 @@ from engine_support import recipe
 from PIL import Image
 
 from iterate_core.data.dataset import Band, DatasetInfo
-from iterate_core.engine.complete import completed
+from iterate_core.engine.complete import complete
 from iterate_core.errors import RequestError
 
 SEARCH = """
@@ -69,7 +69,7 @@ def test_a_task_that_nothing_trains() -> None:
         "boats", "detection", ("boat",), (Band("red"),), {"train": 1, "val": 1, "test": 1}, 8, 8
     )
     with pytest.raises(RequestError) as refused:
-        completed(recipe(), info)
+        complete(recipe(), info)
     assert [str(problem) for problem in refused.value.problems] == [
         "data.name: the dataset's task is detection, which no engine here trains. "
         "Trained are classification, multilabel, regression, segmentation."

@@ -23,6 +23,7 @@ from iterate.hpo.settings import ResourceSettings
 from iterate.hpo.storage.open import open_storage
 from iterate_core.engine import fit
 from iterate_core.engine.reports import EpochReport
+from iterate_core.engine.resolved import prepare
 
 SEARCH = """
 defaults: [recipe, _self_]
@@ -96,8 +97,8 @@ def test_a_recipe_trains_with_its_threads_and_puts_them_back(
 
     monkeypatch.setattr(torch.nn.Module, "__call__", watched)
     chosen = recipe(trainer={"epochs": 1, "threads": threads})
-    fit.fit(chosen, tmp_path)
-    fit.test(chosen, tmp_path)
+    fit.fit(prepare(chosen), tmp_path)
+    fit.test(prepare(chosen), tmp_path)
     assert set(seen) == {threads}
     assert torch.get_num_threads() == before
 

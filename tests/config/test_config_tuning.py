@@ -9,6 +9,7 @@ from config_support import keys, loader_in
 from safetensors import safe_open
 
 from iterate_core.engine import fit
+from iterate_core.engine.resolved import prepare
 from iterate_core.errors import RequestError
 from iterate_core.registry import registries
 
@@ -86,7 +87,7 @@ def test_a_way_of_another_package_is_searched_and_trains(tmp_path: Path) -> None
     study = loader_in(tmp_path)(text, tuning__stage=option)
     by_name = {recipe.tuning.name: recipe for _, recipe in study.branches()}
     assert set(by_name) == {"full", "stage"}
-    fit.fit(by_name["stage"], tmp_path / "run")
+    fit.fit(prepare(by_name["stage"]), tmp_path / "run")
     assert saved_stages(tmp_path / "run") == {"layer3"}
 
 
@@ -94,7 +95,7 @@ def test_a_way_may_be_named_by_the_path_of_its_code(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(PLUG_IN)
     name = f"tuning.name='{tmp_path}/own.py:StageTuning'"
     study = loader_in(tmp_path)(SMALL, name, "tuning.name_of=layer2")
-    fit.fit(study.recipe, tmp_path / "run")
+    fit.fit(prepare(study.recipe), tmp_path / "run")
     assert saved_stages(tmp_path / "run") == {"layer2"}
 
 

@@ -64,7 +64,7 @@ def test_a_mac_trains_on_its_gpu_in_each_arithmetic(monkeypatch: Machine) -> Non
 
 def test_an_arithmetic_that_the_device_lacks_is_refused_before_training() -> None:
     with pytest.raises(RequestError, match=r"16-mixed needs a GPU.*bf16-mixed or 32-true"):
-        preflight(recipe(trainer={"precision": "16-mixed", "accelerator": "cpu"}))
+        preflight(prepare(recipe(trainer={"precision": "16-mixed", "accelerator": "cpu"})))
 
 
 def test_sums_stay_where_numbers_have_double_precision(monkeypatch: Machine) -> None:

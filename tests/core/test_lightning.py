@@ -16,6 +16,7 @@ from lightning.pytorch.loggers import CSVLogger
 from tuning_support import FROZEN
 
 from iterate_core.engine import fit
+from iterate_core.engine.resolved import prepare
 from iterate_core.errors import RequestError
 from iterate_core.lightning import datamodule_of, module_of
 from iterate_core.recipe import Recipe
@@ -60,13 +61,13 @@ def assert_same_losses(chosen: Recipe, folder: Path, **options: Any) -> None:
     trainer = plain_trainer(folder / "theirs", chosen.trainer.epochs, **options)
     trainer.fit(module, data)
     (tested,) = trainer.test(module, data, verbose=False)
-    reports = list(fit.epochs(chosen, folder / "ours"))
+    reports = list(fit.epochs(prepare(chosen), folder / "ours"))
     for split in ("train", "val"):
         ours = [report.metrics[f"{split}/loss"] for report in reports]
         assert logged(folder / "theirs", f"{split}/loss") == pytest.approx(ours, abs=1e-5), split
     if reports[-1].best == reports[-1].value:  # ours tests the best epoch, theirs the last
         assert tested["test/loss"] == pytest.approx(
-            fit.test(chosen, folder / "ours")["test/loss"], abs=1e-5
+            fit.test(prepare(chosen), folder / "ours")["test/loss"], abs=1e-5
         )
 
 
@@ -97,7 +98,7 @@ def test_a_schedule_hears_of_every_epoch_and_clipping_is_the_trainers(tmp_path: 
         trainer={"epochs": 4, "gradient_clip": 0.1},
     )
     assert_same_losses(chosen, tmp_path, gradient_clip_val=0.1)
-    rates = [report.metrics["lr"] for report in fit.epochs(chosen, tmp_path / "again")]
+    rates = [report.metrics["lr"] for report in fit.epochs(prepare(chosen), tmp_path / "again")]
     assert len(set(rates)) > 1
 
 
@@ -108,7 +109,7 @@ def test_a_trainer_continues_from_its_own_checkpoint(tmp_path: Path) -> None:
     first.save_checkpoint(tmp_path / "one.ckpt")
     second = plain_trainer(tmp_path / "second")
     second.fit(module_of(chosen), datamodule_of(chosen), ckpt_path=tmp_path / "one.ckpt")
-    *_, last = fit.epochs(chosen, tmp_path / "ours")
+    *_, last = fit.epochs(prepare(chosen), tmp_path / "ours")
     for split in ("train", "val"):
         (found,) = logged(tmp_path / "second", f"{split}/loss")
         assert found == pytest.approx(last.metrics[f"{split}/loss"], abs=1e-5)

@@ -29,6 +29,7 @@ from iterate.hpo.trials import running, view
 from iterate.run.session import RunResult
 from iterate_core.engine import fit
 from iterate_core.engine.reports import EpochReport
+from iterate_core.engine.resolved import prepare
 from iterate_core.errors import Problem, RequestError
 from iterate_core.tasks.supervised import SupervisedTask
 
@@ -238,7 +239,7 @@ def test_out_of_memory_is_one_kind_of_failure_whatever_the_batch_size(
     found = opened(make_study(trials=12, sampler="random"), storage)
     for size in (4, 8, 12):
         try:
-            list(fit.epochs(recipe(data={"batch_size": size}), tmp_path / str(size)))
+            list(fit.epochs(prepare(recipe(data={"batch_size": size})), tmp_path / str(size)))
         except Exception as error:  # noqa: BLE001 - as a worker does
             fail(found, failed(error, tmp_path))
     texts = {str(trial.failure) for trial in found.history("trial")}

@@ -49,12 +49,13 @@ def test_a_run_folder_without_space_says_which_and_how_much_and_training_goes_on
         if tuning == "frozen":  # checkpoints of a few kB: not even those
             disk.fill()
         with pytest.raises(MachineError) as full:
-            fit.fit(chosen, out)
+            fit.fit(prepare(chosen), out)
         assert str(out) in str(full.value)
         assert "no space left on device" in str(full.value)
         assert re.search(HOW_MUCH, str(full.value))
         disk.resize(64)
-        assert values(fit.fit(chosen, out)) == values(fit.fit(chosen, tmp_path / "whole"))
+        again, whole = (fit.fit(prepare(chosen), folder) for folder in (out, tmp_path / "whole"))
+        assert values(again) == values(whole)
 
 
 @pytest.mark.parametrize("what", ["the packed train split of arrays", "features"])
@@ -71,10 +72,10 @@ def test_a_cache_without_space_says_which_and_how_much(
             assert [len(packed.images(split)) for split in SPLITS] == [24, 24, 24]
         disk.fill()
         with pytest.raises(MachineError) as full:
-            fit.fit(chosen, tmp_path / "run")
+            fit.fit(prepare(chosen), tmp_path / "run")
         told = str(full.value)
         disk.resize(64)
-        assert fit.fit(chosen, tmp_path / "run").reports[-1].done
+        assert fit.fit(prepare(chosen), tmp_path / "run").reports[-1].done
     assert told.startswith(f"{what} cannot be written to {disk.folder}")
     assert re.search(HOW_MUCH, told)
     assert told.endswith("Set ITERATE_CACHE to a folder with space.")
@@ -85,17 +86,17 @@ def test_a_dataset_drawn_into_a_full_cache(tmp_path: Path, monkeypatch: pytest.M
         monkeypatch.setenv("ITERATE_CACHE", str(disk.folder))
         disk.fill()
         with pytest.raises(MachineError, match="no space left on device"):
-            prepare(recipe(data={"seed": 5}))
+            prepare(recipe(data={"seed": 5})).pack.names("train")
 
 
 def test_a_limit_on_files_is_as_good_as_a_full_disk(tmp_path: Path) -> None:
     chosen = recipe(trainer={"epochs": 1})
-    list(fit.epochs(chosen, tmp_path / "whole"))
+    list(fit.epochs(prepare(chosen), tmp_path / "whole"))
     with (
         file_size_limit(100_000),
         pytest.raises(MachineError, match=r"best.safetensors cannot be written.*file too large"),
     ):
-        list(fit.epochs(chosen, tmp_path / "run"))
+        list(fit.epochs(prepare(chosen), tmp_path / "run"))
     with (
         file_size_limit(100_000),
         pytest.raises(MachineError, match=r"last.ckpt cannot be written.*file too large"),
@@ -107,14 +108,14 @@ def test_a_limit_on_files_is_as_good_as_a_full_disk(tmp_path: Path) -> None:
 def test_a_checkpoint_on_a_disk_that_is_lost_is_not_called_damaged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    list(islice(fit.epochs(recipe(), tmp_path), 1))
+    list(islice(fit.epochs(prepare(recipe()), tmp_path), 1))
 
     def lost(*_: Any, **__: Any) -> None:
         raise OSError(errno.EIO, "Input/output error", str(tmp_path / "last.ckpt"))
 
     monkeypatch.setattr(torch, "load", lost)
     with pytest.raises(MachineError, match=r"last.ckpt cannot be used \(input/output error\)"):
-        list(fit.epochs(recipe(), tmp_path))
+        list(fit.epochs(prepare(recipe()), tmp_path))
 
 
 def test_a_full_disk_under_the_storage_is_recognised(tmp_path: Path) -> None:
@@ -205,14 +206,14 @@ def test_memory_of_the_host_that_others_took_is_the_machines_fault(
 
     monkeypatch.setattr(SupervisedTask, "training_step", exhausted)
     with pytest.raises(MachineError, match="the memory of this machine ran out"):
-        list(fit.epochs(recipe(), tmp_path))
+        list(fit.epochs(prepare(recipe()), tmp_path))
 
     def too_much(*_: Any) -> None:
         torch.empty(1 << 50)
 
     monkeypatch.setattr(SupervisedTask, "training_step", too_much)
     with pytest.raises(WorkError, match=r"lower data\.batch_size") as refused:
-        list(fit.epochs(recipe(), tmp_path))
+        list(fit.epochs(prepare(recipe()), tmp_path))
     assert not isinstance(refused.value, MachineError)
 
 

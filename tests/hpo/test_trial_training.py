@@ -20,6 +20,7 @@ from iterate.run.mlflow import run_record
 from iterate_core.engine import checkpoints
 from iterate_core.engine.fit import epochs
 from iterate_core.engine.reports import EpochReport
+from iterate_core.engine.resolved import prepare
 from iterate_core.errors import RequestError
 from iterate_core.recipe import Recipe
 
@@ -73,7 +74,7 @@ def test_a_trial_of_another_version_begins_anew_and_nothing_is_lost(
     job = job_of(recipe(), tmp_path)
     version("0.0.1")
     list(islice(train(job), 1))
-    list(islice(epochs(recipe(), tmp_path), 1))
+    list(islice(epochs(prepare(recipe()), tmp_path), 1))
     before = (tmp_path / "last.ckpt").read_bytes()
     version("0.0.2")
     told = list(train(job))
@@ -86,10 +87,10 @@ def test_a_trial_of_another_version_begins_anew_and_nothing_is_lost(
 
 def test_fit_names_the_version_that_wrote_a_checkpoint(tmp_path: Path, version: Version) -> None:
     version("0.0.1")
-    list(islice(epochs(recipe(), tmp_path), 1))
+    list(islice(epochs(prepare(recipe()), tmp_path), 1))
     version("0.0.2")
     with pytest.raises(RequestError, match=r"was written by iterate 0.0.1, and this is 0.0.2"):
-        list(epochs(recipe(), tmp_path))
+        list(epochs(prepare(recipe()), tmp_path))
 
 
 def test_what_is_reported_anew_replaces_what_was_reported_before(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from iterate.config.load import load_recipe
 from iterate_core.data.open import open_dataset
 from iterate_core.engine import complete as check
 from iterate_core.engine.build import build_model
-from iterate_core.engine.complete import complete
 from iterate_core.engine.resolved import prepare
 from iterate_core.errors import IterateError, RequestError
 from iterate_core.hub.files import HubFile
@@ -40,16 +39,16 @@ def test_what_counts_as_better_needs_a_patience() -> None:
 def test_a_vector_has_no_levels() -> None:
     linear = {"decoder": {"name": "linear", "level": 8}}
     with pytest.raises(RequestError) as error:
-        complete(recipe(model=linear))
+        prepare(recipe(model=linear))
     assert "one vector an image" in refusal(error)["model.decoder.level"]
-    complete(recipe("segmentation", model=linear))
+    prepare(recipe("segmentation", model=linear))
 
 
 @pytest.mark.parametrize("weights", ["none", "hub"])
 def test_a_digest_needs_a_file(weights: str) -> None:
     chosen = {"name": "test_resnet", "weights": weights, "sha256": DIGEST}
     with pytest.raises(RequestError) as error:
-        complete(recipe(model={"backbone": chosen}))
+        prepare(recipe(model={"backbone": chosen}))
     assert "names none" in refusal(error)["model.backbone.sha256"]
 
 

@@ -15,7 +15,6 @@ from iterate_core.data.loading import loader
 from iterate_core.device import fabric_for
 from iterate_core.engine import fit
 from iterate_core.engine.build import build_model, shared_backbone
-from iterate_core.engine.complete import complete
 from iterate_core.engine.order import augmentations, evaluation_course
 from iterate_core.engine.resolved import Prepared, prepare
 from iterate_core.engine.setup import Setup
@@ -54,8 +53,8 @@ def epochs_trained(scene: Scene, **others: Any) -> int:
 def objective(scene: Scene) -> Any:
     """What is optimised, and what it came to."""
     chosen = small(**setting(scene.knob.name, scene.value))
-    report = next(fit.epochs(chosen, scene.folder))
-    return complete(chosen).objective, report.value
+    report = next(fit.epochs(prepare(chosen), scene.folder))
+    return prepare(chosen).recipe.objective, report.value
 
 
 def model(scene: Scene) -> list[str]:
@@ -108,7 +107,7 @@ def workers(scene: Scene) -> set[int]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loader, "DataLoader", Loader)
-        fit.fit(small(**setting(scene.knob.name, scene.value)), scene.folder)
+        fit.fit(prepare(small(**setting(scene.knob.name, scene.value))), scene.folder)
     return asked
 
 
@@ -121,7 +120,7 @@ def deterministic(scene: Scene) -> set[bool]:
 
     handle = nn.modules.module.register_module_forward_hook(note)
     try:
-        fit.fit(small(**setting(scene.knob.name, scene.value)), scene.folder)
+        fit.fit(prepare(small(**setting(scene.knob.name, scene.value))), scene.folder)
     finally:
         handle.remove()
     return found
@@ -134,7 +133,7 @@ def threads(scene: Scene) -> set[int]:
         lambda *_: found.add(torch.get_num_threads())
     )
     try:
-        fit.fit(small(**setting(scene.knob.name, scene.value)), scene.folder)
+        fit.fit(prepare(small(**setting(scene.knob.name, scene.value))), scene.folder)
     finally:
         handle.remove()
     return found

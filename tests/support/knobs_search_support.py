@@ -40,6 +40,7 @@ from iterate.run.folders import run_folder
 from iterate.states import State
 from iterate.tracking.settings import TrackingSettings
 from iterate.tracking.store import place
+from iterate_core.engine.resolved import prepare
 from iterate_core.errors import WorkError
 
 EPOCHS = 9
@@ -239,7 +240,7 @@ def written(scene: Scene) -> LoadedStudy:
 def planned(scene: Scene) -> Any:
     """What a plan says of the study, for people."""
     loaded = written(scene)
-    return describe(loaded, loaded.recipe, None)["note"]
+    return describe(loaded, prepare(loaded.recipe), None)["note"]
 
 
 def named(scene: Scene) -> str:

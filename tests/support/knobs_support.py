@@ -20,6 +20,7 @@ from engine_support import recipe
 from iterate.config.schema import SearchConfig
 from iterate_core.data.options import DataSection
 from iterate_core.engine import fit
+from iterate_core.engine.resolved import prepare
 from iterate_core.errors import IterateError
 from iterate_core.models.backbones.options import BackboneOptions
 from iterate_core.recipe import Recipe
@@ -204,8 +205,8 @@ def _trained(key: str, folder: Path) -> Trained:
     if key not in _done:
         mapping = json.loads(key)
         chosen = small(mapping.pop("kind", "classification"), **mapping)
-        reports = fit.fit(chosen, folder).reports
-        _done[key] = Trained(tuple(r.metrics for r in reports), fit.test(chosen, folder))
+        reports = fit.fit(prepare(chosen), folder).reports
+        _done[key] = Trained(tuple(r.metrics for r in reports), fit.test(prepare(chosen), folder))
     return _done[key]
 
 

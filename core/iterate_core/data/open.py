@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from iterate_core.data.dataset import Reader
+from dataclasses import dataclass
+from functools import cached_property
+
+from iterate_core.data.dataset import DatasetInfo, Reader
 from iterate_core.data.options import DataSection
 from iterate_core.data.own import OwnReader
 from iterate_core.fingerprint import fingerprint
@@ -30,7 +33,25 @@ def reader_code(section: DataSection) -> str:
     return code
 
 
-def content_of(section: DataSection, reader: Reader) -> str:
-    """Fixes what a reader delivers: the dataset's content, and its code where it is one's own."""
-    content, code = reader.fingerprint(), reader_code(section)
-    return fingerprint([content, code]) if code else content
+@dataclass(frozen=True)
+class Opened:
+    """A dataset that is open.
+
+    Attributes:
+        reader: Of it.
+        code: Fixes the reader's code; empty where it is ours.
+    """
+
+    reader: Reader
+    code: str
+
+    @property
+    def info(self) -> DatasetInfo:
+        """The dataset's declaration."""
+        return self.reader.info
+
+    @cached_property
+    def content(self) -> str:
+        """Fixes what the reader delivers; looks at every file when it is first asked for."""
+        content = self.reader.fingerprint()
+        return fingerprint([content, self.code]) if self.code else content

@@ -1,10 +1,9 @@
-"""Is a recipe complete and possible? `complete` needs no torch; `preflight` does."""
+"""Is a recipe complete and possible, as far as its dataset's declaration tells? Needs no torch."""
 
 from __future__ import annotations
 
 from iterate_core.data.bands import resolve_bands, with_units
 from iterate_core.data.dataset import Band, DatasetInfo
-from iterate_core.data.open import open_dataset
 from iterate_core.data.target import target_class, target_of
 from iterate_core.engine.probing import as_fitted, fitting_problems
 from iterate_core.errors import Problem, RequestError, nearest
@@ -18,21 +17,20 @@ from iterate_core.registry import registries
 from iterate_core.tasks.declarations import TaskDeclaration
 
 
-def complete(recipe: Recipe) -> Recipe:
+def complete(recipe: Recipe, info: DatasetInfo) -> Recipe:
     """Fill in what the dataset decides: its bands by their own names, and the objective.
 
     A decoder that is fitted leaves one epoch without augmentation;
     see `iterate_core.engine.probing`.
 
+    Args:
+        recipe: As it was written.
+        info: The dataset's declaration.
+
     Raises:
-        RequestError: With everything found wrong: the dataset, bands, metric, direction, a
-            component that does not serve the task, or weights that are not there.
+        RequestError: With everything found wrong: bands, metric, direction, a component that does
+            not serve the task, or weights that are not there.
     """
-    return completed(recipe, open_dataset(recipe.data).info)
-
-
-def completed(recipe: Recipe, info: DatasetInfo) -> Recipe:
-    """As `complete`, for a dataset that is open already."""
     declaration_of(info.task)
     problems: list[Problem] = []
     bands = recipe.data.bands

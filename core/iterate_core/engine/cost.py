@@ -6,12 +6,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from iterate_core.engine.build import build_model
-from iterate_core.engine.resolved import Prepared, prepare
+from iterate_core.engine.resolved import Prepared
 from iterate_core.models.assembly import Model
-from iterate_core.recipe import Recipe
 
 
-def epoch_flops(recipe: Recipe) -> float:
+def epoch_flops(prepared: Prepared) -> float:
     """Floating-point operations of one epoch: training samples trained on, validation ones scored.
 
     Counted on PyTorch's meta device for matrix products and convolutions, a multiplication and an
@@ -21,7 +20,6 @@ def epoch_flops(recipe: Recipe) -> float:
     Raises:
         RequestError: The recipe does not fit its data.
     """
-    prepared = prepare(recipe)
     model = _outline(prepared).eval()
     frames = () if prepared.info.frames == 1 else (prepared.info.frames,)
     image = torch.empty((1, len(prepared.bands), *frames, *prepared.size), device="meta")
@@ -34,13 +32,13 @@ def epoch_flops(recipe: Recipe) -> float:
     return forward * (step * sizes["train"] + sizes["val"])
 
 
-def parameters(recipe: Recipe) -> int:
+def parameters(prepared: Prepared) -> int:
     """How many parameters the model has, its backbone's and its decoder's.
 
     Raises:
         RequestError: The recipe does not fit its data, or those are not there.
     """
-    return sum(value.numel() for value in _outline(prepare(recipe)).parameters())
+    return sum(value.numel() for value in _outline(prepared).parameters())
 
 
 def _outline(prepared: Prepared) -> Model:

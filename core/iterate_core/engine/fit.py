@@ -22,11 +22,10 @@ from iterate_core.engine.checkpoints import (
 )
 from iterate_core.engine.evaluator import Evaluator
 from iterate_core.engine.reports import EpochReport
-from iterate_core.engine.resolved import prepare
+from iterate_core.engine.resolved import Prepared
 from iterate_core.engine.setup import Setup
 from iterate_core.engine.trainer import Trainer
 from iterate_core.errors import Problem, RequestError
-from iterate_core.recipe import Recipe
 from iterate_core.storage.files import write_json
 from iterate_core.tasks.per_class import ByClass
 
@@ -50,14 +49,14 @@ class FitResult:
     seconds: float
 
 
-def epochs(recipe: Recipe, folder: Path, *, replay: bool = False) -> Iterator[EpochReport]:
+def epochs(prepared: Prepared, folder: Path, *, replay: bool = False) -> Iterator[EpochReport]:
     """Train a recipe, an epoch at a time, continuing where `folder` says it was left.
 
     On a CPU an interrupted run gives the same numbers as one that was not. A run that is complete
     trains nothing and yields its last report.
 
     Args:
-        recipe: What to train.
+        prepared: What to train.
         folder: Where ``last.ckpt`` and ``best.safetensors`` are kept, and ``channels.json``: which
             band went to which channel of the backbone.
         replay: Yield the reports of epochs finished earlier first.
@@ -66,10 +65,10 @@ def epochs(recipe: Recipe, folder: Path, *, replay: bool = False) -> Iterator[Ep
         RequestError: The recipe cannot be trained as it stands, or the folder is another's.
         WorkError: Training failed: the objective is not finite, or memory ran out.
     """
-    yield from begin(recipe, folder, replay=replay)
+    yield from begin(prepared, folder, replay=replay)
 
 
-def begin(recipe: Recipe, folder: Path, *, replay: bool = False) -> Iterator[EpochReport]:
+def begin(prepared: Prepared, folder: Path, *, replay: bool = False) -> Iterator[EpochReport]:
     """Build the model and open the data, and give what `epochs` gives, epoch by epoch.
 
     Nothing is trained until it is asked for.
@@ -78,7 +77,6 @@ def begin(recipe: Recipe, folder: Path, *, replay: bool = False) -> Iterator[Epo
         RequestError: See `epochs`.
         WorkError: See `epochs`.
     """
-    prepared = prepare(recipe)
     progress = load_progress(folder, prepared.identity)
     if progress.done:
         return iter(progress.reports if replay else progress.reports[-1:])
@@ -130,12 +128,12 @@ def _next_epoch(trainer: Trainer, progress: FitProgress, folder: Path) -> EpochR
 
 
 def fit(
-    recipe: Recipe, folder: Path, on_epoch: Callable[[EpochReport], None] | None = None
+    prepared: Prepared, folder: Path, on_epoch: Callable[[EpochReport], None] | None = None
 ) -> FitResult:
     """Train a recipe to its end, continuing where `folder` says it was left.
 
     Args:
-        recipe: What to train.
+        prepared: What to train.
         folder: See `epochs`.
         on_epoch: Told of each epoch, those finished earlier first.
 
@@ -144,7 +142,7 @@ def fit(
         WorkError: See `epochs`.
     """
     reports = []
-    for report in epochs(recipe, folder, replay=True):
+    for report in epochs(prepared, folder, replay=True):
         reports.append(report)
         if on_epoch is not None:
             on_epoch(report)
@@ -172,12 +170,12 @@ class Evaluation:
 
 
 def evaluate(
-    recipe: Recipe, folder: Path, split: Split = "test", keep: Path | None = None
+    prepared: Prepared, folder: Path, split: Split = "test", keep: Path | None = None
 ) -> Evaluation:
     """Score the best checkpoint of a fit, as a whole and class by class.
 
     Args:
-        recipe: The recipe that was fitted.
+        prepared: The recipe that was fitted.
         folder: Where it was.
         split: What to score it on.
         keep: A file for what each sample adds to the scores
@@ -187,7 +185,6 @@ def evaluate(
         RequestError: The folder holds no checkpoint of this recipe.
         WorkError: Memory ran out.
     """
-    prepared = prepare(recipe)
     tensors, _ = load_best(folder, prepared.identity)
     setup = Setup(prepared)
     setup.take(tensors)
@@ -200,7 +197,7 @@ def evaluate(
 
 
 def test(  # a command's name, not a test of ours
-    recipe: Recipe,
+    prepared: Prepared,
     folder: Path,
     split: Split = "test",  # noqa: PT028
     keep: Path | None = None,  # noqa: PT028
@@ -211,10 +208,10 @@ def test(  # a command's name, not a test of ours
         RequestError: See `evaluate`.
         WorkError: See `evaluate`.
     """
-    return evaluate(recipe, folder, split, keep).metrics
+    return evaluate(prepared, folder, split, keep).metrics
 
 
-def confusion(recipe: Recipe, folder: Path, split: Split = "test") -> list[list[int]]:
+def confusion(prepared: Prepared, folder: Path, split: Split = "test") -> list[list[int]]:
     """The best checkpoint's confusion matrix: rows are true classes, columns predicted ones.
 
     Raises:
@@ -222,9 +219,9 @@ def confusion(recipe: Recipe, folder: Path, split: Split = "test") -> list[list[
             classes that exclude each other.
         WorkError: Memory ran out.
     """
-    found = evaluate(recipe, folder, split).by_class
+    found = evaluate(prepared, folder, split).by_class
     if found is None or found.confusion.ndim != 2:
         what = "its task has no confusion matrix: no classes that exclude each other."
-        raise RequestError(Problem(recipe.data.name, what))
+        raise RequestError(Problem(prepared.recipe.data.name, what))
     counts: list[list[int]] = found.confusion.tolist()
     return counts

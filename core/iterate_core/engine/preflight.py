@@ -12,12 +12,11 @@ from iterate_core.data.loading.contexts import Contexts
 from iterate_core.device import fabric_for
 from iterate_core.engine.build import build_model, shared_backbone
 from iterate_core.engine.normalisation import scaling_of
-from iterate_core.engine.resolved import Prepared, prepare
+from iterate_core.engine.resolved import Prepared
 from iterate_core.errors import Problem, RequestError
-from iterate_core.recipe import Recipe
 
 
-def preflight(recipe: Recipe) -> None:
+def preflight(prepared: Prepared) -> None:
     """Try a recipe without training it.
 
     Every sample is read, once for all recipes that share dataset and bands: it is packed, which
@@ -25,12 +24,10 @@ def preflight(recipe: Recipe) -> None:
     PyTorch's meta device, so it takes no memory, and the shape of a batch is sent through it.
 
     Raises:
-        RequestError: Everything that `iterate_core.engine.complete.complete` finds, or else
-            everything that does not fit: splits, device and arithmetic, weights,
+        RequestError: Everything that does not fit: splits, device and arithmetic, weights,
             normalisation, shapes.
         DataError: A sample is damaged.
     """
-    prepared = prepare(recipe)
     problems: list[Problem] = []
     with torch.random.fork_rng(devices=[]):
         for attempt in (_read_splits, _reach_device, _load_weights, _normalise, _send_shape):

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from iterate_core import __version__
-from iterate_core.data.bands import with_units
-from iterate_core.data.dataset import Band, DatasetInfo, Reader
-from iterate_core.data.open import content_of, open_dataset, reader_code
+from iterate_core.data.bands import resolve_bands, with_units
+from iterate_core.data.dataset import Band, DatasetInfo
+from iterate_core.data.open import Opened, open_dataset, reader_code
 from iterate_core.data.options import DataSection
 from iterate_core.data.store.pack import Pack, cache_folder, pack
-from iterate_core.engine.complete import completed, matching_of
+from iterate_core.engine.complete import complete, matching_of
 from iterate_core.errors import Problem, RequestError
 from iterate_core.fingerprint import canonical, fingerprint
 from iterate_core.hub.files import HubFile
@@ -33,39 +33,59 @@ from iterate_core.registry.parsing import Chosen
 REOPEN_SECONDS = 60.0
 """How long a process relies on what it saw of a dataset's files."""
 
-_opened: dict[str, tuple[float, Reader, str]] = {}
+_opened: dict[str, tuple[float, Opened]] = {}
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A complete recipe and its data.
 
+    `resolve` makes it; a command makes one of each recipe, and hands it on. Files are looked at
+    when `data`, `pack` or `weights` is first asked for.
+
     Attributes:
         recipe: The recipe, complete.
-        pack: The dataset's chosen bands.
-        data: The dataset's fingerprint.
-        weights: Fixes the backbone's weights by content.
+        dataset: Its dataset.
     """
 
     recipe: Recipe
-    pack: Pack
-    data: str
-    weights: str
+    dataset: Opened
 
     @property
     def info(self) -> DatasetInfo:
         """The dataset's declaration."""
-        return self.pack.info
+        return self.dataset.info
+
+    @property
+    def data(self) -> str:
+        """The dataset's fingerprint."""
+        return self.dataset.content
+
+    @cached_property
+    def pack(self) -> Pack:
+        """The dataset's chosen bands."""
+        bands = self.recipe.data.bands
+        return pack(self.dataset.reader, bands, cache_folder(), fingerprint=self.data)
+
+    @cached_property
+    def weights(self) -> str:
+        """Fixes the backbone's weights by content; see `weights_of`."""
+        return weights_of(self.recipe)
+
+    @cached_property
+    def chosen(self) -> tuple[Band, ...]:
+        """The dataset's bands that the recipe chooses."""
+        return resolve_bands(self.recipe.data.bands, self.info.bands, "data.bands")
 
     @cached_property
     def matching(self) -> Matching:
         """Which of the dataset's chosen bands goes to which channel of the model."""
-        return matching_of(self.recipe, self.pack.bands)
+        return matching_of(self.recipe, self.chosen)
 
     @cached_property
     def stated(self) -> tuple[Band, ...]:
         """The dataset's chosen bands, with the units that the recipe states."""
-        return with_units(self.pack.bands, self.recipe.data.units or {}, "data.units")
+        return with_units(self.chosen, self.recipe.data.units or {}, "data.units")
 
     @property
     def bands(self) -> tuple[Band, ...]:
@@ -110,25 +130,24 @@ def prepare(recipe: Recipe) -> Prepared:
 
     Raises:
         RequestError: Everything that `iterate_core.engine.complete.complete` finds.
+        DataError: The dataset is absent or damaged.
     """
-    reader, content = _open(recipe.data)
-    recipe = completed(recipe, reader.info)
-    packed = pack(reader, recipe.data.bands, cache_folder(), fingerprint=content)
-    return Prepared(recipe, packed, content, weights_of(recipe))
+    dataset = _open(recipe.data)
+    return Prepared(complete(recipe, dataset.info), dataset)
 
 
-def _open(section: DataSection) -> tuple[Reader, str]:
-    """The dataset's reader and fingerprint, kept for a while between recipes.
+def _open(section: DataSection) -> Opened:
+    """The dataset, kept for a while: branches of a search share it, and trials of a warm worker.
 
     Looking at every file of a large dataset takes longer than a short trial. What is trained on is
     the packed copy of the content that the fingerprint names, so a late look cannot mix them up.
     """
-    key = canonical([without(section, AfterReading), reader_code(section)])
+    code = reader_code(section)
+    key = canonical([without(section, AfterReading), code])
     opened = _opened.get(key)
     if opened is None or time.monotonic() - opened[0] > REOPEN_SECONDS:
-        reader = open_dataset(section)
-        opened = _opened[key] = (time.monotonic(), reader, content_of(section, reader))
-    return opened[1], opened[2]
+        opened = _opened[key] = (time.monotonic(), Opened(open_dataset(section), code))
+    return opened[1]
 
 
 def decisive(recipe: Recipe, *less: Mark) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from iterate.config.load import LoadedStudy
-from iterate.config.studies import try_study, untried_study
+from iterate.config.studies import prepared_branches, try_branches, untried_study
 from iterate.hpo.points import trials_to_make
 from iterate.hpo.storage.open import opened_storage
 from iterate.hpo.storage.truth import Truth
@@ -32,9 +32,10 @@ def checking(settings: RunSettings) -> Iterator[Check]:
 
 
 def _tried(loaded: LoadedStudy, name: str, storage: Truth | None) -> Study:
-    study = untried_study(loaded, name)
+    branches = prepared_branches(loaded)
+    study = untried_study(loaded, name, branches)
     if storage is None or not _finished(study, storage):
-        try_study(loaded)
+        try_branches(branches)
     return study
 
 

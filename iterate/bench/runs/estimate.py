@@ -8,13 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from iterate.bench.runs.plan import Cell, Plan, Request, gap_of, study_name
-from iterate.config.studies import for_each_branch
+from iterate.config.studies import prepared_branches
 from iterate.hpo.hardware import gpus
 from iterate.hpo.points import trials_to_make
 from iterate.hpo.storage.open import opened_storage
 from iterate.hpo.trials.trained import Trained, trained
 from iterate.run.session import RunSettings
-from iterate_core.engine.complete import complete
 from iterate_core.errors import RequestError
 from iterate_core.recipe import Recipe
 
@@ -119,12 +118,12 @@ def _costed(settings: RunSettings, cells: Sequence[Cell], plan: Plan) -> Iterato
     with _looked_up(settings) as before:
         for cell in cells:
             try:
-                recipe = for_each_branch(cell.loaded, complete)[0]
-                flops = epoch_flops(recipe)
+                _, base = prepared_branches(cell.loaded)[0]
+                flops = epoch_flops(base)
             except RequestError as error:
                 plan.gaps.append(gap_of(cell, error))
                 continue
-            yield _Costed(cell, recipe, flops, before(study_name(cell, settings)))
+            yield _Costed(cell, base.recipe, flops, before(study_name(cell, settings)))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from iterate.bench.leaderboard.about import Made, stamp, versions
 from iterate.bench.runs.plan import Cell
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.results import best_recipe
-from iterate_core.engine.resolved import weights_of
+from iterate_core.engine.resolved import prepare, weights_of
 from iterate_core.errors import RequestError
 from iterate_core.models.backbones.options import BackboneOptions
 from iterate_core.recipe import Recipe
@@ -56,7 +56,7 @@ def _parameters(recipe: Recipe) -> int | None:
     from iterate_core.engine.cost import parameters  # imports torch
 
     try:
-        return parameters(recipe)
+        return parameters(prepare(recipe))
     except RequestError:
         return None  # its data are gone
 

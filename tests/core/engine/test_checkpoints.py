@@ -26,7 +26,7 @@ from iterate_core.errors import RequestError
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
-    list(islice(fit.epochs(recipe(), folder), 1))
+    list(islice(fit.epochs(prepare(recipe()), folder), 1))
     return folder
 
 
@@ -74,7 +74,7 @@ def test_a_changed_weight_is_found_before_training_continues(trained: Path, tmp_
     content[len(content) // 2] ^= 64
     (tmp_path / LAST).write_bytes(content)
     with pytest.raises(RequestError, match=r"last\.ckpt: is damaged .*Delete it to train anew"):
-        next(iter(fit.epochs(recipe(), tmp_path)))
+        next(iter(fit.epochs(prepare(recipe()), tmp_path)))
 
 
 def test_a_changed_weight_is_found_before_it_is_tested(trained: Path, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_changed_weight_is_found_before_it_is_tested(trained: Path, tmp_path: 
     content[-3] ^= 64
     (tmp_path / BEST).write_bytes(content)
     with pytest.raises(RequestError, match=r"best\.safetensors: is damaged .*checksum"):
-        fit.test(recipe(), tmp_path)
+        fit.test(prepare(recipe()), tmp_path)
 
 
 def test_weights_that_were_saved_without_a_checksum_are_still_read(
@@ -90,7 +90,7 @@ def test_weights_that_were_saved_without_a_checksum_are_still_read(
 ) -> None:
     identity = prepare(recipe()).identity
     save_file(load_file(trained / BEST), tmp_path / BEST, metadata={"identity": identity})
-    assert fit.test(recipe(), tmp_path) == fit.test(recipe(), trained)
+    assert fit.test(prepare(recipe()), tmp_path) == fit.test(prepare(recipe()), trained)
 
 
 def test_equal_trainings_leave_equal_bytes(tmp_path: Path) -> None:

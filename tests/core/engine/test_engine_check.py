@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from engine_support import RGB, give, random_images, recipe
 
-from iterate_core.engine.complete import complete
 from iterate_core.engine.fit import epochs
 from iterate_core.engine.preflight import preflight
+from iterate_core.engine.resolved import prepare
 from iterate_core.errors import RequestError
+from iterate_core.recipe import Recipe
 
 
 @pytest.fixture(autouse=True)
@@ -28,33 +29,37 @@ def problems(check: Any, **changes: Any) -> dict[str, str]:
     return {problem.where: str(problem) for problem in raised.value.problems}
 
 
+def tried(recipe: Recipe) -> None:
+    preflight(prepare(recipe))
+
+
 @pytest.mark.parametrize(
     ("kind", "metric", "mode"),
     [("classification", "accuracy", "max"), ("segmentation", "miou", "max")],
 )
 def test_the_objective_is_the_tasks_own_unless_said(kind: str, metric: str, mode: str) -> None:
-    found = complete(recipe(kind)).objective
+    found = prepare(recipe(kind)).recipe.objective
     assert (found.metric, found.mode, found.key) == (metric, mode, f"val/{metric}")
-    chosen = complete(recipe(kind, objective={"metric": "loss"})).objective
+    chosen = prepare(recipe(kind, objective={"metric": "loss"})).recipe.objective
     assert (chosen.metric, chosen.mode) == ("loss", "min")
 
 
 def test_bands_are_completed_by_the_datasets_names_in_the_order_asked() -> None:
-    bands = complete(recipe(data={"bands": ["red", "B02"]})).data.bands
+    bands = prepare(recipe(data={"bands": ["red", "B02"]})).recipe.data.bands
     assert bands == ("04 - Red", "02 - Blue")
-    everything = complete(recipe(data={"bands": None})).data.bands
+    everything = prepare(recipe(data={"bands": None})).recipe.data.bands
     assert everything is not None
     assert len(everything) == 13
 
 
 def test_a_complete_recipe_stays_as_it_is() -> None:
-    once = complete(recipe())
-    assert complete(once) == once
+    once = prepare(recipe()).recipe
+    assert prepare(once).recipe == once
 
 
 def test_every_mistake_is_told_at_once() -> None:
     found = problems(
-        complete,
+        prepare,
         data={"bands": ["red", "purple"]},
         model={
             "decoder": {"name": "unet"},
@@ -74,7 +79,7 @@ def test_every_mistake_is_told_at_once() -> None:
 
 
 def test_a_direction_against_the_metrics_own_is_refused() -> None:
-    found = problems(complete, objective={"metric": "loss", "mode": "max"})
+    found = problems(prepare, objective={"metric": "loss", "mode": "max"})
     assert "better when it is lower" in found["objective.mode"]
 
 
@@ -82,8 +87,8 @@ def test_completing_imports_no_torch() -> None:
     code = (
         "import sys; sys.path.insert(0, 'tests/support')\n"
         "from engine_support import recipe\n"
-        "from iterate_core.engine.complete import complete\n"
-        "complete(recipe())\n"
+        "from iterate_core.engine.resolved import prepare\n"
+        "prepare(recipe())\n"
         "assert not {'torch', 'timm', 'lightning'} & set(sys.modules)"
     )
     root = Path(__file__).parents[3]
@@ -92,22 +97,22 @@ def test_completing_imports_no_torch() -> None:
 
 @pytest.mark.parametrize("kind", ["classification", "segmentation"])
 def test_a_sound_recipe_passes(kind: str) -> None:
-    preflight(recipe(kind))
+    preflight(prepare(recipe(kind)))
 
 
 def test_arithmetic_that_the_device_lacks_is_refused() -> None:
     changes = {"trainer": {"precision": "16-mixed", "accelerator": "cpu"}}
-    found = problems(preflight, **changes)
+    found = problems(tried, **changes)
     assert "bf16-mixed" in found["trainer.precision"]
     with pytest.raises(RequestError, match="16-mixed needs a GPU"):
-        list(epochs(recipe(**changes), Path("never")))
+        list(epochs(prepare(recipe(**changes)), Path("never")))
 
 
 def test_preflight_tells_several_things_at_once(tmp_path: Path) -> None:
     (tmp_path / "w.safetensors").write_bytes(b"no weights")
     data = give(random_images((4, 3, 8, 8)).astype(np.int16), np.zeros(4, np.int64), RGB, classes=2)
     found = problems(
-        preflight,
+        tried,
         data=data,
         model={"backbone": {"name": "test_resnet", "weights": str(tmp_path / "w.safetensors")}},
         trainer={"precision": "16-mixed", "accelerator": "cpu"},
@@ -118,7 +123,7 @@ def test_preflight_tells_several_things_at_once(tmp_path: Path) -> None:
 def test_an_image_too_small_for_batch_statistics_is_refused() -> None:
     data = give(random_images((1, 3, 16, 16)), np.zeros((1, 16, 16), np.uint8), RGB, classes=2)
     found = problems(
-        lambda one: preflight(one), kind="segmentation", data=data,
+        tried, kind="segmentation", data=data,
         model={"decoder": {"name": "upernet"}},
     )  # fmt: skip
     assert "1 × 3 × 16 × 16 pixels" in found["model"]

@@ -148,7 +148,7 @@ def test_a_unit_that_does_not_convert_is_refused_until_the_recipe_states_it() ->
     images = random_images((2, 3, 8, 8)).astype(np.uint16)
     prepared = prepared_with(images, np.zeros(2, np.int64), bands, normalisation="backbone")
     with pytest.raises(RequestError, match=r"data\.normalisation.*'red' is unknown and not uint8"):
-        preflight(prepared.recipe)
+        preflight(prepared)
     data = prepared.recipe.data.model_copy(
         update={"units": dict.fromkeys(prepared.recipe.data.bands or (), "dn")}
     )
@@ -210,12 +210,12 @@ def both_ways(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, **changes: Any
 ) -> tuple[list[Any], list[Any], dict[str, float], dict[str, float]]:
     chosen = recipe(kind, **changes)
-    kept = list(fit.epochs(chosen, tmp_path / "kept"))
+    kept = list(fit.epochs(prepare(chosen), tmp_path / "kept"))
     assert list((tmp_path / "cache/features").rglob("*.npy"))
-    tested = fit.test(chosen, tmp_path / "kept")
+    tested = fit.test(prepare(chosen), tmp_path / "kept")
     monkeypatch.setattr(features, "worthwhile", lambda *_: False)
-    fresh = list(fit.epochs(chosen, tmp_path / "fresh"))
-    return kept, fresh, tested, fit.test(chosen, tmp_path / "fresh")
+    fresh = list(fit.epochs(prepare(chosen), tmp_path / "fresh"))
+    return kept, fresh, tested, fit.test(prepare(chosen), tmp_path / "fresh")
 
 
 @pytest.mark.parametrize("augmented", [False, True])
@@ -249,20 +249,20 @@ def test_kept_features_give_the_same_results(
 
 def test_features_are_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = recipe(tuning=FROZEN, augmentation={"flip": False, "rotate": False})
-    fit.fit(chosen, tmp_path / "first")
+    fit.fit(prepare(chosen), tmp_path / "first")
 
     def refuse(*_: Any) -> None:
         raise AssertionError("the backbone ran again")
 
     monkeypatch.setattr(Supplies, "encode", refuse)
-    fit.fit(chosen.model_copy(update={"seed": 0}), tmp_path / "second")
+    fit.fit(prepare(chosen.model_copy(update={"seed": 0})), tmp_path / "second")
     other = recipe(
         model={"decoder": {"name": "mlp"}},
         tuning=FROZEN,
         augmentation={"flip": False, "rotate": False},
         optimiser={"lr": 0.1},
     )
-    fit.fit(other, tmp_path / "third")
+    fit.fit(prepare(other), tmp_path / "third")
 
 
 def test_what_decides_the_features_names_their_folder() -> None:
@@ -286,10 +286,10 @@ def test_what_decides_the_features_names_their_folder() -> None:
 
 def test_damaged_features_are_computed_again(tmp_path: Path) -> None:
     chosen = recipe(tuning=FROZEN, augmentation={"flip": False, "rotate": False})
-    first = fit.fit(chosen, tmp_path / "first")
+    first = fit.fit(prepare(chosen), tmp_path / "first")
     for path in (tmp_path / "cache/features").rglob("*.npy"):
         path.write_bytes(path.read_bytes()[:200])
-    again = fit.fit(chosen, tmp_path / "second")
+    again = fit.fit(prepare(chosen), tmp_path / "second")
     assert [replace(r, seconds=0) for r in again.reports] == [
         replace(r, seconds=0) for r in first.reports
     ]

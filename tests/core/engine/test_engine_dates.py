@@ -263,11 +263,11 @@ def test_features_kept_and_fresh_are_the_same(
 ) -> None:
     monkeypatch.setattr(features, "CHUNK", 4)
     chosen = dated(backbone, tuning=FROZEN, trainer={"epochs": 8})
-    preflight(chosen)
-    kept = list(fit.epochs(chosen, tmp_path / "kept"))
+    preflight(prepare(chosen))
+    kept = list(fit.epochs(prepare(chosen), tmp_path / "kept"))
     assert list((tmp_path / "cache/features").rglob("*.npy"))
     monkeypatch.setattr(features, "worthwhile", lambda *_: False)
-    fresh = list(fit.epochs(chosen, tmp_path / "fresh"))
+    fresh = list(fit.epochs(prepare(chosen), tmp_path / "fresh"))
     for one, other in zip(kept, fresh, strict=True):
         assert one.metrics == pytest.approx(other.metrics, rel=1e-5)
 
@@ -288,8 +288,7 @@ def test_every_date_takes_part_in_full_fine_tuning(tmp_path: Path) -> None:
 
 def test_a_refusal_tells_the_dates_too() -> None:
     chosen = dated("test_vit", data={"size": 16})
-    preflight(chosen)
+    preflight(prepare(chosen))
+    data = chosen.data.model_copy(update={"batch_size": 1})
     with pytest.raises(RequestError, match=r"does not take 1 × 3 × 3 dates × 16 × 16 pixels"):
-        preflight(
-            chosen.model_copy(update={"data": chosen.data.model_copy(update={"batch_size": 1})})
-        )
+        preflight(prepare(chosen.model_copy(update={"data": data})))

@@ -54,49 +54,51 @@ def test_a_continued_run_is_bit_identical(
     name: str, interrupted_after: int, tmp_path: Path
 ) -> None:
     chosen = recipe(**RECIPES[name])
-    whole = list(fit.epochs(chosen, tmp_path / "whole"))
-    interrupted = list(islice(fit.epochs(chosen, tmp_path / "cut"), interrupted_after))
-    continued = list(fit.epochs(chosen, tmp_path / "cut"))
+    whole = list(fit.epochs(prepare(chosen), tmp_path / "whole"))
+    interrupted = list(islice(fit.epochs(prepare(chosen), tmp_path / "cut"), interrupted_after))
+    continued = list(fit.epochs(prepare(chosen), tmp_path / "cut"))
     assert timeless(interrupted + continued) == timeless(whole)
     assert [report.epoch for report in whole] == [1, 2, 3]
-    assert fit.test(chosen, tmp_path / "cut") == fit.test(chosen, tmp_path / "whole")
+    cut, uncut = (fit.test(prepare(chosen), tmp_path / name) for name in ("cut", "whole"))
+    assert cut == uncut
 
 
 def test_segmentation_continues_too(tmp_path: Path) -> None:
     chosen = recipe("segmentation")
-    whole = list(fit.epochs(chosen, tmp_path / "whole"))
-    list(islice(fit.epochs(chosen, tmp_path / "cut"), 1))
-    assert timeless(list(fit.epochs(chosen, tmp_path / "cut", replay=True))) == timeless(whole)
+    whole = list(fit.epochs(prepare(chosen), tmp_path / "whole"))
+    list(islice(fit.epochs(prepare(chosen), tmp_path / "cut"), 1))
+    replayed = list(fit.epochs(prepare(chosen), tmp_path / "cut", replay=True))
+    assert timeless(replayed) == timeless(whole)
 
 
 def test_replay_gives_finished_epochs_first_and_a_complete_run_trains_nothing(
     tmp_path: Path,
 ) -> None:
     chosen = recipe()
-    first = list(islice(fit.epochs(chosen, tmp_path), 2))
-    replayed = list(fit.epochs(chosen, tmp_path, replay=True))
+    first = list(islice(fit.epochs(prepare(chosen), tmp_path), 2))
+    replayed = list(fit.epochs(prepare(chosen), tmp_path, replay=True))
     assert replayed[:2] == first
     assert [report.done for report in replayed] == [False, False, True]
-    assert list(fit.epochs(chosen, tmp_path)) == replayed[-1:]
-    assert list(fit.epochs(chosen, tmp_path, replay=True)) == replayed
+    assert list(fit.epochs(prepare(chosen), tmp_path)) == replayed[-1:]
+    assert list(fit.epochs(prepare(chosen), tmp_path, replay=True)) == replayed
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["state"] is None
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(tmp_path: Path) -> None:
-    one, two = (list(fit.epochs(recipe(), tmp_path / name)) for name in "ab")
-    other = list(fit.epochs(recipe(seed=1), tmp_path / "c"))
+    one, two = (list(fit.epochs(prepare(recipe()), tmp_path / name)) for name in "ab")
+    other = list(fit.epochs(prepare(recipe(seed=1)), tmp_path / "c"))
     assert timeless(one) == timeless(two)
     assert one[0].metrics["train/loss"] != other[0].metrics["train/loss"]
 
 
 def test_nothing_global_changes_between_epochs_and_nothing_global_matters(tmp_path: Path) -> None:
-    whole = list(fit.epochs(recipe(), tmp_path / "a"))
+    whole = list(fit.epochs(prepare(recipe()), tmp_path / "a"))
     random.seed(1)
     np.random.seed(2)
     torch.manual_seed(3)
     before = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state())
     reports = []
-    for report in fit.epochs(recipe(), tmp_path / "b"):
+    for report in fit.epochs(prepare(recipe()), tmp_path / "b"):
         reports.append(report)
         assert random.getstate() == before[0]
         assert np.random.get_state()[1].tolist() == before[1]
@@ -110,27 +112,30 @@ def test_nothing_global_changes_between_epochs_and_nothing_global_matters(tmp_pa
 def test_two_recipes_in_turn_do_not_disturb_each_other(tmp_path: Path) -> None:
     frozen = recipe(tuning=FROZEN, trainer={"epochs": 8})
     full = recipe(trainer={"precision": "bf16-mixed", "deterministic": False})
-    alone = [list(fit.epochs(one, tmp_path / f"alone-{i}")) for i, one in enumerate((frozen, full))]
-    first = fit.epochs(frozen, tmp_path / "first")
+    alone = [
+        list(fit.epochs(prepare(one), tmp_path / f"alone-{i}"))
+        for i, one in enumerate((frozen, full))
+    ]
+    first = fit.epochs(prepare(frozen), tmp_path / "first")
     mixed: tuple[list[EpochReport], list[EpochReport]] = ([next(first)], [])
-    mixed[1].extend(fit.epochs(full, tmp_path / "second"))
+    mixed[1].extend(fit.epochs(prepare(full), tmp_path / "second"))
     mixed[0].extend(first)
     assert timeless(mixed[0]) == timeless(alone[0])
     assert timeless(mixed[1]) == timeless(alone[1])
 
 
 def test_stopping_between_epochs_leaves_a_folder_that_continues(tmp_path: Path) -> None:
-    running = fit.epochs(recipe(), tmp_path)
+    running = fit.epochs(prepare(recipe()), tmp_path)
     next(running)
     running.close()
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["best.safetensors", "channels.json", "last.ckpt"]
-    assert fit.fit(recipe(), tmp_path).reports[-1].epoch == 3
+    assert fit.fit(prepare(recipe()), tmp_path).reports[-1].epoch == 3
 
 
 def test_fit_tells_each_epoch_and_returns_the_best(tmp_path: Path) -> None:
     told: list[EpochReport] = []
-    result = fit.fit(recipe(), tmp_path, told.append)
+    result = fit.fit(prepare(recipe()), tmp_path, told.append)
     assert tuple(told) == result.reports
     assert result.value == max(report.value for report in told)
     assert told[result.epoch - 1].value == result.value
@@ -139,8 +144,8 @@ def test_fit_tells_each_epoch_and_returns_the_best(tmp_path: Path) -> None:
 
 def test_the_best_checkpoint_is_the_best_epochs(tmp_path: Path) -> None:
     chosen = recipe(trainer={"epochs": 5}, optimiser={"lr": 0.05})
-    result = fit.fit(chosen, tmp_path)
-    again = fit.test(chosen, tmp_path, "val")
+    result = fit.fit(prepare(chosen), tmp_path)
+    again = fit.test(prepare(chosen), tmp_path, "val")
     best = result.reports[result.epoch - 1].metrics
     assert again == {name: value for name, value in best.items() if name.startswith("val/")}
     with safe_open(tmp_path / "best.safetensors", framework="pt") as file:
@@ -149,8 +154,8 @@ def test_the_best_checkpoint_is_the_best_epochs(tmp_path: Path) -> None:
 
 
 def test_only_what_was_trained_is_saved(tmp_path: Path) -> None:
-    fit.fit(recipe(tuning=FROZEN), tmp_path / "frozen")
-    fit.fit(recipe(), tmp_path / "full")
+    fit.fit(prepare(recipe(tuning=FROZEN)), tmp_path / "frozen")
+    fit.fit(prepare(recipe()), tmp_path / "full")
     with safe_open(tmp_path / "frozen/best.safetensors", framework="pt") as file:
         assert all(name.startswith("decoder.") for name in file.keys())  # noqa: SIM118
     with safe_open(tmp_path / "full/best.safetensors", framework="pt") as file:
@@ -183,7 +188,7 @@ def test_full_fine_tuning_changes_weights_and_statistics(tmp_path: Path) -> None
 def test_early_stopping_counts_epochs_without_a_better_objective(tmp_path: Path) -> None:
     # Nothing can improve by more than 1 after the first epoch.
     chosen = recipe(trainer={"epochs": 10, "patience": 2, "min_delta": 1.0})
-    reports = list(fit.epochs(chosen, tmp_path))
+    reports = list(fit.epochs(prepare(chosen), tmp_path))
     assert [report.done for report in reports] == [False, False, True]
 
 
@@ -191,7 +196,7 @@ def test_early_stopping_counts_epochs_without_a_better_objective(tmp_path: Path)
 def test_the_objective_chooses_direction_and_split(mode: str, tmp_path: Path) -> None:
     metric = {"max": "accuracy", "min": "loss"}[mode]
     chosen = recipe(objective={"metric": metric, "split": "train"}, trainer={"epochs": 4})
-    result = fit.fit(chosen, tmp_path)
+    result = fit.fit(prepare(chosen), tmp_path)
     values = [report.metrics[f"train/{metric}"] for report in result.reports]
     assert result.value == (max(values) if mode == "max" else min(values))
     assert [report.value for report in result.reports] == values
@@ -200,14 +205,14 @@ def test_the_objective_chooses_direction_and_split(mode: str, tmp_path: Path) ->
 def test_a_diverging_run_fails_with_the_reason(tmp_path: Path) -> None:
     chosen = recipe(optimiser={"name": "sgd", "lr": 1e30}, scheduler={"name": "constant"})
     with pytest.raises(WorkError, match=r"loss of epoch \d is (nan|inf).*lower optimiser.lr"):
-        list(fit.epochs(chosen, tmp_path))
+        list(fit.epochs(prepare(chosen), tmp_path))
 
 
 def test_a_split_in_which_nothing_counts_fails(tmp_path: Path) -> None:
     masks = np.full((4, 32, 32), 255, np.uint8)
     data = give(random_images((4, 3, 32, 32)), masks, RGB, classes=3)
     with pytest.raises(WorkError, match="no target of the split counts"):
-        list(fit.epochs(recipe("segmentation", data=data), tmp_path))
+        list(fit.epochs(prepare(recipe("segmentation", data=data)), tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -229,15 +234,15 @@ def test_memory_running_out_says_what_to_lower(
     monkeypatch.setattr(SupervisedTask, "training_step", exhausted)
     told = r"^GPU memory .*batch size 8 and images of 32×32.*lower data.batch_size"
     with pytest.raises(WorkError, match=told):
-        list(fit.epochs(recipe(), tmp_path))
+        list(fit.epochs(prepare(recipe()), tmp_path))
 
 
 def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
-    fit.fit(recipe(), tmp_path)
+    fit.fit(prepare(recipe()), tmp_path)
     with pytest.raises(RequestError, match="another recipe"):
-        list(fit.epochs(recipe(seed=1), tmp_path))
+        list(fit.epochs(prepare(recipe(seed=1)), tmp_path))
     with pytest.raises(RequestError, match="another recipe"):
-        fit.test(recipe(seed=1), tmp_path)
+        fit.test(prepare(recipe(seed=1)), tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
@@ -255,40 +260,40 @@ def test_moved_weights_and_other_readers_are_the_same_run_and_other_weights_are_
         weights = str(tmp_path / f"{name}.safetensors")
         return recipe(model={"backbone": {"weights": weights}}, data=data)
 
-    list(islice(fit.epochs(using("a"), tmp_path / "run"), 1))
-    assert fit.fit(using("b", workers=1), tmp_path / "run").reports[-1].epoch == 3
+    list(islice(fit.epochs(prepare(using("a")), tmp_path / "run"), 1))
+    assert fit.fit(prepare(using("b", workers=1)), tmp_path / "run").reports[-1].epoch == 3
     with pytest.raises(RequestError, match="another recipe"):
-        fit.test(using("other"), tmp_path / "run")
+        fit.test(prepare(using("other")), tmp_path / "run")
 
 
 @pytest.mark.parametrize("keep", [0, 100, 0.5])
 def test_a_truncated_checkpoint_is_named(keep: float, tmp_path: Path) -> None:
-    list(islice(fit.epochs(recipe(), tmp_path), 1))
+    list(islice(fit.epochs(prepare(recipe()), tmp_path), 1))
     for name in ("last.ckpt", "best.safetensors"):
         content = (tmp_path / name).read_bytes()
         cut = int(keep if keep >= 1 else keep * len(content))
         (tmp_path / name).write_bytes(content[:cut])
     with pytest.raises(RequestError, match=r"last\.ckpt: is damaged.*Delete it"):
-        list(fit.epochs(recipe(), tmp_path))
+        list(fit.epochs(prepare(recipe()), tmp_path))
     with pytest.raises(RequestError, match=r"best\.safetensors: is damaged"):
-        fit.test(recipe(), tmp_path)
+        fit.test(prepare(recipe()), tmp_path)
 
 
 def test_testing_an_empty_folder_says_to_fit_first(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="Fit the recipe"):
-        fit.test(recipe(), tmp_path)
+        fit.test(prepare(recipe()), tmp_path)
 
 
 def test_the_confusion_matrix_agrees_with_the_scores(tmp_path: Path) -> None:
-    fit.fit(recipe(), tmp_path)
-    counts = np.array(fit.confusion(recipe(), tmp_path))
-    scores = fit.test(recipe(), tmp_path)
+    fit.fit(prepare(recipe()), tmp_path)
+    counts = np.array(fit.confusion(prepare(recipe()), tmp_path))
+    scores = fit.test(prepare(recipe()), tmp_path)
     assert counts.sum() == 12
     assert scores["test/accuracy"] == pytest.approx(np.trace(counts) / 12)
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
 def test_processes_that_read_ahead_change_nothing(tmp_path: Path) -> None:
-    alone = list(fit.epochs(recipe(), tmp_path / "a"))
-    helped = list(fit.epochs(recipe(data={"workers": 1}), tmp_path / "b"))
+    alone = list(fit.epochs(prepare(recipe()), tmp_path / "a"))
+    helped = list(fit.epochs(prepare(recipe(data={"workers": 1})), tmp_path / "b"))
     assert timeless(alone) == timeless(helped)

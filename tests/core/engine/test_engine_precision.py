@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from tuning_support import FROZEN
 
 from iterate_core.engine import fit
+from iterate_core.engine.resolved import prepare
 from iterate_core.errors import RequestError
 from iterate_core.recipe import Recipe
 from iterate_core.tasks.multilabel import MultilabelScores, MultilabelTask
@@ -56,10 +57,10 @@ def test_layers_compute_in_the_recipes_arithmetic(
     wanted = PRECISIONS[precision]
     layers = ["Conv2d", "Linear"] if kind in ("classification", "multilabel") else ["Conv2d"]
     with seen() as fitting:
-        fit.fit(chosen, tmp_path)
+        fit.fit(prepare(chosen), tmp_path)
     assert fitting == {(layer, trains, wanted) for layer in layers for trains in (True, False)}
     with seen() as testing:
-        fit.test(chosen, tmp_path)
+        fit.test(prepare(chosen), tmp_path)
     assert testing == {(layer, False, wanted) for layer in layers}
 
 
@@ -74,8 +75,8 @@ def test_frozen_features_are_of_the_recipes_arithmetic(
     for precision, wanted in PRECISIONS.items():
         chosen = at(precision, model=model, tuning=FROZEN, **PLAINLY)
         with seen((nn.Conv2d,)) as found:
-            fit.fit(chosen, tmp_path / precision)
-            fit.test(chosen, tmp_path / precision)
+            fit.fit(prepare(chosen), tmp_path / precision)
+            fit.test(prepare(chosen), tmp_path / precision)
         assert {kind for _, _, kind in found} == {wanted}, precision
 
 
@@ -94,8 +95,8 @@ def measured(case: str, precision: str, folder: Path) -> dict[str, float]:
     """The losses of a last epoch, and of the test split."""
     changes = {"data": {"batch_size": 32}, **PLAINLY, **CASES[case]}
     chosen = at(precision, **changes)
-    *_, report = fit.epochs(chosen, folder)
-    tested = fit.test(chosen, folder)
+    *_, report = fit.epochs(prepare(chosen), folder)
+    tested = fit.test(prepare(chosen), folder)
     every = report.metrics | tested
     return {name: every[f"{name}/loss"] for name in ("train", "val", "test")}
 
@@ -131,9 +132,9 @@ def test_features_of_another_arithmetic_are_kept_apart(tmp_path: Path) -> None:
 
 
 def test_a_run_is_not_continued_in_another_arithmetic(tmp_path: Path) -> None:
-    next(fit.epochs(at("32-true"), tmp_path))
+    next(fit.epochs(prepare(at("32-true")), tmp_path))
     with pytest.raises(RequestError, match="another"):
-        next(fit.epochs(at("bf16-mixed"), tmp_path))
+        next(fit.epochs(prepare(at("bf16-mixed")), tmp_path))
 
 
 def test_losses_and_scores_see_single_precision(
@@ -156,5 +157,5 @@ def test_losses_and_scores_see_single_precision(
     data = give(
         random_images((8, 3, 16, 16)), torch.eye(8, 3).long().numpy(), RGB, 3, 255, "multilabel"
     )
-    fit.fit(at("bf16-mixed", data=data, trainer={"epochs": 1}), tmp_path)
+    fit.fit(prepare(at("bf16-mixed", data=data, trainer={"epochs": 1})), tmp_path)
     assert kinds == {(what, torch.float32) for what in ("outputs", "loss", "scored")}

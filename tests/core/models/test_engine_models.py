@@ -76,7 +76,7 @@ def test_every_decoder_works_with_every_kind_of_backbone(
     without = [name for name, value in model.decoder.named_parameters() if value.grad is None]
     assert without == []
     assert any(value.grad is not None for value in model.backbone.parameters())
-    preflight(prepared.recipe)
+    preflight(prepared)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (37, 50)])
@@ -200,7 +200,7 @@ def test_linear_reads_the_level_asked_for() -> None:
         == dict(zip((2, 4, 8, 16, 32), shared_backbone(prepared).shape.channels, strict=True))[8]
     )
     with pytest.raises(RequestError, match=r"model\.decoder\.level.*stride 3.*2, 4, 8, 16, 32"):
-        preflight(prepared_with((64, 64), decoder={"name": "linear", "level": 3}).recipe)
+        preflight(prepare(prepared_with((64, 64), decoder={"name": "linear", "level": 3}).recipe))
 
 
 # Inflation
@@ -289,7 +289,7 @@ def test_weights_of_either_format_load_and_the_classifier_does_not_matter(tmp_pa
 def weights_error(path: Path) -> str:
     prepared = prepared_with((64, 64), backbone={"name": CNN, "weights": str(path)})
     with pytest.raises(RequestError) as raised:
-        preflight(prepared.recipe)
+        preflight(prepared)
     (problem,) = raised.value.problems
     assert problem.where == "model.backbone.weights"
     return str(problem)
@@ -335,7 +335,7 @@ def test_a_file_without_named_tensors_is_refused(content: Any, tmp_path: Path) -
 def test_an_unknown_pretrained_tag_is_refused_with_those_there_are() -> None:
     prepared = prepared_with((64, 64), backbone={"name": "resnet18.a9_in1k", "weights": "none"})
     with pytest.raises(RequestError, match=r"no pretrained tag 'a9_in1k'.*a1_in1k"):
-        preflight(prepared.recipe)
+        preflight(prepared)
 
 
 def test_weights_that_cannot_be_fetched_say_what_to_download(
@@ -351,7 +351,7 @@ def test_weights_that_cannot_be_fetched_say_what_to_download(
     monkeypatch.setattr(timm, "create_model", create)
     prepared = prepared_with((64, 64), backbone={"name": "timm/resnet18", "weights": "hub"})
     with pytest.raises(RequestError, match=r"fetched from timm/resnet18.*model.safetensors"):
-        preflight(prepared.recipe)
+        preflight(prepared)
 
 
 def test_random_weights_follow_the_seed() -> None:
@@ -412,6 +412,6 @@ def test_a_hub_whose_name_does_not_resolve_is_not_waited_for(
     prepared = prepared_with((64, 64), backbone={"name": "test_resnet", "weights": "hub"})
     started = time.monotonic()
     with pytest.raises(RequestError, match="cannot be fetched from timm/test_resnet"):
-        preflight(prepared.recipe)
+        preflight(prepared)
     assert time.monotonic() - started < 20
     assert not huggingface_hub.constants.HF_HUB_OFFLINE

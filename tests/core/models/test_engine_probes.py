@@ -21,7 +21,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
 from iterate_core.engine import fit
-from iterate_core.engine.complete import complete
 from iterate_core.engine.preflight import preflight
 from iterate_core.engine.resolved import prepare
 from iterate_core.engine.setup import Setup
@@ -272,14 +271,14 @@ def features_of(chosen: Recipe, split: Any) -> tuple[Array, Array]:
 
 def test_neighbours_through_fit_and_test(tmp_path: Path) -> None:
     chosen = probe({"name": "knn", "k": 3})
-    preflight(chosen)
-    (report,) = fit.epochs(chosen, tmp_path)
+    preflight(prepare(chosen))
+    (report,) = fit.epochs(prepare(chosen), tmp_path)
     assert report.done
     assert report.epoch == 1
     assert {name.partition("/")[0] for name in report.metrics} == {"val"}
     features, labels = features_of(chosen, "train")
     theirs = KNeighborsClassifier(3, metric="cosine").fit(features, labels)
-    for split, found in (("val", report.metrics), ("test", fit.test(chosen, tmp_path))):
+    for split, found in (("val", report.metrics), ("test", fit.test(prepare(chosen), tmp_path))):
         asked, wanted = features_of(chosen, split)
         assert found[f"{split}/accuracy"] == pytest.approx(theirs.score(asked, wanted))
         shares = theirs.predict_proba(asked).astype(np.float32)
@@ -288,15 +287,15 @@ def test_neighbours_through_fit_and_test(tmp_path: Path) -> None:
 
 def test_logistic_regression_through_fit_and_test(tmp_path: Path) -> None:
     chosen = probe({"name": "logistic", "C": 0.1, "tolerance": 1e-7})
-    preflight(chosen)
-    (report,) = fit.epochs(chosen, tmp_path)
+    preflight(prepare(chosen))
+    (report,) = fit.epochs(prepare(chosen), tmp_path)
     assert report.done
     assert report.metrics["iterations"] > 1
     features, labels = features_of(chosen, "train")
     scaler = StandardScaler().fit(features)
     theirs = LogisticRegression(C=0.1, tol=1e-7, max_iter=5000)
     theirs.fit(scaler.transform(features), labels)
-    found = report.metrics | fit.test(chosen, tmp_path)
+    found = report.metrics | fit.test(prepare(chosen), tmp_path)
     for split in ("train", "val", "test"):
         asked, wanted = features_of(chosen, split)
         expected = theirs.predict_proba(scaler.transform(asked))
@@ -307,11 +306,11 @@ def test_logistic_regression_through_fit_and_test(tmp_path: Path) -> None:
 def test_with_merge_val_the_second_fit_is_tested_and_the_first_validated(tmp_path: Path) -> None:
     decoder = {"name": "logistic", "C": 0.1, "tolerance": 1e-7}
     plain, merged_too = probe(decoder), probe(decoder | {"merge_val": True})
-    preflight(merged_too)
-    (report,) = fit.epochs(merged_too, tmp_path / "merged")
-    (alone,) = fit.epochs(plain, tmp_path / "plain")
+    preflight(prepare(merged_too))
+    (report,) = fit.epochs(prepare(merged_too), tmp_path / "merged")
+    (alone,) = fit.epochs(prepare(plain), tmp_path / "plain")
     assert report.metrics == alone.metrics
-    again = fit.test(merged_too, tmp_path / "merged", "val")
+    again = fit.test(prepare(merged_too), tmp_path / "merged", "val")
     assert again["val/loss"] == alone.metrics["val/loss"]
     splits = [features_of(plain, split) for split in ("train", "val")]
     features, labels = (np.concatenate(parts) for parts in zip(*splits, strict=True))
@@ -320,16 +319,16 @@ def test_with_merge_val_the_second_fit_is_tested_and_the_first_validated(tmp_pat
     theirs.fit(scaler.transform(features), labels)
     asked, wanted = features_of(plain, "test")
     expected = theirs.predict_proba(scaler.transform(asked))
-    found = fit.test(merged_too, tmp_path / "merged")
+    found = fit.test(prepare(merged_too), tmp_path / "merged")
     assert found["test/loss"] == pytest.approx(log_loss(wanted, expected), rel=1e-3)
-    assert found["test/loss"] != fit.test(plain, tmp_path / "plain")["test/loss"]
+    assert found["test/loss"] != fit.test(prepare(plain), tmp_path / "plain")["test/loss"]
 
 
 def test_fitting_is_repeatable_and_draws_no_random_numbers(tmp_path: Path) -> None:
     decoder = {"name": "logistic"}
     saved = []
     for name in ("one", "two"):
-        list(fit.epochs(probe(decoder), tmp_path / name))
+        list(fit.epochs(prepare(probe(decoder)), tmp_path / name))
         with safe_open(tmp_path / name / "best.safetensors", framework="pt") as file:
             saved.append({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
     assert saved[0].keys() == {f"decoder.{name}" for name in ("mean", "scale", "weight", "bias")}
@@ -338,9 +337,9 @@ def test_fitting_is_repeatable_and_draws_no_random_numbers(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("decoder", [{"name": "knn"}, {"name": "logistic"}])
 def test_a_finished_fit_is_not_done_again(decoder: dict[str, Any], tmp_path: Path) -> None:
-    (first,) = fit.epochs(probe(decoder), tmp_path)
+    (first,) = fit.epochs(prepare(probe(decoder)), tmp_path)
     written = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.*")}
-    (again,) = fit.epochs(probe(decoder), tmp_path)
+    (again,) = fit.epochs(prepare(probe(decoder)), tmp_path)
     assert again == first
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.*")} == written
 
@@ -349,29 +348,29 @@ def test_neighbours_are_found_from_the_checkpoint_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = probe({"name": "knn"})
-    list(fit.epochs(chosen, tmp_path / "run"))
-    expected = fit.test(chosen, tmp_path / "run")
+    list(fit.epochs(prepare(chosen), tmp_path / "run"))
+    expected = fit.test(prepare(chosen), tmp_path / "run")
     with safe_open(tmp_path / "run" / "best.safetensors", framework="pt") as file:
         assert file.get_tensor("decoder.features").shape[0] == 60
     # A bare model that never saw the training split.
     monkeypatch.setenv("ITERATE_CACHE", str(tmp_path / "elsewhere"))
-    assert fit.test(chosen, tmp_path / "run") == expected
+    assert fit.test(prepare(chosen), tmp_path / "run") == expected
 
 
 def test_features_too_large_to_keep_give_the_same_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = probe({"name": "logistic", "tolerance": 1e-7})
-    (kept,) = fit.epochs(chosen, tmp_path / "kept")
+    (kept,) = fit.epochs(prepare(chosen), tmp_path / "kept")
     monkeypatch.setattr("iterate_core.engine.features.LIMIT", 0)
-    (anew,) = fit.epochs(chosen, tmp_path / "anew")
+    (anew,) = fit.epochs(prepare(chosen), tmp_path / "anew")
     for name in ("train/loss", "val/loss", "val/accuracy"):
         assert anew.metrics[name] == pytest.approx(kept.metrics[name], rel=1e-3), name
 
 
 def test_half_precision_is_the_backbones_alone(tmp_path: Path) -> None:
     chosen = probe({"name": "knn", "k": 3}, trainer={"precision": "bf16-mixed"})
-    (report,) = fit.epochs(chosen, tmp_path)
+    (report,) = fit.epochs(prepare(chosen), tmp_path)
     features, labels = features_of(chosen, "train")
     asked, wanted = features_of(chosen, "val")
     theirs = KNeighborsClassifier(3, metric="cosine").fit(features, labels)
@@ -384,9 +383,9 @@ def test_several_labels_in_the_engine(name: str, tmp_path: Path) -> None:
     wanted = np.random.default_rng(0).integers(0, 2, (40, 3))
     data = give(images, wanted, RGB, 3, task="multilabel")
     chosen = recipe(data=data, model={"decoder": {"name": name}}, tuning={"name": "frozen"})
-    preflight(chosen)
-    (report,) = fit.epochs(chosen, tmp_path)
-    tested = fit.test(chosen, tmp_path)
+    preflight(prepare(chosen))
+    (report,) = fit.epochs(prepare(chosen), tmp_path)
+    tested = fit.test(prepare(chosen), tmp_path)
     # Every split holds the same arrays here.
     assert tested["test/map_micro"] == pytest.approx(report.metrics["val/map_micro"])
     assert report.metrics["val/f1_micro"] > 0.6
@@ -415,12 +414,12 @@ def test_attentive_probes_learn_from_maps_kept_or_not(
         "optimiser": {"lr": 0.01},
     }
     chosen = recipe(kind, augmentation=still, **alike)
-    preflight(chosen)
-    reports = list(fit.epochs(chosen, tmp_path / "frozen"))
+    preflight(prepare(chosen))
+    reports = list(fit.epochs(prepare(chosen), tmp_path / "frozen"))
     assert reports[-1].metrics["train/loss"] < reports[0].metrics["train/loss"]
-    assert fit.test(chosen, tmp_path / "frozen")
+    assert fit.test(prepare(chosen), tmp_path / "frozen")
     turned = recipe(kind, **alike)
-    assert list(fit.epochs(turned, tmp_path / "turned"))
+    assert list(fit.epochs(prepare(turned), tmp_path / "turned"))
 
 
 @pytest.mark.gpu
@@ -437,11 +436,11 @@ def test_a_gpu_gives_what_a_cpu_gives(fresh: Any) -> None:
 
 
 def test_one_epoch_of_unchanged_samples_is_what_a_fit_sees() -> None:
-    completed = complete(probe({"name": "knn"}, trainer={"epochs": 50}))
+    completed = prepare(probe({"name": "knn"}, trainer={"epochs": 50})).recipe
     assert completed.trainer.epochs == 1
     assert not completed.augmentation.flip
     assert not completed.augmentation.rotate
-    trained = complete(probe({"name": "linear"}, trainer={"epochs": 50}))
+    trained = prepare(probe({"name": "linear"}, trainer={"epochs": 50})).recipe
     assert trained.trainer.epochs == 50
     assert trained.augmentation.flip
 
@@ -459,7 +458,7 @@ def test_what_cannot_be_fitted_is_refused(kind: str, changes: dict[str, Any], sa
     base = {"model": {"decoder": {"name": "knn"}}, "tuning": {"name": "frozen"}}
     chosen = recipe(kind, data={"samples": [60, 30, 30]}, **merged(base, changes))
     with pytest.raises(RequestError, match=said.replace("(", r"\(")):
-        complete(chosen)
+        prepare(chosen)
 
 
 def test_a_study_of_probes_through_the_command_line(tmp_path: Path) -> None:

@@ -76,34 +76,34 @@ def test_training_changes_and_saves_the_last_blocks_alone(tmp_path: Path) -> Non
     # Statistics of normalisation too, and none of those before.
     assert changed == {key for key in before if key.startswith("model.layer4.")}
 
-    result = fit.fit(with_last("test_resnet"), tmp_path)
+    result = fit.fit(prepare(with_last("test_resnet")), tmp_path)
     with safe_open(tmp_path / "best.safetensors", framework="pt") as file:
         names = set(file.keys())
     assert {name for name in names if not name.startswith("decoder.")} == {
         f"backbone.{key}" for key in changed
     }
     best = result.reports[result.epoch - 1].metrics
-    tested = fit.test(with_last("test_resnet"), tmp_path, "val")
+    tested = fit.test(prepare(with_last("test_resnet")), tmp_path, "val")
     assert tested == {name: value for name, value in best.items() if name.startswith("val/")}
 
 
 def test_an_interrupted_training_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
     chosen = with_last("test_resnet")
-    running = fit.epochs(chosen, tmp_path / "halves")
+    running = fit.epochs(prepare(chosen), tmp_path / "halves")
     first = next(running)
     running.close()
-    halves = [first, *fit.epochs(chosen, tmp_path / "halves")]
-    whole = fit.epochs(chosen, tmp_path / "whole")
+    halves = [first, *fit.epochs(prepare(chosen), tmp_path / "halves")]
+    whole = fit.epochs(prepare(chosen), tmp_path / "whole")
     assert [one.metrics for one in halves] == [one.metrics for one in whole]
 
 
 @pytest.mark.parametrize("name", LAST)
 def test_more_blocks_than_there_are_is_refused_before_training(name: str) -> None:
     *_, count = LAST[name]
-    preflight(with_last(name, k=count))
+    preflight(prepare(with_last(name, k=count)))
     said = rf"tuning\.k: the backbone has {count} blocks, but got {count + 1}"
     with pytest.raises(RequestError, match=said):
-        preflight(with_last(name, k=count + 1))
+        preflight(prepare(with_last(name, k=count + 1)))
 
 
 def test_a_backbone_that_names_no_blocks_is_refused() -> None:
@@ -113,7 +113,7 @@ def test_a_backbone_that_names_no_blocks_is_refused() -> None:
 
 def test_the_backward_pass_costs_what_trains_of_it() -> None:
     def flops(tuning: dict[str, Any]) -> float:
-        return epoch_flops(recipe(tuning=tuning))
+        return epoch_flops(prepare(recipe(tuning=tuning)))
 
     full, frozen = flops({"name": "full"}), flops({"name": "frozen"})
     # Forward over 24 and 12 samples; backward, of two forward passes, over the 24.
@@ -179,7 +179,7 @@ class Adapters(Tuning):
 def test_a_way_of_ones_own_adds_modules_and_saves_them_alone(tmp_path: Path) -> None:
     model = {"backbone": {"name": "test_vit", "weights": "none"}}
     chosen = recipe(model=model, tuning={"name": "test_adapters", "rank": 2})
-    preflight(chosen)
+    preflight(prepare(chosen))
     trainer = Trainer(prepare(chosen))
     fresh = {key: value.clone() for key, value in trainer.setup.trained().items()}
     assert all("backbone." not in key or ".down." in key or ".up." in key for key in fresh)
@@ -193,9 +193,9 @@ def test_a_way_of_ones_own_adds_modules_and_saves_them_alone(tmp_path: Path) -> 
         assert torch.equal(after_one[key], fresh[key])
         assert not torch.equal(after_two[key], fresh[key])
 
-    result = fit.fit(chosen, tmp_path)
+    result = fit.fit(prepare(chosen), tmp_path)
     best = result.reports[result.epoch - 1].metrics
-    tested = fit.test(chosen, tmp_path, "val")
+    tested = fit.test(prepare(chosen), tmp_path, "val")
     assert tested == {name: value for name, value in best.items() if name.startswith("val/")}
     # Neither another recipe's backbone nor the one they share was changed.
     plain = build_model(prepare(recipe(model=model, tuning={"name": "frozen"})))

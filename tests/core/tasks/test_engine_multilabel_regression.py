@@ -32,7 +32,6 @@ from iterate_core.data.loading.augmentation import elements
 from iterate_core.data.loading.loader import PixelSupply
 from iterate_core.engine import fit
 from iterate_core.engine.build import shared_backbone
-from iterate_core.engine.complete import complete
 from iterate_core.engine.normalisation import scaling_of
 from iterate_core.engine.preflight import preflight
 from iterate_core.engine.resolved import prepare
@@ -252,12 +251,12 @@ def test_a_target_that_marks_no_data_by_its_size_is_refused(value: float) -> Non
     targets = quantities()[1]
     targets[3, 4, 5] = value
     with pytest.raises(RequestError, match=r"sample train-3: has target values .* must be NaN"):
-        preflight(quantity(targets))
+        preflight(prepare(quantity(targets)))
 
 
 def test_a_target_of_another_shape_is_refused() -> None:
     with pytest.raises(RequestError, match=r"target of shape \(30, 32\), not \(32, 32\)"):
-        preflight(quantity(quantities()[1][:, 2:]))
+        preflight(prepare(quantity(quantities()[1][:, 2:])))
 
 
 # Training
@@ -265,27 +264,27 @@ def test_a_target_of_another_shape_is_refused() -> None:
 
 def test_multilabel_learns_and_reports_all(tmp_path: Path) -> None:
     chosen = multilabel(trainer={"epochs": 12}, optimiser={"lr": 0.02})
-    preflight(chosen)
-    objective = complete(chosen).objective
+    preflight(prepare(chosen))
+    objective = prepare(chosen).recipe.objective
     assert (objective.key, objective.mode) == ("val/f1_micro", "max")
-    result = fit.fit(chosen, tmp_path)
+    result = fit.fit(prepare(chosen), tmp_path)
     assert result.value > 0.95
-    scores = fit.test(chosen, tmp_path)
+    scores = fit.test(prepare(chosen), tmp_path)
     assert scores.keys() == {f"test/{metric.name}" for metric in MULTILABEL.metrics}
     with pytest.raises(RequestError, match="no confusion matrix"):
-        fit.confusion(chosen, tmp_path)
+        fit.confusion(prepare(chosen), tmp_path)
 
 
 def test_regression_learns_in_the_targets_own_unit(tmp_path: Path) -> None:
     chosen = quantity(trainer={"epochs": 15}, optimiser={"lr": 0.005})
-    preflight(chosen)
-    objective = complete(chosen).objective
+    preflight(prepare(chosen))
+    objective = prepare(chosen).recipe.objective
     assert (objective.key, objective.mode) == ("val/rmse", "min")
     mean, std = target_moments(chosen)
-    result = fit.fit(chosen, tmp_path)
+    result = fit.fit(prepare(chosen), tmp_path)
     assert result.value == min(report.value for report in result.reports)
     assert result.value < 0.8 * std
-    scores = fit.test(chosen, tmp_path)
+    scores = fit.test(prepare(chosen), tmp_path)
     assert scores.keys() == {f"test/{metric.name}" for metric in REGRESSION.metrics}
     assert scores["test/loss"] == pytest.approx((scores["test/rmse"] / std) ** 2, rel=1e-4)
     assert scores["test/r2"] == pytest.approx(1 - scores["test/loss"], abs=1e-4)
@@ -298,8 +297,8 @@ def test_the_targets_unit_changes_nothing_but_the_scores(tmp_path: Path) -> None
     """Metres or kilometres: the same training, another number."""
     frozen: dict[str, Any] = {"tuning": {"name": "frozen"}, "trainer": {"epochs": 8}}
     targets = quantities()[1]
-    one = fit.fit(quantity(targets, **frozen), tmp_path / "one")
-    other = fit.fit(quantity(targets / 1024, **frozen), tmp_path / "other")
+    one = fit.fit(prepare(quantity(targets, **frozen)), tmp_path / "one")
+    other = fit.fit(prepare(quantity(targets / 1024, **frozen)), tmp_path / "other")
     for first, second in zip(one.reports, other.reports, strict=True):
         for name in ("val/loss", "val/r2"):
             assert first.metrics[name] == pytest.approx(second.metrics[name], rel=1e-3)
@@ -322,7 +321,7 @@ def test_unknown_pixels_take_no_gradient_and_are_not_counted() -> None:
 
 def test_a_split_without_a_known_pixel_fails(tmp_path: Path) -> None:
     with pytest.raises(WorkError, match="no target of the split counts"):
-        list(fit.epochs(quantity(np.full((8, 32, 32), np.nan, np.float32)), tmp_path))
+        list(fit.epochs(prepare(quantity(np.full((8, 32, 32), np.nan, np.float32))), tmp_path))
 
 
 def test_two_quantities_are_refused() -> None:
@@ -334,22 +333,23 @@ def test_two_quantities_are_refused() -> None:
 
 def test_a_decoder_that_does_not_serve_the_task_is_refused() -> None:
     with pytest.raises(RequestError, match="'mlp' does not serve regression"):
-        complete(quantity(model={"decoder": {"name": "mlp"}}))
+        prepare(quantity(model={"decoder": {"name": "mlp"}}))
     with pytest.raises(RequestError, match="'unet' does not serve multilabel"):
-        complete(multilabel(model={"decoder": {"name": "unet"}}))
+        prepare(multilabel(model={"decoder": {"name": "unet"}}))
 
 
 @pytest.mark.parametrize("make", [multilabel, quantity])
 def test_a_continued_run_is_bit_identical(make: Any, tmp_path: Path) -> None:
     chosen = make()
-    whole = [report.metrics for report in fit.epochs(chosen, tmp_path / "whole")]
-    first = [report.metrics for report in islice(fit.epochs(chosen, tmp_path / "cut"), 1)]
-    rest = [report.metrics for report in fit.epochs(chosen, tmp_path / "cut")]
+    whole = [report.metrics for report in fit.epochs(prepare(chosen), tmp_path / "whole")]
+    first = [report.metrics for report in islice(fit.epochs(prepare(chosen), tmp_path / "cut"), 1)]
+    rest = [report.metrics for report in fit.epochs(prepare(chosen), tmp_path / "cut")]
     assert first + rest == whole
-    assert fit.test(chosen, tmp_path / "cut") == fit.test(chosen, tmp_path / "whole")
+    cut, uncut = (fit.test(prepare(chosen), tmp_path / name) for name in ("cut", "whole"))
+    assert cut == uncut
 
 
 def test_reports_are_json(tmp_path: Path) -> None:
     for name, chosen in (("labels", multilabel()), ("quantity", quantity())):
-        for report in fit.epochs(chosen, tmp_path / name):
+        for report in fit.epochs(prepare(chosen), tmp_path / name):
             json.dumps(report.metrics, allow_nan=False)

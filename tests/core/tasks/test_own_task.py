@@ -206,9 +206,9 @@ def test_batches_hold_each_samples_points_where_its_image_is_bright(
 def test_points_are_learned_under_flips_and_rotations(tmp_path: Path) -> None:
     changes = {"trainer": {"epochs": 14}, "optimiser": {"name": "adamw", "lr": 0.02}}
     chosen = points(data={"image_size": 32}, **changes)
-    preflight(chosen)
-    result = fit.fit(chosen, tmp_path)
-    scores = fit.test(chosen, tmp_path, keep=tmp_path / "samples.npz")
+    preflight(prepare(chosen))
+    result = fit.fit(prepare(chosen), tmp_path)
+    scores = fit.test(prepare(chosen), tmp_path, keep=tmp_path / "samples.npz")
     assert scores.keys() == {"test/f1", "test/loss"}
     assert scores["test/f1"] == result.value > 0.7
     # What the leaderboard tells of the test samples.
@@ -229,10 +229,10 @@ def test_kept_features_meet_the_same_points(
     chosen = points(
         tuning={"name": "frozen"}, augmentation={"rotate": False}, trainer={"epochs": 4}
     )
-    kept = fit.fit(chosen, tmp_path / "kept")
+    kept = fit.fit(prepare(chosen), tmp_path / "kept")
     assert list((tmp_path / "cache/features").rglob("*.npy"))
     monkeypatch.setattr(features, "worthwhile", lambda *_: False)
-    anew = fit.fit(chosen, tmp_path / "anew")
+    anew = fit.fit(prepare(chosen), tmp_path / "anew")
     assert [one.metrics for one in kept.reports] == [other.metrics for other in anew.reports]
 
 
@@ -241,17 +241,17 @@ def test_what_is_no_point_is_refused() -> None:
     targets[3][0, 0] = SIDE + 1
     section = give(images, targets, RGB, classes=1, task="points")
     with pytest.raises(RequestError, match="sample train-3: has a point outside"):
-        preflight(recipe("segmentation", data=section))
+        preflight(prepare(recipe("segmentation", data=section)))
 
 
 def test_a_task_without_a_target_is_told_so() -> None:
     with pytest.raises(RequestError, match="the task 'pointless' names no target"):
-        preflight(points("pointless"))
+        preflight(prepare(points("pointless")))
 
 
 def test_a_decoder_of_vectors_does_not_serve_it() -> None:
     with pytest.raises(RequestError, match=r"'mlp' does not serve points\..*linear, .*unet"):
-        preflight(points(model={"decoder": {"name": "mlp"}}))
+        preflight(prepare(points(model={"decoder": {"name": "mlp"}})))
 
 
 def test_a_target_on_a_finer_grid_is_turned_resized_and_predicted_there(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_a_target_on_a_finer_grid_is_turned_resized_and_predicted_there(tmp_path
     maps = images[:, 0].repeat(2, axis=1).repeat(2, axis=2).astype(np.float32)
     section = give(images, maps, RGB, classes=1, task="fine") | {"image_size": 24}
     chosen = recipe("segmentation", data=section | {"normalisation": "none"}, trainer={"epochs": 2})
-    preflight(chosen)
+    preflight(prepare(chosen))
     (batch,) = supplied(chosen).batches([np.arange(8)], [np.arange(8)])
     assert batch.targets.shape == (8, 48, 48)
     shrunk = functional.avg_pool2d(batch.targets[:, None], 3)[:, 0]  # back at 16 × 16
@@ -267,4 +267,4 @@ def test_a_target_on_a_finer_grid_is_turned_resized_and_predicted_there(tmp_path
     for turned, image in zip(shrunk, seen, strict=True):
         both = torch.stack((turned.flatten(), image.flatten()))
         assert torch.corrcoef(both)[0, 1] > 0.9
-    assert fit.fit(chosen, tmp_path).reports[-1].metrics.keys() >= {"val/rmse", "val/r2"}
+    assert fit.fit(prepare(chosen), tmp_path).reports[-1].metrics.keys() >= {"val/rmse", "val/r2"}

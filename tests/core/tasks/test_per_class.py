@@ -23,6 +23,7 @@ from iterate.cli.views.classes import class_table
 from iterate.cli.views.tables import outcome
 from iterate.run.session import RunResult
 from iterate_core.engine import fit
+from iterate_core.engine.resolved import prepare
 from iterate_core.recipe import Recipe
 from iterate_core.tasks.class_counts import ClassCounts
 from iterate_core.tasks.confusion import ConfusionScores
@@ -123,10 +124,10 @@ def test_a_split_is_told_class_by_class(tmp_path: Path) -> None:
     section = give(random_images((6, 3, 32, 32)), masks, RGB, 3)
     base = recipe("segmentation", trainer={"epochs": 1}).to_mapping()
     asked = Recipe.parse(merged(base, {"data": section}))
-    fit.fit(asked, tmp_path)
-    told = fit.evaluate(asked, tmp_path).to_mapping()
+    fit.fit(prepare(asked), tmp_path)
+    told = fit.evaluate(prepare(asked), tmp_path).to_mapping()
     assert json.loads(json.dumps(told)) == told
-    assert told["confusion"] == fit.confusion(asked, tmp_path)
+    assert told["confusion"] == fit.confusion(prepare(asked), tmp_path)
     supports = [int((masks == index).sum()) for index in range(3)]
     assert [row["support"] for row in told["classes"]] == supports
     assert sum(map(sum, told["confusion"])) == sum(supports)
@@ -177,6 +178,7 @@ def test_of_many_classes_the_poorest_are_shown() -> None:
 
 def test_a_quantity_has_no_classes(tmp_path: Path) -> None:
     asked = recipe("regression", trainer={"epochs": 1}, model={"decoder": {"name": "unet"}})
-    fit.fit(asked, tmp_path)
-    assert fit.evaluate(asked, tmp_path).by_class is None
-    assert set(fit.evaluate(asked, tmp_path).to_mapping()) == set(fit.test(asked, tmp_path))
+    fit.fit(prepare(asked), tmp_path)
+    found = fit.evaluate(prepare(asked), tmp_path)
+    assert found.by_class is None
+    assert set(found.to_mapping()) == set(fit.test(prepare(asked), tmp_path))

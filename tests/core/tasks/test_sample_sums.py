@@ -18,6 +18,7 @@ from torchmetrics.classification import MulticlassAUROC
 from iterate.bench.runs.sample_intervals import over_samples
 from iterate_core.data.store.pack import Pack
 from iterate_core.engine import fit
+from iterate_core.engine.resolved import prepare
 from iterate_core.errors import DataError
 from iterate_core.models.assembly import Model
 from iterate_core.recipe import Recipe
@@ -39,8 +40,8 @@ TASKS = (CLASSIFICATION, SEGMENTATION, MULTILABEL, REGRESSION)
 
 
 def scored(asked: Recipe, folder: Path) -> tuple[dict[str, float], Path]:
-    fit.fit(asked, folder)
-    return fit.test(asked, folder, keep=folder / "samples.npz"), folder / "samples.npz"
+    fit.fit(prepare(asked), folder)
+    return fit.test(prepare(asked), folder, keep=folder / "samples.npz"), folder / "samples.npz"
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
@@ -180,7 +181,7 @@ def test_a_metric_that_is_declared_has_epochs_tests_and_intervals(
     own = replace(shipped, target=OwnTask, facts=shipped.facts | {"declaration": OWN})
     monkeypatch.setitem(registries.tasks._entries, "classification", own)
     asked = recipe(trainer={"epochs": 2})
-    result = fit.fit(asked, tmp_path)
+    result = fit.fit(prepare(asked), tmp_path)
     assert result.value == min(report.metrics["val/misses"] for report in result.reports)
     scores, file = scored(asked, tmp_path)
     assert scores["test/misses"] > 0

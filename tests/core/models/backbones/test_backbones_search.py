@@ -96,7 +96,9 @@ def test_published_weights_that_there_are_not_are_refused(
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text(TEMPLATE.read_text())
     with pytest.raises(RequestError, match=r"no weights of 'mine\.py:Pyramid' are published"):
-        preflight(recipe(model={"backbone": {"name": "mine.py:Pyramid", "weights": "hub"}}))
+        preflight(
+            prepare(recipe(model={"backbone": {"name": "mine.py:Pyramid", "weights": "hub"}}))
+        )
 
 
 def test_its_code_is_part_of_a_runs_identity(

@@ -38,7 +38,7 @@ def tensors() -> dict[str, torch.Tensor]:
 
 def check(path: Path | str, **options: Any) -> None:
     backbone = {"name": "prithvi_eo_v2_tiny_tl", "depth": 1, "weights": str(path), **options}
-    preflight(recipe(data={"bands": BANDS}, model={"backbone": backbone}))
+    preflight(prepare(recipe(data={"bands": BANDS}, model={"backbone": backbone})))
 
 
 def refusal(path: Path | str, **options: Any) -> str:
