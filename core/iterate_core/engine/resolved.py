@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from iterate_core import __version__
+import iterate_core
 from iterate_core.data.bands import resolve_bands, with_units
 from iterate_core.data.dataset import Band, DatasetInfo
 from iterate_core.data.open import Opened, open_dataset, reader_code
@@ -121,7 +121,11 @@ class Prepared:
     @cached_property
     def identity(self) -> str:
         """Names the run and its checkpoints: fixed by all that decides its results."""
-        content = {"recipe": decisive(self.recipe), "data": self.data, "code": __version__}
+        content = {
+            "recipe": decisive(self.recipe),
+            "data": self.data,
+            "code": iterate_core.__version__,
+        }
         return fingerprint(content)
 
 
