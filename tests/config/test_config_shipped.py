@@ -14,6 +14,7 @@ import pytest
 from iterate.cli.main import main
 from iterate.config.compose import Composer
 from iterate.config.load import load_recipe, load_study
+from iterate.config.studies import prepared_branches, try_branches
 from iterate.hpo import shares
 from iterate.resources import shipped
 
@@ -84,6 +85,13 @@ def test_a_ready_made_file_composes_alone(name: str) -> None:
     study = load_study(FOLDER / name, words)
     assert study.config.name == name.removesuffix(".yaml")
     assert study.recipe_at(study.base, 3).seed == 3
+
+
+def test_every_branch_of_what_runs_alone_can_train() -> None:
+    alone = [name for name in READY if "???" not in (FOLDER / name).read_text()]
+    assert {"quickstart.yaml", "decoders.yaml", "probe.yaml"} <= set(alone)
+    for name in alone:
+        try_branches(prepared_branches(load_study(FOLDER / name)))
 
 
 def test_the_quick_start_asks_little() -> None:

@@ -32,7 +32,7 @@ def options(scene: Scene, **others: Any) -> Any:
 def decoder(scene: Scene) -> tuple[nn.Module, Any]:
     """The decoder, and random features for it: vectors, or maps where it takes them."""
     entry = registries.decoders.get(scene.knob.component)
-    maps = bool(entry.facts.get("maps")) or "segmentation" in entry.tasks
+    maps = bool(entry.facts.get("maps")) or entry.serves(("map",))
     shape = Maps((WIDTH,) * len(STRIDES), STRIDES) if maps else Pooled(WIDTH)
     torch.manual_seed(0)
     made: nn.Module = entry.load()(options(scene), shape, CLASSES)
@@ -106,7 +106,7 @@ DECODERS: dict[str, Case] = {
     "MlpOptions.hidden": Case((16, 32), structure),
     "MlpOptions.layers": Case((1, 2), structure),
     "UnetOptions.channels": Case((4, 8), structure),
-    "UnetOptions.norm": Case(("batchnorm", "identity"), structure),
+    "UnetOptions.norm": Case(("batchnorm", "layernorm"), structure),
     "FpnOptions.channels": Case((32, 64), structure),
     "FpnOptions.segmentation_channels": Case((32, 64), structure),
     "UpernetOptions.channels": Case((8, 16), structure),

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import huggingface_hub
 import numpy as np
@@ -31,6 +31,7 @@ from iterate_core.models.backbones.timm.inflation import inflated
 from iterate_core.models.backbones.timm.names import timm_names
 from iterate_core.models.shapes import Maps, Pooled
 from iterate_core.registry import registries
+from iterate_core.registry.registry import Entry
 
 CNN, VIT, FOUR_STRIDES = "test_resnet", "test_vit", "test_convnext"
 PYRAMIDS = ["unet", "fpn", "upernet", "deeplabv3plus", "pspnet"]
@@ -59,7 +60,7 @@ def prepared_with(
 @pytest.mark.parametrize("size", [(32, 32), (37, 50)])
 @pytest.mark.parametrize("backbone", [CNN, VIT, FOUR_STRIDES])
 @pytest.mark.parametrize(
-    "decoder", [entry.name for entry in registries.decoders if "segmentation" in entry.tasks]
+    "decoder", [entry.name for entry in registries.decoders if entry.serves(("map",))]
 )
 def test_every_decoder_works_with_every_kind_of_backbone(
     decoder: str, backbone: str, size: tuple[int, int]
@@ -77,6 +78,37 @@ def test_every_decoder_works_with_every_kind_of_backbone(
     assert without == []
     assert any(value.grad is not None for value in model.backbone.parameters())
     preflight(prepared)
+
+
+def choices() -> list[Any]:
+    """Decoder, field and value of all that a trained decoder lets its user choose from."""
+    return [
+        pytest.param(entry, {field: value}, id=f"{entry.name}-{field}-{value}")
+        for entry in registries.decoders
+        if not entry.facts.get("fitted")
+        for field, declared in entry.load_options().model_fields.items()
+        for value in get_args(declared.annotation)
+        if isinstance(value, str)
+    ]
+
+
+@pytest.mark.parametrize(("entry", "chosen"), choices())
+def test_every_choice_of_every_decoder_works(entry: Entry, chosen: dict[str, str]) -> None:
+    dense = entry.serves(("map",))
+    prepared = prepared_with((32, 32), dense=dense, decoder={"name": entry.name, **chosen})
+    preflight(prepared)
+    assert build_model(prepared)(torch.randn(2, 3, 32, 32)).shape[:2] == (2, 3)
+
+
+def test_layer_norm_of_a_unet_heeds_each_pixel_alone() -> None:
+    options = registries.decoders.get("unet").load_options()(name="unet", norm="layernorm")
+    shape = Maps((4, 4, 8, 8, 8), (2, 4, 8, 16, 32))
+    made = registries.decoders.get("unet").load()(options, shape, 3)
+    norms = [part for part in made.modules() if isinstance(part, nn.LayerNorm)]
+    assert len(norms) == 10  # two convolutions in each of five blocks
+    maps = torch.randn(2, norms[0].normalized_shape[0], 5, 7)
+    last = functional.layer_norm(maps.movedim(1, -1), norms[0].normalized_shape, eps=norms[0].eps)
+    torch.testing.assert_close(norms[0](maps), last.movedim(-1, 1))
 
 
 @pytest.mark.parametrize("size", [(32, 32), (37, 50)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from timm.layers.norm import LayerNorm2d
 from torch import Tensor, nn
 
 from iterate_core.errors import Problem, RequestError
@@ -81,4 +82,13 @@ def build_smp(options: SmpOptions, shape: Maps, classes: int) -> nn.Module:
         raise RequestError(Problem("model.decoder.name", what, hint))
     hierarchy = Hierarchical(shape, options.strides, options.deepest, options.multiple)
     decoder = resolve(options.library)([0, *hierarchy.channels], **options.arguments())
-    return DenseDecoder(hierarchy, decoder, options.width, options.dropout, classes)
+    return DenseDecoder(hierarchy, _over_channels(decoder), options.width, options.dropout, classes)
+
+
+def _over_channels(decoder: nn.Module) -> nn.Module:
+    """Its layer norms over the channels of each pixel: the library's take channels last."""
+    for part in list(decoder.modules()):
+        for name, child in part.named_children():
+            if type(child) is nn.LayerNorm:
+                setattr(part, name, LayerNorm2d(child.normalized_shape[0]))
+    return decoder

@@ -88,7 +88,8 @@ class UnetOptions(SmpOptions):
 
     Attributes:
         channels: Width of the shallowest block; each deeper block doubles it, up to 16 times.
-        norm: Normalisation inside the blocks; ``batchnorm`` wants batches of some eight samples.
+        norm: Normalisation inside the blocks; ``batchnorm`` wants batches of some eight samples,
+            ``layernorm`` is over the channels of each pixel, as in ConvNeXt.
     """
 
     channels: Annotated[int, Field(gt=0)] = 16
