@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from iterate.bench.suites.suite import Suite, Task, load_suite, suites
+from iterate.bench.suites.suite import Suite, load_suite, suites
 from iterate.config.load import load_study
 from iterate.config.messages import shown
 from iterate.config.overrides import PLACE
@@ -17,6 +17,7 @@ from iterate.hpo.space.grammar import read_override
 from iterate.hpo.space.text import value_text
 from iterate.resources import shipped
 from iterate_core.errors import Problem, RequestError, nearest
+from iterate_core.registry import registries
 from iterate_core.registry.marks import HowOnly, PerTraining, without
 
 _OF_THE_RUN = ("search", "ray", "tracking")
@@ -164,8 +165,11 @@ def _strange(protocol: Protocol, suite: Suite) -> Iterator[Problem]:
     """Sections on tasks, datasets and tracks that there are not."""
     section = protocol.config.bench
     origin = f"{shown(protocol.file)}: bench"
-    yield from _unknown(section.tasks, get_args(Task), f"{origin}.tasks", "task")
-    legal = {*suite.datasets, *(one for name in suites() for one in load_suite(name).datasets)}
+    known = [suite, *map(load_suite, suites())]
+    tasks = {one.task for other in known for one in other.datasets.values()}
+    tasks.update(registries.tasks.names())
+    yield from _unknown(section.tasks, tasks, f"{origin}.tasks", "task")
+    legal = {name for other in known for name in other.datasets}
     yield from _unknown(section.datasets, legal, f"{origin}.datasets", "dataset")
     told = (*section.tasks.values(), *section.datasets.values(), *section.backbones.values())
     yield from _of_the_whole(told, origin)

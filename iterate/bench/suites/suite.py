@@ -21,16 +21,12 @@ from iterate_core.registry.options import Section
 from iterate_core.registry.parsing import parse
 from iterate_core.storage.names import is_file_name, is_inside
 
-Task = Literal[
-    "classification", "multilabel", "segmentation", "regression", "detection", "instance"
-]
-
 
 class SuiteDataset(Section):
     """One dataset of a suite.
 
     Attributes:
-        task: What is predicted.
+        task: What is predicted; one that no engine here trains is a gap of every run.
         classes: How many, the background included where it is one; None where that means nothing.
         metric: The name that results files give the score.
         meaning: The metric's exact definition.
@@ -50,7 +46,7 @@ class SuiteDataset(Section):
         source: Where it is published; None where it is not.
     """
 
-    task: Task
+    task: str
     classes: int | None = None
     metric: str
     meaning: str
