@@ -17,7 +17,10 @@ S = TypeVar("S", bound=Section)
 
 @dataclass(frozen=True)
 class Chosen:
-    """Annotation of a field whose `name` is looked up in a registry, which then types the rest."""
+    """Annotation of a field whose `name` is looked up in a registry, which then types the rest.
+
+    A name alone is short for a mapping with nothing but that.
+    """
 
     registry: Registry
 
@@ -43,6 +46,8 @@ def collect(
     for name, field in cls.model_fields.items():
         if name not in values:
             continue
+        if isinstance(values[name], str) and _chosen(field) is not None:
+            values[name] = {"name": values[name]}
         nested = _nested_class(field, values[name], _join(path, name))
         if isinstance(nested, Problem):
             failed[name] = [nested]
@@ -67,7 +72,7 @@ def collect(
 
 def _nested_class(field: Any, value: Any, path: str) -> type[Section] | Problem | None:
     """The class that types this field's mapping, what is wrong with the choice, or None."""
-    chosen = next((mark for mark in field.metadata if isinstance(mark, Chosen)), None)
+    chosen = _chosen(field)
     if chosen is None:
         annotation = field.annotation
         is_section = isinstance(annotation, type) and issubclass(annotation, Section)
@@ -76,7 +81,7 @@ def _nested_class(field: Any, value: Any, path: str) -> type[Section] | Problem 
         return None
     kind = chosen.registry.kind
     if not isinstance(value, Mapping):
-        return Problem(path, f"must be a mapping with a name of a {kind}, but got {value!r}.")
+        return Problem(path, f"must name a {kind}, but got {value!r}.")
     name = value.get("name")
     if not isinstance(name, str):
         return Problem(_join(path, "name"), f"must name a {kind}, but got {name!r}.")
@@ -85,6 +90,10 @@ def _nested_class(field: Any, value: Any, path: str) -> type[Section] | Problem 
     except RequestError as error:
         return error.problems[0]
     return options
+
+
+def _chosen(field: Any) -> Chosen | None:
+    return next((mark for mark in field.metadata if isinstance(mark, Chosen)), None)
 
 
 def _problem(cls: type[Section], detail: Any, path: str) -> Problem:

@@ -1,0 +1,87 @@
+"""A package that adds a part of every kind through entry points alone, searched with by command.
+
+The package is `tests/plug_in`: dataset, task, decoder, way to fine-tune, sampler, trial scheduler.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import pytest
+import timm
+from safetensors import safe_open
+from torch import nn
+
+PLUG_IN = Path(__file__).parent / "plug_in"
+SEARCH = """
+defaults:
+  - model/backbone: resnet18
+  - optimiser: adamw
+  - scheduler: cosine
+  - search: random
+  - _self_
+name: counting
+data: {name: dots, most: 4, batch_size: 8}
+model:
+  backbone: {name: test_resnet, weights: none}
+  decoder: {name: gated, hidden: 4}
+tuning: norms
+trainer: {epochs: 2}
+space:
+  optimiser.lr: tag(log, interval(1e-4, 1e-1))
+  model.decoder.hidden: choice(2, 4)
+search:
+  sampler: halton
+  scheduler: {name: upper, percentile: 25}
+  trials: 6
+  repeats: 1
+resources: {cpu: 1, concurrent: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a search with all of the package's parts."""
+    folder = tmp_path_factory.mktemp("plug-in")
+    (folder / "search.yaml").write_text(SEARCH)
+    path = os.pathsep.join(filter(None, (str(PLUG_IN), os.environ.get("PYTHONPATH"))))
+    environment = os.environ | {"PYTHONPATH": path, "ITERATE_CACHE": str(folder / "cache")}
+    line = [sys.executable, "-m", "iterate", "hpo", "search.yaml", "--out", "run"]
+    done = subprocess.run(
+        line, capture_output=True, text=True, check=False, cwd=folder, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+def test_its_task_and_metric_are_tested(run: Path) -> None:
+    (study,) = json.loads((run / "summary.json").read_text())["studies"]
+    assert study["dataset"] == "dots"
+    assert study["objective"] == {"metric": "count_error", "mode": "min"}
+    assert 0 < study["test"]["count_error"]["mean"] < 4
+
+
+def test_its_sampler_draws_and_its_scheduler_stops(run: Path) -> None:
+    storage = f"sqlite:///{run / 'studies.db'}"
+    trials = optuna.load_study(study_name="counting", storage=storage).trials
+    assert any(trial.state is optuna.trial.TrialState.PRUNED for trial in trials)
+    # Four points in a row of a Halton sequence in base 2 lie in a quarter of the range each.
+    decades = [math.log10(trial.params["optimiser.lr"] / 1e-4) for trial in trials[1:5]]
+    assert sorted(int(4 * decade / 3) for decade in decades) == [0, 1, 2, 3]
+
+
+def test_its_way_to_fine_tune_decides_what_a_checkpoint_holds(run: Path) -> None:
+    with safe_open(next(run.rglob("best.safetensors")), framework="pt") as file:
+        names = set(file.keys())
+    assert {name.split(".")[0] for name in names} == {"backbone", "decoder"}
+    assert {name for name in names if name.startswith("decoder.gate")}
+    network = timm.create_model("test_resnet").named_modules()
+    norms = [name for name, module in network if isinstance(module, nn.BatchNorm2d)]
+    trained = {name.rpartition(".")[0] for name in names if name.startswith("backbone.")}
+    assert trained == {f"backbone.model.{name}" for name in norms if not name.startswith("fc")}
