@@ -214,11 +214,12 @@ def _cell(request: Request, contestant: Contestant, name: str, folder: Path) -> 
         loaded = load_study(request.protocol.file, [word.text for word in words])
     except RequestError as error:
         raise RequestError([placed(problem, words) for problem in error.problems]) from None
-    track = track_of(request, loaded.config)
-    if track not in request.suite.tracks:
-        tracks = ", ".join(request.suite.tracks)
-        what = f"{request.suite.name} has no track {track!r} for what is trained here."
-        raise RequestError(Problem("tuning", what, f"Legal: {tracks}."))
+    tracks = request.suite.tracks
+    for track in sorted({track_of(request, recipe) for _, recipe in loaded.branches()}):
+        if track not in tracks:
+            what = f"{request.suite.name} has no track {track!r} for what is trained here."
+            hint = f"It has {', '.join(tracks)}: a protocol's bench.track says where it belongs."
+            raise RequestError(Problem("tuning", what, hint))
     return Cell(contestant, name, loaded)
 
 
@@ -259,9 +260,11 @@ def engine_metric(suite: Suite, dataset: SuiteDataset) -> str:
 
 
 def track_of(request: Request, recipe: Recipe) -> str:
-    """The track that a recipe's results belong to."""
-    told = request.protocol.config.bench.track
-    return told or ("frozen" if recipe.tuning.constant else "full_ft")
+    """The track that a recipe's results belong to: of a way between the two, its own."""
+    told, tuning = request.protocol.config.bench.track, recipe.tuning
+    if told is not None:
+        return told
+    return "frozen" if tuning.constant else "full_ft" if tuning.whole else tuning.name
 
 
 def gap_of(cell: Cell, error: RequestError) -> Gap:
