@@ -112,6 +112,16 @@ def test_what_leads_to_the_earlier_spelling_is_told_the_new_one(tmp_path: Path) 
         load_study(write(tmp_path, text))
 
 
+def test_other_spaces_are_read_as_they_are(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _tell.cache_clear()
+    split = "space: {augmentation.flip: {true: {optimiser.lr: interval(0.1, 1)}, false: {}}}\n"
+    with caplog.at_level(logging.WARNING):
+        load_study(write(tmp_path, BASE + split))
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize(
     "text", ["model: {freeze: 3}\n", "model: {freeze: '${augmentation.flip}'}\n"]
 )

@@ -60,7 +60,7 @@ def prepared_with(
 @pytest.mark.parametrize("size", [(32, 32), (37, 50)])
 @pytest.mark.parametrize("backbone", [CNN, VIT, FOUR_STRIDES])
 @pytest.mark.parametrize(
-    "decoder", [entry.name for entry in registries.decoders if entry.serves(("map",))]
+    "decoder", [entry.name for entry in registries.decoders if "map" in entry.tasks]
 )
 def test_every_decoder_works_with_every_kind_of_backbone(
     decoder: str, backbone: str, size: tuple[int, int]
