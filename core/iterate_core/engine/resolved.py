@@ -40,7 +40,7 @@ _opened: dict[str, tuple[float, Opened]] = {}
 class Prepared:
     """A complete recipe and its data.
 
-    `resolve` makes it; a command makes one of each recipe, and hands it on. Files are looked at
+    `prepare` makes it; a command makes one of each recipe, and hands it on. Files are looked at
     when `data`, `pack` or `weights` is first asked for.
 
     Attributes:
