@@ -20,7 +20,7 @@ from pool_support import make_study
 
 from iterate.cli.main import main
 from iterate.hpo.failures import failed
-from iterate.hpo.jobs import FitProgress as Told
+from iterate.hpo.jobs import Progress as Told
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.storage.open import opened_storage
 from iterate_core.data.dataset import SPLITS

@@ -23,7 +23,7 @@ from test_results import work
 
 from iterate.cli.views.progress import LiveProgress
 from iterate.hpo.jobs import Job
-from iterate.hpo.jobs import LiveProgress as Told
+from iterate.hpo.jobs import Progress as Told
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.replay import Recorded
 from iterate.hpo.storage import journal
