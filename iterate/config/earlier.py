@@ -36,7 +36,10 @@ def _translated_word(word: str) -> str:
         return word
     if found["space"]:
         return f"~space.{GROUP}" if found["deleted"] else word
-    return f"{GROUP}={_NAMES[False] if found['deleted'] else _names_in(found['value'])}"
+    if found["deleted"]:
+        return f"{GROUP}={_NAMES[False]}"
+    names = _names_in(found["value"])
+    return word if names == found["value"] else f"{GROUP}={names}"  # of no truth value: refused
 
 
 def pop_choice(content: dict[Any, Any]) -> str | None:
@@ -77,7 +80,7 @@ def _translated_space(space: Any, section: str) -> Any:
             options = {_NAMES.get(name, name): inner for name, inner in value.items()}
             translated[f"/{GROUP}"] = _translated_space(options, section)
         else:
-            translated[f"/{GROUP}"] = _names_in(value) if isinstance(value, str) else value
+            translated[f"/{GROUP}"] = _name_or_names(value)
     return translated
 
 
@@ -94,6 +97,12 @@ def _absolute(key: Any, section: str) -> str:
 
 def _keys(space: Any) -> set[str]:
     return {str(key).removeprefix("/") for key in space} if isinstance(space, Mapping) else set()
+
+
+def _name_or_names(value: Any) -> Any:
+    if isinstance(value, bool):
+        return _NAMES[value]
+    return _names_in(value) if isinstance(value, str) else value
 
 
 def _names_in(text: str) -> str:

@@ -112,6 +112,18 @@ def test_what_leads_to_the_earlier_spelling_is_told_the_new_one(tmp_path: Path) 
         load_study(write(tmp_path, text))
 
 
+@pytest.mark.parametrize("word", ["model.freeze=1", "model.freeze=maybe"])
+def test_a_word_of_no_truth_value_is_refused_as_it_was_typed(tmp_path: Path, word: str) -> None:
+    with pytest.raises(RequestError, match=r"model\.freeze: unknown key\. .*tuning=frozen"):
+        load_study(write(tmp_path, BASE), [word])
+
+
+def test_a_constant_where_dimensions_stand_is_refused_by_its_name_of_today(tmp_path: Path) -> None:
+    text = "space: {model/decoder: {mlp: {model.freeze: true}, linear: {}}}\n"
+    with pytest.raises(RequestError, match="'frozen' is no search dimension"):
+        load_study(write(tmp_path, BASE + text))
+
+
 def test_other_spaces_are_read_as_they_are(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import safe_open
@@ -77,7 +77,18 @@ def save_progress(folder: Path, progress: FitProgress) -> None:
     }
     # Through a handle of Python's own, which tells why a write failed; PyTorch's own does not.
     with replacing(folder / LAST, _bytes(content)) as part, part.open("wb") as handle:
+        _save(content, handle)
+
+
+def _save(content: Any, handle: BinaryIO) -> None:
+    """As `torch.save`, which closes its archive when it is interrupted, and fails at that."""
+    try:
         torch.save(content, handle)
+    except RuntimeError as error:
+        interruption = error.__context__
+        if interruption is not None and not isinstance(interruption, Exception):
+            raise interruption from None
+        raise
 
 
 def load_progress(folder: Path, identity: str) -> FitProgress:

@@ -25,8 +25,9 @@ def fitting_problems(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
         return []
     decoder, problems = recipe.model.decoder, []
     if not recipe.tuning.constant:
-        what = f"decoder {decoder.name!r} is fitted to features that must not change."
-        problems.append(Problem("tuning", what, "Choose frozen."))
+        what = f"decoder {decoder.name!r} is fitted to features that must not change, "
+        what += f"and tuning {recipe.tuning.name!r} changes them."
+        problems.append(Problem("tuning", what, "Choose frozen with this decoder."))
     if recipe.objective.split == "train":
         what = f"decoder {decoder.name!r} cannot be judged by what it was fitted to."
         problems.append(Problem("objective.split", what, "Say val or leave it out."))

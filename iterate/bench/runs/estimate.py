@@ -15,6 +15,7 @@ from iterate.hpo.storage.open import opened_storage
 from iterate.hpo.trials.trained import Trained, trained
 from iterate.run.session import RunSettings
 from iterate_core.errors import RequestError
+from iterate_core.plurals import counted
 from iterate_core.recipe import Recipe
 
 SUSTAINED = {"32-true": 10e12, "bf16-mixed": 40e12, "16-mixed": 40e12}
@@ -34,7 +35,7 @@ class Previewed:
         repeats: Asked for.
         epochs: Of each, at most.
         done: Trials and repeats that ended already.
-        hours: That the rest would hold a GPU (or a worker, where trials take no GPU), at most.
+        hours: That training the rest would hold a GPU (or a worker, where trials take no GPU).
         measured: Whether `hours` comes from the study's own trials.
     """
 
@@ -48,6 +49,11 @@ class Previewed:
     done: int
     hours: float
     measured: bool
+
+    @property
+    def hours_text(self) -> str:
+        """`hours` for people."""
+        return _text(self.hours)
 
 
 @dataclass(frozen=True)
@@ -172,7 +178,12 @@ def _gpu(one: _Costed) -> float:
 def _total(studies: Sequence[Previewed], hours: float, gpu: bool) -> str:
     runs = sum(max(0, one.trials + one.repeats - one.done) for one in studies)
     what = "GPU" if gpu else "worker"
-    return f"{len(studies)} studies, {runs} trainings left: at most {hours:.3g} {what} hours."
+    told = f"{counted(len(studies), 'study', 'studies')}, {counted(runs, 'training')} left"
+    return f"{told}: about {_text(hours)} {what} hours of training."
+
+
+def _text(hours: float) -> str:
+    return f"{hours:.2f}" if hours >= 0.01 or not hours else "under 0.01"
 
 
 def _how(pace: float, precision: str, *, gpu: bool, measured: bool) -> str:

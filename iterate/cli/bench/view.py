@@ -175,7 +175,7 @@ def show_preview(preview: Preview) -> None:
             str(study.repeats),
             str(study.epochs),
             str(study.done),
-            f"{study.hours:.3g}",
+            study.hours_text,
         )
     say(table)
     for line in preview.said:

@@ -1,8 +1,12 @@
 """A damaged checkpoint is a sentence that names it, and never other numbers."""
 
+import io
 from collections.abc import Iterator
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +14,11 @@ import torch
 from engine_support import recipe
 from safetensors.torch import load_file, save_file
 
-from iterate_core.engine import fit
+from iterate_core.engine import checkpoints, fit
 from iterate_core.engine.checkpoints import (
     BEST,
     LAST,
+    FitProgress,
     load_best,
     load_progress,
     save_best,
@@ -107,3 +112,29 @@ def test_equal_trainings_leave_equal_bytes(tmp_path: Path) -> None:
     found, told = load_best(tmp_path, metadata["identity"])
     assert metadata.items() <= told.items()
     assert all(torch.equal(found[name], tensors[name]) for name in tensors)
+
+
+class Interrupted(BaseException):
+    pass
+
+
+class Interrupting(io.BytesIO):
+    """A file at whose fourth write a signal arrives."""
+
+    writes = 0
+
+    def write(self, data: Any) -> int:
+        self.writes += 1
+        if self.writes == 4:
+            raise Interrupted
+        return super().write(data)
+
+
+def test_an_interruption_while_writing_is_no_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = SimpleNamespace(open=lambda mode: Interrupting())
+    monkeypatch.setattr(checkpoints, "replacing", lambda *_: nullcontext(part))
+    state = {"model": {"weight": torch.zeros(10_000)}}
+    with pytest.raises(Interrupted):
+        save_progress(tmp_path, FitProgress("mine", state=state))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -50,7 +51,7 @@ class MlpOptions(Component):
     normalise: Normalise = "batch"
 
 
-class SmpOptions(Component):
+class SmpOptions(Component, ABC):
     """Options of a decoder of segmentation-models-pytorch (smp), built by `dense.build_smp`.
 
     Attributes:
@@ -78,9 +79,9 @@ class SmpOptions(Component):
         """Channels that the decoder gives."""
         return self.channels
 
+    @abstractmethod
     def arguments(self) -> dict[str, Any]:
         """What the decoder is called with beside the channels of the maps."""
-        raise NotImplementedError
 
 
 class UnetOptions(SmpOptions):
