@@ -61,7 +61,10 @@ _requests = _Requests()
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Answer both signals with `Stopped`, once; a second signal ends everything at once."""
+    """Answer both signals with `Stopped`, once; a second signal ends everything at once.
+
+    A process that was asked to stop keeps the handlers: a second signal may come while it ends.
+    """
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     _requests.installed, _requests.received = True, None
     _install()
@@ -69,7 +72,7 @@ def stoppable() -> Iterator[None]:
         yield
     finally:
         _requests.installed = False
-        for number, handler in before.items():
+        for number, handler in before.items() if _requests.received is None else ():
             signal.signal(number, handler)
 
 
