@@ -141,10 +141,11 @@ def test_ctrl_c_ends_a_search_with_its_own_code(start: Callable[[], Running]) ->
 @pytest.mark.slow
 def test_a_second_signal_ends_it_now(start: Callable[[], Running]) -> None:
     running = start()
+    # Another one than the first: two of a kind that wait to be answered are one.
     running.process.send_signal(signal.SIGTERM)
-    time.sleep(0.3)
-    running.process.send_signal(signal.SIGTERM)
-    assert running.ended() == 143
+    time.sleep(0.05)
+    running.process.send_signal(signal.SIGINT)
+    assert running.ended() in (130, 143)
     sentence = "stopped at once  The same command continues from what was written.\n"
     assert running.told.endswith(sentence)
 

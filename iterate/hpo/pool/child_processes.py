@@ -11,7 +11,7 @@ import psutil
 from iterate_core.errors import WorkError
 
 # Workers come and go; so often they are counted anew.
-_SECONDS_BETWEEN_COUNTS = 5.0
+_SECONDS_BETWEEN_COUNTS = 1.0
 # What was told to end may take so long before it is ended.
 _SECONDS_TO_END = 3.0
 
