@@ -22,6 +22,7 @@ from iterate_core.errors import Problem, RequestError
 from iterate_core.provenance import usable_cores
 
 WHERE = "trainer.accelerator"
+_CPU = torch.device("cpu")
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 # Lightning sets this when imported; PyTorch's optimisers, which look for a GPU at every step, then
 # load NVIDIA's library each time: a millisecond a step on a machine without a GPU.
@@ -101,9 +102,6 @@ def keeps_data(device: torch.device) -> bool:
 def exact_device(device: torch.device) -> torch.device:
     """Where that device's numbers are worked out in double precision: there, or on the CPU."""
     return device if device.type not in _KINDS or _KINDS[device.type].float64 else _CPU
-
-
-_CPU = torch.device("cpu")
 
 
 def fuses(precision: str) -> bool:

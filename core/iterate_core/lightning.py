@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import repeat
 from typing import Any
 
@@ -56,7 +56,7 @@ def module_of(recipe: Recipe) -> SupervisedTask:
         # Frozen backbones are shared within a process; this one is its owner's alone.
         task = copy.deepcopy(built_task(prepared))
     course = training_course(prepared, 1, drop_single=needs_pairs(task))
-    task.learning = learning_of(prepared.recipe, task.model, len(course.chunks))
+    task.learning_for = partial(learning_of, prepared.recipe, task.model, len(course.chunks))
     return task
 
 

@@ -54,7 +54,7 @@ class TrainerSection(Section):
     min_delta: Annotated[float, Field(ge=0), AfterBackbone] = 0.0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     gradient_clip: Annotated[float | None, Field(gt=0), AfterBackbone] = None
-    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
+    accelerator: Annotated[Literal["auto", "cpu", "gpu", "mps"], AfterBackbone] = "auto"
     deterministic: bool = True
     threads: Annotated[Positive | None, HowOnly] = None
 

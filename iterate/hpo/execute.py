@@ -57,11 +57,11 @@ def train(job: Job) -> Iterator[Progress]:
             yield from _packed(prepared.pack, ("train", "val"))
             device, last = device_name(recipe.trainer.accelerator), job.kind == "trial"
             try:
-                epochs = fit.begin(prepared, job.folder, replay=True)
+                epochs = fit.epochs(prepared, job.folder, replay=True)
             except OtherVersionError as told:
                 set_aside(job.folder)
                 yield Progress(anew=str(told))
-                epochs = fit.begin(prepared, job.folder)
+                epochs = fit.epochs(prepared, job.folder)
             yield Progress(training=True)
             yield from _grouped(epochs, last, device)
             if job.kind == "repeat":

@@ -16,7 +16,9 @@ from lightning.pytorch.loggers import CSVLogger
 from tuning_support import FROZEN
 
 from iterate_core.engine import fit
+from iterate_core.engine.evaluator import Evaluator
 from iterate_core.engine.resolved import prepare
+from iterate_core.engine.trainer import Trainer
 from iterate_core.errors import RequestError
 from iterate_core.lightning import datamodule_of, module_of
 from iterate_core.recipe import Recipe
@@ -61,14 +63,14 @@ def assert_same_losses(chosen: Recipe, folder: Path, **options: Any) -> None:
     trainer = plain_trainer(folder / "theirs", chosen.trainer.epochs, **options)
     trainer.fit(module, data)
     (tested,) = trainer.test(module, data, verbose=False)
-    reports = list(fit.epochs(prepare(chosen), folder / "ours"))
-    for split in ("train", "val"):
-        ours = [report.metrics[f"{split}/loss"] for report in reports]
-        assert logged(folder / "theirs", f"{split}/loss") == pytest.approx(ours, abs=1e-5), split
-    if reports[-1].best == reports[-1].value:  # ours tests the best epoch, theirs the last
-        assert tested["test/loss"] == pytest.approx(
-            fit.test(prepare(chosen), folder / "ours")["test/loss"], abs=1e-5
-        )
+    ours = Trainer(prepare(chosen))
+    epochs = [ours.epoch(number + 1)[0] for number in range(chosen.trainer.epochs)]
+    for loss in ("train/loss", "val/loss"):
+        wanted = [epoch[loss] for epoch in epochs]
+        assert logged(folder / "theirs", loss) == pytest.approx(wanted, abs=1e-5), loss
+    with ours.setup.undisturbed("evaluation"):
+        last = Evaluator(ours.setup).scores("test")
+    assert tested["test/loss"] == pytest.approx(last["loss"], abs=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["classification", "segmentation"])
@@ -123,6 +125,14 @@ def test_a_trainer_may_validate_before_and_test_twice_after(tmp_path: Path) -> N
     trainer.fit(module, data)
     first, second = (trainer.test(module, data, verbose=False) for _ in range(2))
     assert first == second
+
+
+def test_a_trainer_clips_in_mixed_precision(tmp_path: Path) -> None:
+    chosen = recipe("classification", trainer={"epochs": 1})
+    options: Any = {"precision": "bf16-mixed", "gradient_clip_val": 1.0}
+    trainer = plain_trainer(tmp_path / "logs", 1, **options)
+    trainer.fit(module_of(chosen), datamodule_of(chosen))
+    assert len(logged(tmp_path / "logs", "train/loss")) == 1
 
 
 @pytest.mark.parametrize("decoder", ["knn", "logistic"])

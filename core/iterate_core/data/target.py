@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from iterate_core.data.dataset import DatasetInfo
-from iterate_core.errors import DataError, Problem, RequestError
+from iterate_core.data.dataset import Boxes, DatasetInfo
+from iterate_core.errors import DataError, Problem, RequestError, nearest
 from iterate_core.registry import registries
 from iterate_core.registry.registry import resolve
 
@@ -144,7 +144,10 @@ class Untrained(Target):
     ragged = True
 
     def check(self, target: Any, where: str) -> None:
-        """Whatever the reader gives."""
+        """See `Target.check`."""
+        if not isinstance(target, Boxes):
+            what = f"is no object, and no engine here trains the dataset's task {self.info.task}."
+            raise DataError(Problem(where, what, nearest(self.info.task, registries.tasks.names())))
 
     def packed(self, target: Any) -> Packed:
         """Nothing trains on it.

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict
 from typing import TypeVar
 
 import torch
 from torch import nn
 
-from iterate_core.engine.resolved import Prepared, decisive
+from iterate_core.engine.resolved import Prepared
 from iterate_core.errors import Problem, RequestError
-from iterate_core.fingerprint import canonical, seed_for
+from iterate_core.fingerprint import seed_for
 from iterate_core.models.assembly import Model
 from iterate_core.models.backbones.base import Backbone
 from iterate_core.models.backbones.framewise import Framewise
@@ -71,7 +70,7 @@ def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:
             return channels_last(made)
 
     recipe = prepared.recipe
-    return memory.backbones.get((backbone_key(prepared), meta), make, _size)
+    return memory.backbones.get((prepared.backbone_key, meta), make, _size)
 
 
 def channels_last(module: M) -> M:
@@ -83,24 +82,6 @@ def channels_last(module: M) -> M:
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return module
-
-
-def backbone_key(prepared: Prepared) -> str:
-    """Fixes a backbone and its weights: all that `shared_backbone` makes it from."""
-    recipe, frames = prepared.recipe, prepared.info.frames
-    found = decisive(recipe)
-    options = found["model"]["backbone"]
-    # Random weights differ from seed to seed.
-    drawn = prepared.weights in ("", "none") or options.get("extra") == "random"
-    return canonical(
-        {
-            "options": options,
-            "code": found.get("code", {}).get("model.backbone"),
-            "seed": recipe.seed if drawn else None,
-            "inputs": asdict(prepared.inputs),
-            "merge": recipe.model.frames if frames > 1 else None,
-        }
-    )
 
 
 def _size(module: nn.Module) -> int:

@@ -21,7 +21,8 @@ class SplitScores:
     Attributes:
         scores: By name, without the split's name before them.
         by_class: The same, class by class; None of a task without classes.
-        sums: What each sample adds to them; None where no metric is a function of sums.
+        sums: What each sample adds to them; None where no metric is a function of sums, or where
+            they were not wanted.
     """
 
     scores: dict[str, float]
@@ -45,11 +46,11 @@ class Evaluator:
         self._take(split)
         return self._task.reported(self._task.scores)
 
-    def everything(self, split: Split) -> SplitScores:
-        """A split's scores, as a whole, class by class and sample by sample."""
+    def everything(self, split: Split, *, by_sample: bool) -> SplitScores:
+        """A split's scores, as a whole, class by class and if wanted sample by sample."""
         task = self._task
         kept: list[Tensor] = []
-        task.scores.kept = kept
+        task.scores.kept = kept if by_sample else None
         self._take(split)
         task.scores.kept = None
         name = self._setup.prepared.info.task

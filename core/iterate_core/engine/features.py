@@ -24,7 +24,8 @@ from iterate_core.data.dataset import Split
 from iterate_core.data.loading.augmentation import Element
 from iterate_core.data.loading.batch import Batch, Context
 from iterate_core.data.loading.loader import Indices, PixelSupply, chunked
-from iterate_core.engine.build import backbone_key, shared_backbone
+from iterate_core.device import keeps_data
+from iterate_core.engine.build import shared_backbone
 from iterate_core.engine.resolved import Prepared, decisive
 from iterate_core.errors import WorkError
 from iterate_core.fingerprint import fingerprint
@@ -90,7 +91,7 @@ class Place:
             {
                 "layout": LAYOUT,
                 "recipe": decisive(prepared.recipe, PerTraining, AfterBackbone),
-                "backbone": backbone_key(prepared),
+                "backbone": prepared.backbone_key,
                 "data": prepared.data,
                 "device": self.device.type,
                 "versions": [version("torch"), version("timm"), version("geo-iterate")],
@@ -164,8 +165,8 @@ class FeatureSupply:
         return result
 
     def _held(self, path: Path, array: npt.NDArray[np.float32]) -> Any:
-        """On a GPU the array itself, kept between recipes; on a CPU the mapped file."""
-        if self._device.type != "cuda":
+        """On a device with memory the array itself, kept between recipes; else the mapped file."""
+        if not keeps_data(self._device):
             return array
         key = ("features", str(path), str(self._device))
         return memory.arrays.get(

@@ -52,6 +52,7 @@ class FitResult:
 def epochs(prepared: Prepared, folder: Path, *, replay: bool = False) -> Iterator[EpochReport]:
     """Train a recipe, an epoch at a time, continuing where `folder` says it was left.
 
+    The model is built and the data are opened at once; nothing is trained until it is asked for.
     On a CPU an interrupted run gives the same numbers as one that was not. A run that is complete
     trains nothing and yields its last report.
 
@@ -64,18 +65,6 @@ def epochs(prepared: Prepared, folder: Path, *, replay: bool = False) -> Iterato
     Raises:
         RequestError: The recipe cannot be trained as it stands, or the folder is another's.
         WorkError: Training failed: the objective is not finite, or memory ran out.
-    """
-    yield from begin(prepared, folder, replay=replay)
-
-
-def begin(prepared: Prepared, folder: Path, *, replay: bool = False) -> Iterator[EpochReport]:
-    """Build the model and open the data, and give what `epochs` gives, epoch by epoch.
-
-    Nothing is trained until it is asked for.
-
-    Raises:
-        RequestError: See `epochs`.
-        WorkError: See `epochs`.
     """
     progress = load_progress(folder, prepared.identity)
     if progress.done:
@@ -189,7 +178,7 @@ def evaluate(
     setup = Setup(prepared)
     setup.take(tensors)
     with setup.undisturbed("evaluation"):
-        found = Evaluator(setup).everything(split)
+        found = Evaluator(setup).everything(split, by_sample=keep is not None)
     if keep is not None and found.sums is not None:
         found.sums.write(keep)
     metrics = {f"{split}/{name}": value for name, value in found.scores.items()}

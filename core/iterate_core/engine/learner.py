@@ -68,7 +68,8 @@ class GradientLearner:
         self._setup = setup
         self._drop_single = needs_pairs(setup.module)
         self.steps_per_epoch = len(self._course(1).chunks)
-        self.learning = learning_of(setup.recipe, setup.module.model, self.steps_per_epoch)
+        fused = fuses(setup.recipe.trainer.precision)
+        self.learning = learning_of(setup.recipe, setup.module.model, self.steps_per_epoch, fused)
         self._optimiser: Any = setup.fabric.setup_optimizers(self.learning.optimiser)
 
     def learn(self, epoch: int) -> dict[str, float]:
@@ -118,12 +119,19 @@ class GradientLearner:
         return training_course(self._setup.prepared, epoch, drop_single=self._drop_single)
 
 
-def learning_of(recipe: Recipe, model: Model, steps_per_epoch: int) -> Learning:
-    """A recipe's optimiser and schedule, for its model."""
+def learning_of(recipe: Recipe, model: Model, steps_per_epoch: int, fused: bool) -> Learning:
+    """A recipe's optimiser and schedule, for its model.
+
+    Args:
+        recipe: Complete.
+        model: Whose parameters are optimised.
+        steps_per_epoch: Optimiser steps in an epoch.
+        fused: Whether the optimiser takes its fused step; see `iterate_core.device.fuses`.
+    """
     options, trainer = recipe.optimiser, recipe.trainer
     assert isinstance(options, OptimiserOptions)  # noqa: S101 - the registry's contract
     optimiser = registries.optimisers.get(options.name).load()(
-        options, parameter_groups(model, options), fuses(trainer.precision)
+        options, parameter_groups(model, options), fused
     )
     schedule = registries.schedulers.get(recipe.scheduler.name).load()(
         recipe.scheduler, recipe.objective, steps_per_epoch, trainer.epochs

@@ -22,8 +22,10 @@ from iterate_core.engine.resolved import Prepared
 from iterate_core.fingerprint import seed_for
 
 
-def augmentations(prepared: Prepared) -> tuple[Element, ...]:
-    """The flips and rotations that training samples are drawn from."""
+def augmentations(prepared: Prepared, split: Split = "train") -> tuple[Element, ...]:
+    """The flips and rotations that a split's samples are drawn from."""
+    if split != "train":
+        return (IDENTITY,)
     chosen = prepared.recipe.augmentation
     square = prepared.info.height == prepared.info.width
     return elements(flip=chosen.flip, rotate=chosen.rotate, square=square)
@@ -34,7 +36,7 @@ def pixel_supply(
 ) -> PixelSupply:
     """Batches of a split's images, which so many processes read ahead."""
     scaling = scaling_of(prepared, shared_backbone(prepared, meta=True))
-    group = augmentations(prepared) if split == "train" else (IDENTITY,)
+    group = augmentations(prepared, split)
     return PixelSupply(prepared.pack, split, scaling, group, device, workers)
 
 
@@ -120,5 +122,5 @@ class Supplies:
         if not self.keeps_features:
             return pixels
         place = features.Place(self._prepared, self._fabric.device)
-        group = augmentations(self._prepared) if split == "train" else (IDENTITY,)
+        group = augmentations(self._prepared, split)
         return features.FeatureSupply(place, split, group, pixels, self.encode)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from iterate_core.data.dataset import Band, DatasetInfo
 from iterate_core.data.open import Opened, open_dataset, reader_code
 from iterate_core.data.options import DataSection
 from iterate_core.data.store.pack import Pack, cache_folder, pack
+from iterate_core.data.target import target_of
 from iterate_core.engine.complete import complete, matching_of
 from iterate_core.errors import Problem, RequestError
 from iterate_core.fingerprint import canonical, fingerprint
@@ -28,7 +29,7 @@ from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
 from iterate_core.registry.marks import AfterReading, HowOnly, Mark, without
 from iterate_core.registry.options import Section
-from iterate_core.registry.parsing import Chosen
+from iterate_core.registry.parsing import chosen_of
 
 REOPEN_SECONDS = 60.0
 """How long a process relies on what it saw of a dataset's files."""
@@ -96,7 +97,7 @@ class Prepared:
     def maps(self) -> bool:
         """Whether feature maps are wanted: by the target, or by the decoder."""
         decoder = registries.decoders.get(self.recipe.model.decoder.name, "model.decoder.name")
-        return self.pack.target.dense or bool(decoder.facts.get("maps"))
+        return target_of(self.info).dense or bool(decoder.facts.get("maps"))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -116,6 +117,23 @@ class Prepared:
             info.frames,
             metres,
             self.matching.modalities,
+        )
+
+    @cached_property
+    def backbone_key(self) -> str:
+        """Fixes the backbone and its weights: all that it is made from."""
+        found = decisive(self.recipe)
+        options = found["model"]["backbone"]
+        # Random weights differ from seed to seed.
+        drawn = self.weights in ("", "none") or options.get("extra") == "random"
+        return canonical(
+            {
+                "options": options,
+                "code": found.get("code", {}).get("model.backbone"),
+                "seed": self.recipe.seed if drawn else None,
+                "inputs": asdict(self.inputs),
+                "merge": self.recipe.model.frames if self.info.frames > 1 else None,
+            }
         )
 
     @cached_property
@@ -167,7 +185,7 @@ def decisive(recipe: Recipe, *less: Mark) -> dict[str, Any]:
     found = without(recipe, HowOnly, *less)
     if weights := weights_of(recipe):
         found["model"]["backbone"]["weights"] = weights
-    code = dict(own_code(recipe))
+    code = dict(own_code(recipe, less))
     return found | {"code": code} if code else found
 
 
@@ -204,13 +222,23 @@ def _check_digest(
         raise RequestError(Problem(WEIGHTS, what, hint or None))
 
 
-def own_code(section: Section, path: str = "") -> Iterator[tuple[str, str]]:
-    """Where a section chooses a component of the user's own, and what fixes that one's code."""
+def own_code(
+    section: Section, less: tuple[Mark, ...] = (), path: str = ""
+) -> Iterator[tuple[str, str]]:
+    """Where a section chooses a component of the user's own, and what fixes that one's code.
+
+    Args:
+        section: All of it counts but the fields that bear one of the marks in `less`.
+        less: Marks.
+        path: Of the section.
+    """
     for name, field in type(section).model_fields.items():
-        chosen = next((mark for mark in field.metadata if isinstance(mark, Chosen)), None)
+        if any(mark in field.metadata for mark in less):
+            continue
+        chosen = chosen_of(field)
         part, where = getattr(section, name), f"{path}.{name}".strip(".")
         if chosen is not None:
             if code := chosen.registry.get(part.name).facts.get("code"):
                 yield where, code
         elif isinstance(part, Section):
-            yield from own_code(part, where)
+            yield from own_code(part, less, where)

@@ -30,7 +30,7 @@ class Trainer:
         self.setup = Setup(prepared)
         self._evaluator = Evaluator(self.setup)
         with self.setup.undisturbed("set-up"):
-            # Features that are kept are computed before the first epoch's clock runs.
+            # Training features that are kept are computed before the first epoch's clock runs.
             self.setup.supplies.of("train")
             self.learner = learner_of(self.setup, self._evaluator)
 

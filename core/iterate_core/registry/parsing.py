@@ -46,7 +46,7 @@ def collect(
     for name, field in cls.model_fields.items():
         if name not in values:
             continue
-        if isinstance(values[name], str) and _chosen(field) is not None:
+        if isinstance(values[name], str) and chosen_of(field) is not None:
             values[name] = {"name": values[name]}
         nested = _nested_class(field, values[name], _join(path, name))
         if isinstance(nested, Problem):
@@ -72,7 +72,7 @@ def collect(
 
 def _nested_class(field: Any, value: Any, path: str) -> type[Section] | Problem | None:
     """The class that types this field's mapping, what is wrong with the choice, or None."""
-    chosen = _chosen(field)
+    chosen = chosen_of(field)
     if chosen is None:
         annotation = field.annotation
         is_section = isinstance(annotation, type) and issubclass(annotation, Section)
@@ -92,7 +92,8 @@ def _nested_class(field: Any, value: Any, path: str) -> type[Section] | Problem 
     return options
 
 
-def _chosen(field: Any) -> Chosen | None:
+def chosen_of(field: Any) -> Chosen | None:
+    """The annotation of a field of a section; None of a field that names no component."""
     return next((mark for mark in field.metadata if isinstance(mark, Chosen)), None)
 
 

@@ -81,8 +81,8 @@ class Scores(torchmetrics.Metric, ABC):
     def reset(self) -> None:
         """Forget what was taken."""
         super().reset()
-        for held in self.children():
-            if isinstance(held, torchmetrics.Metric):
+        for held in self.modules():
+            if held is not self and isinstance(held, torchmetrics.Metric):
                 held.reset()
 
     @abstractmethod

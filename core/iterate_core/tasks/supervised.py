@@ -38,8 +38,8 @@ class SupervisedTask(LightningModule, ABC):
     Attributes:
         train_scores: Takes the scores of training batches.
         scores: Takes those of evaluated ones.
-        learning: Its optimiser and schedule, for a Lightning Trainer; None where it is not to be
-            trained by one.
+        learning_for: Makes its optimiser and schedule for a Lightning Trainer, told whether the
+            optimiser may take its fused step; None where it is not to be trained by one.
     """
 
     def __init__(self, model: Model, scores: Callable[[], Scores]) -> None:
@@ -47,7 +47,8 @@ class SupervisedTask(LightningModule, ABC):
         self.model = model
         self.train_scores: Any = scores()
         self.scores: Any = scores()
-        self.learning: Learning | None = None
+        self.learning_for: Callable[[bool], Learning] | None = None
+        self._learning: Learning | None = None
         self._validated: dict[str, float] = {}
 
     def forward(self, batch: Batch) -> Tensor:
@@ -84,11 +85,13 @@ class SupervisedTask(LightningModule, ABC):
 
     def configure_optimizers(self) -> Any:
         """The optimiser, and its schedule for every step, as Lightning takes them."""
-        if self.learning is None:
+        if self.learning_for is None:
             return None
-        rates = StepRates(self.learning.optimiser, self.learning.schedule)
+        # Lightning clips no gradients in mixed precision where the optimiser's step is fused.
+        learning = self._learning = self.learning_for(not self.trainer.precision.endswith("mixed"))
+        rates = StepRates(learning.optimiser, learning.schedule)
         return {
-            "optimizer": self.learning.optimiser,
+            "optimizer": learning.optimiser,
             "lr_scheduler": {"scheduler": rates, "interval": "step"},
         }
 
@@ -96,8 +99,8 @@ class SupervisedTask(LightningModule, ABC):
         """Begin the epoch as our loop does, from random state of its own."""
         self.model.begin_epoch(self.current_epoch + 1)
         self.model.train()
-        if self.learning is not None:
-            seed_all(state_seed(self.learning.seed, self.current_epoch + 1))
+        if self._learning is not None:
+            seed_all(state_seed(self._learning.seed, self.current_epoch + 1))
 
     def on_validation_epoch_end(self) -> None:
         """Log ``val/…``."""
@@ -107,9 +110,9 @@ class SupervisedTask(LightningModule, ABC):
     def on_train_epoch_end(self) -> None:
         """Log ``train/…``, and let the schedule hear the objective's value if there is one."""
         metrics = self._logged("train", self.train_scores) | self._validated
-        if self.learning is not None and self.learning.objective.key in metrics:
+        if self._learning is not None and self._learning.objective.key in metrics:
             rates: Any = self.lr_schedulers()
-            rates.epoch_ended(self.learning.objective.read(metrics))
+            rates.epoch_ended(self._learning.objective.read(metrics))
         self._validated = {}
 
     def on_test_epoch_end(self) -> None:

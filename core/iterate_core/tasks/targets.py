@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,11 +115,11 @@ class MaskTarget(GridTarget):
         _check_labels(mask, len(self.info.classes), where, self.info.ignore_index)
 
     def packed(self, target: Any) -> Array:
-        """In the smallest type that holds every class and what does not count."""
-        ignored = self.info.ignore_index
-        largest = np.min_scalar_type(max(len(self.info.classes) - 1, ignored))
-        smallest = np.min_scalar_type(min(0, ignored))
-        return np.asarray(target).astype(np.result_type(largest, smallest))
+        """In the smallest type of PyTorch's that holds every class and what does not count."""
+        low, high = sorted((0, len(self.info.classes) - 1, self.info.ignore_index))[::2]
+        kinds = (np.uint8, np.int16, np.int32, np.int64)
+        fits = (np.iinfo(kind).min <= low and high <= np.iinfo(kind).max for kind in kinds)
+        return np.asarray(target).astype(next(compress(kinds, fits)))
 
     def counts(self, target: Any) -> npt.NDArray[np.int64]:
         """Pixels of each class."""

@@ -284,6 +284,19 @@ def test_what_decides_the_features_names_their_folder() -> None:
     assert len({folder(), *others}) == len(others) + 1
 
 
+def test_features_do_not_depend_on_a_decoder_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n\n\n"
+        "def head(options, shape, classes):\n"
+        "    return nn.Linear(shape.width, classes)\n"
+    )
+    name = f"{tmp_path}/mine.py:head"
+    mine = prepare(recipe(tuning=FROZEN, model={"decoder": {"name": name}}))
+    usual = prepare(recipe(tuning=FROZEN))
+    assert features.Place(mine, CPU).folder == features.Place(usual, CPU).folder
+    assert mine.identity != usual.identity
+
+
 def test_damaged_features_are_computed_again(tmp_path: Path) -> None:
     chosen = recipe(tuning=FROZEN, augmentation={"flip": False, "rotate": False})
     first = fit.fit(prepare(chosen), tmp_path / "first")

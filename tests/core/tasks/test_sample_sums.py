@@ -13,6 +13,7 @@ import torch
 from engine_support import RGB, give, merged, random_images, recipe
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
+from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAUROC
 
 from iterate.bench.runs.sample_intervals import over_samples
@@ -194,18 +195,18 @@ def test_a_metric_that_is_declared_has_epochs_tests_and_intervals(
 
 
 class Ranked(ConfusionScores):
-    """A family that holds a metric of torchmetrics."""
+    """A family that holds a collection of torchmetrics' metrics."""
 
     def __init__(self, metrics: Sequence[Metric], classes: int) -> None:
         super().__init__(metrics, classes, 255)
-        self.area = MulticlassAUROC(classes)
+        self.areas = MetricCollection({"area": MulticlassAUROC(classes)})
 
     def take(self, outputs: Tensor, targets: Tensor) -> None:
         super().take(outputs, targets)
-        self.area.update(outputs, targets)
+        self.areas.update(outputs, targets)
 
     def others(self) -> dict[str, float]:
-        return {"area": float(self.area.compute())}
+        return {"area": float(self.areas["area"].compute())}
 
 
 def test_a_family_may_hold_a_metric_of_torchmetrics() -> None:

@@ -16,6 +16,7 @@ from iterate_core.data.geobench_v1.known import Known, find, recorder, unit_of
 from iterate_core.data.geobench_v1.sample import Header, metres_of
 from iterate_core.data.target import Form, target_class
 from iterate_core.errors import DataError, Problem, RequestError
+from iterate_core.registry import registries
 from iterate_core.registry.options import Section
 from iterate_core.registry.parsing import parse
 from iterate_core.storage.limits import MOST_CLASSES, check_plain_file
@@ -153,7 +154,8 @@ def _from_dataset_file(root: Path) -> Declaration:
         raise DataError(Problem(str(path), what, "This reader knows geobench_v1 version 1."))
     if target_class(file.task).form not in FORMS:
         what = f"declares the task {file.task!r}."
-        raise DataError(Problem(str(path), what, f"Known: {', '.join(TASKS)}."))
+        known = [task for task in registries.tasks.names() if target_class(task).form in FORMS]
+        raise DataError(Problem(str(path), what, f"Known: {', '.join(known)}."))
     bands = tuple(Band(**entry.model_dump()) for entry in file.bands)
     return Declaration(
         name=file.name,

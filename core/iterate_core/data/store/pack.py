@@ -38,7 +38,7 @@ from iterate_core.storage.growing import growing
 
 __all__ = ["Pack", "cache_folder", "pack"]
 
-LAYOUT = 3
+LAYOUT = 4
 """Raised when the files of a packed split change their meaning."""
 
 PATIENCE_SECONDS = 6 * 3600.0
