@@ -1,4 +1,4 @@
-"""What a training run of a study is, and how it stands: words that several rooms share."""
+"""The kinds of a study's training runs, and the states in which they can be."""
 
 from typing import Literal
 

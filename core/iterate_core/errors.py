@@ -91,9 +91,14 @@ class MachineError(WorkError):
 def nearest(name: str, legal: Iterable[str]) -> str | None:
     """A hint that names the nearest legal names: ``Did you mean 'unet'?``; None if none is near."""
     names = sorted(set(legal))
-    close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.6)
-    if close:
-        return f"Did you mean {' or '.join(repr(match) for match in close)}?"
+    if (meant := near_miss(name, names)) is not None:
+        return meant
     if names and len(names) <= 12:
         return f"Legal here: {', '.join(names)}."
     return None
+
+
+def near_miss(name: str, legal: Iterable[str]) -> str | None:
+    """``Did you mean 'unet'?``; None if no legal name is near."""
+    close = difflib.get_close_matches(str(name), sorted(set(legal)), n=3, cutoff=0.6)
+    return f"Did you mean {' or '.join(map(repr, close))}?" if close else None

@@ -25,15 +25,13 @@ class Clock:
         self._told: dict[str, float] = {}  # job → seconds of work it has told
 
     def begin(self, job: str) -> None:
-        """A worker took the job up; it counts from its first report on."""
+        """A worker took the job up; it counts from its first report on, and anew."""
         self.end(job)
 
     def report(self, job: str, seconds: float) -> None:
         """A worker has worked on the job for so many seconds, up to now."""
         now = time.monotonic()
-        told = self._told.get(job, 0.0)
-        # A worker that was replaced begins to count anew.
-        fresh = seconds - told if seconds >= told else seconds
+        fresh = max(0.0, seconds - self._told.get(job, 0.0))  # below 0 by rounding
         self._spans = _with(self._spans, (now - fresh, now))
         self._told[job], self._since[job] = seconds, now
 

@@ -147,6 +147,7 @@ class Ledger(Search):
         """A worker took a job up, and prepares: its time counts from when it trains."""
         if key in self._running:
             run = self._running[key]
+            self._count(run)  # what the worker before it did not live to report
             run.take_up(self.trial_of(run.job).train_seconds)
             self.account.begin(key)
 
@@ -161,8 +162,7 @@ class Ledger(Search):
 
     def _record(self, run: RunningJob, progress: Progress) -> bool:
         run.hear(progress)
-        if run.since is not None:
-            self.account.report(run.job.key, progress.trained_seconds)
+        self._count(run)
         for report in progress.reports:
             if report.epoch > run.last_epoch and run.write(report):
                 self._close(run, "PRUNED")
@@ -205,15 +205,27 @@ class Ledger(Search):
     def out_of_time(self, key: str, held_seconds: float) -> None:
         """End a trial whose hours are over; what it has reported stays."""
         run = self._running[key]
-        run.held_seconds = held_seconds
         hours = f"{self.study.settings.trial_hours:g} hours"
-        if run.last_epoch:
-            with self._storage.together():
-                note(run.trial, stopped=f"its {hours} (search.trial_hours) were over")
-                self._close(run, "PRUNED")
-        else:
+        if not run.last_epoch:
             reason = f"no epoch was finished within its {hours} (search.trial_hours)"
-            self.record(key, Progress(failure=reason, failure_kind="out of time"))
+            self._give_up(run, held_seconds, Progress(failure=reason, failure_kind="out of time"))
+            return
+        run.held_seconds = held_seconds
+        with self._storage.together():
+            note(run.trial, stopped=f"its {hours} (search.trial_hours) were over")
+            self._close(run, "PRUNED")
+
+    def silent(self, key: str, held_seconds: float) -> None:
+        """End a job whose worker has given no sign of life for too long: it has failed."""
+        minutes = f"{self.study.settings.silence_minutes:g} minutes (search.silence_minutes)"
+        reason = f"its worker gave no sign of life for {minutes}"
+        self._give_up(self._running[key], held_seconds, Progress(failure=reason))
+
+    def _give_up(self, run: RunningJob, held_seconds: float, why: Progress) -> None:
+        """A job has failed whose worker does not say so, nor for how long it trained."""
+        run.held_seconds = held_seconds
+        with self._storage.together():
+            self._close(run, "FAIL", why)
 
     def _close(self, run: RunningJob, state: State, failed: Progress | None = None) -> None:
         self._leave(run)
@@ -225,7 +237,13 @@ class Ledger(Search):
     def _leave(self, run: RunningJob) -> None:
         """No worker holds the job any longer."""
         del self._running[run.job.key]
+        self._count(run)
         self.account.end(run.job.key, run.held_seconds)
+
+    def _count(self, run: RunningJob) -> None:
+        """Add what a job has trained up to now to the study's hours."""
+        if run.since is not None:
+            self.account.report(run.job.key, run.trained_here)
 
     def _end(
         self,

@@ -53,14 +53,19 @@ def share_of(resources: ResourceSettings, accelerator: str, there: Mapping[str, 
     Raises:
         RequestError: The recipe needs a GPU, and a trial holds none.
     """
-    gpu = resources.gpu
-    if gpu is None:
-        gpu = 1.0 if there.get("GPU") and accelerator in ("auto", "gpu") else 0.0
+    gpu = gpus_held(resources, accelerator, there)
     if accelerator == "gpu" and not gpu:
         what = "is gpu, but trials hold none"
         why = " (resources.gpu is 0)." if resources.gpu == 0 else ": there is no GPU here."
         raise RequestError(Problem("trainer.accelerator", what + why, "Choose auto or cpu."))
     return Share(resources.cpu, gpu)
+
+
+def gpus_held(resources: ResourceSettings, accelerator: str, there: Mapping[str, float]) -> float:
+    """GPUs of a trial, as `share_of` says; whether its recipe can do with them is not asked."""
+    if resources.gpu is not None:
+        return resources.gpu
+    return 1.0 if there.get("GPU") and accelerator in ("auto", "gpu") else 0.0
 
 
 def shares_of(studies: Sequence[Study], there: Mapping[str, float]) -> dict[str, Share]:

@@ -99,7 +99,8 @@ class Study:
     def question(self) -> dict[str, Any]:
         """What makes this study itself: two runs continue each other only if it is the same.
 
-        The budget is no part of it, and neither is what is marked to decide no result.
+        The budget is no part of it, and neither is what is marked to decide no result. Which
+        version of iterate asks is noted, and makes no other question (see `differences`).
         """
         recipe = decisive(self.recipe, PerTraining)
         space = self.space.to_mapping()
@@ -122,20 +123,31 @@ def same_question(name: str, asked: Mapping[str, Any], before: Mapping[str, Any]
     """Refuse a changed question under a name that holds another one's trials.
 
     Raises:
-        RequestError: One problem for each difference, what they come to and what to do.
+        RequestError: One problem for each difference, what they come to and what to do; where
+            another version of iterate asked it, that alone.
     """
+    changed = differences(asked, before)
+    if not changed:
+        return
     advice = "Run it with --fresh as a new study, or give it another name; nothing is deleted."
     if asked.get(_VERSION) != (version := before.get(_VERSION)):
         made = f"iterate {version}" if version else "an earlier version"
         what = f"was made by {made}, and this is iterate {asked[_VERSION]}."
         raise RequestError(Problem(f"study {name!r}", what, advice))
     now, then = _flat(asked), _flat(before)
-    changed = [key for key in sorted({*now, *then}) if now.get(key) != then.get(key)]
-    if not changed:
-        return
     problems = [Problem(key, f"was {_said(then, key)}, now {_said(now, key)}.") for key in changed]
     headline = f"study {name!r} asks another question than its finished trials answer."
     raise RequestError(problems, headline, advice)
+
+
+def differences(asked: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
+    """Where two questions differ, by dotted keys; the version of iterate that asks does not count.
+
+    After an upgrade a study goes on, and what was left half trained begins anew.
+    """
+    now, then = _flat(asked), _flat(before)
+    keys = sorted({*now, *then} - {_VERSION})
+    return [key for key in keys if now.get(key) != then.get(key)]
 
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:

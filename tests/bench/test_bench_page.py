@@ -11,6 +11,7 @@ from test_bench_leaderboard import Page
 
 from iterate.bench.leaderboard.about import Made, RunRecord, SubmittedFile, about
 from iterate.bench.leaderboard.entries import entries_of
+from iterate.bench.leaderboard.page import html
 from iterate.bench.leaderboard.page.html import page
 from iterate.bench.leaderboard.rank import build
 from iterate.bench.leaderboard.results_csv import write_results
@@ -65,6 +66,16 @@ def test_foreign_text_is_neither_markup_nor_template(tmp_path: Path) -> None:
     assert ">49<" not in text
     # Nothing is escaped twice, and nothing is lost.
     assert text.count(SHOWN) == page(board(tmp_path, "PLAIN")).count("PLAIN") > 30
+
+
+def test_style_and_script_are_no_templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("report.css", "report.js"):
+        text = f"/* {name}: {{{{ 7 }}}} {{% if %}} {{# a #}} <&> */"
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(html, "files", lambda _: tmp_path)
+    text = page(board(tmp_path, "plain"))
+    for name in ("report.css", "report.js"):
+        assert (tmp_path / name).read_text() in text
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -13,6 +13,7 @@ import pytest
 import ray
 from bench_support import folders, play, request_of, score_of, small_suite
 
+from iterate.bench.runs import scores
 from iterate.bench.runs.plan import Plan, Request, cells_of
 from iterate.bench.runs.run import BenchResult
 from iterate.hpo.jobs import Job
@@ -117,6 +118,17 @@ def test_gaps_are_named_with_their_reasons(first: Run) -> None:
     assert "epsilon (resnet10t, resnet14t, resnet26): this version has no engine" in board
 
 
+def test_a_task_that_is_misspelt_is_a_gap_that_says_what_may_be_meant(tmp_path: Path) -> None:
+    suite = Path(small_suite(tmp_path))
+    suite.write_text(suite.read_text().replace("task: multilabel", "task: multi-label"))
+    _, gaps = cells_of(request_of(tmp_path, str(suite), "quick", "resnet10t=none"))
+    reasons = {gap.dataset: gap.reason for gap in gaps}
+    assert reasons["beta"] == (
+        "this version has no engine for multi-label. Did you mean 'multilabel'?"
+    )
+    assert reasons["epsilon"] == "this version has no engine for detection."
+
+
 def test_the_leaderboard_is_written_in_every_form(first: Run) -> None:
     base, _, result, _ = first
     for name in ("leaderboard.md", "leaderboard.csv", "leaderboard.json", "leaderboard.html",
@@ -203,7 +215,11 @@ def test_a_crashed_repeat_is_a_named_gap_and_not_a_smaller_average(tmp_path: Pat
     assert "memory ran out" in gap.reason
 
 
-def test_a_score_that_its_metric_cannot_have_is_a_named_gap(tmp_path: Path) -> None:
+def test_a_score_that_its_metric_cannot_have_is_a_named_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[Path] = []
+    monkeypatch.setattr(scores, "over_samples", lambda files, _: judged.extend(files))
     suite = small_suite(tmp_path)
     text = Path(suite).read_text()
     Path(suite).write_text(text.replace("of: accuracy", "of: accuracy\n    range: [0, 0.55]"))
@@ -212,6 +228,8 @@ def test_a_score_that_its_metric_cannot_have_is_a_named_gap(tmp_path: Path) -> N
     result, _ = play(request, tmp_path / "run")
     # Seed 913 scores 0.60 and seed 205 scores 0.53; the learning rate adds 0.0001 at most.
     assert [row["Seed"] for row in rows_in(tmp_path / "run")] == ["205"]
+    # The interval over samples is of the same repeats as the mean beside it.
+    assert {file.parent.name[4:] for file in judged} == {"-1"}
     (gap,) = result.failed
     assert "1 repeat failed: seed 913: its Accuracy must lie in 0 to 0.55, but is" in gap.reason
 

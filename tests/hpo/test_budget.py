@@ -137,6 +137,54 @@ def test_what_a_worker_does_before_it_trains_is_no_hour_of_study_or_trial(
     assert found.running[job.key].trained_seconds == pytest.approx(2 * HOUR)
 
 
+def test_a_worker_that_falls_silent_counts_from_when_it_trained(
+    storage: BaseStorage, wait: Callable[[float], None]
+) -> None:
+    found = opened(make_study(trials=9, sampler="random", silence_minutes=120), storage)
+    job = found.next_job()
+    assert job is not None
+    found.started(job.key)
+    wait(1)  # imports
+    cold = {"held_seconds": HOUR, "preparing_seconds": HOUR}
+    found.record(job.key, Progress(training=True, **cold))
+    wait(2)
+    found.silent(job.key, 3 * HOUR)
+    told = "its worker gave no sign of life for 120 minutes (search.silence_minutes)"
+    assert [trial.failure for trial in found.history("trial")] == [told]
+    assert found.account.worked_seconds == pytest.approx(2 * HOUR)
+    assert found.account.worker_seconds == pytest.approx(3 * HOUR)
+
+
+def test_trials_that_hang_until_their_time_is_over_use_up_the_hours_of_their_study(
+    storage: BaseStorage, wait: Callable[[float], None]
+) -> None:
+    study = make_study(trials=9, hours=1.5, trial_hours=1, sampler="random")
+    found = opened(study, storage)
+    for hours in (1, 2):
+        job = begun(found)
+        wait(1)
+        found.out_of_time(job.key, HOUR)
+        assert found.account.worked_seconds == pytest.approx(hours * HOUR)
+    assert found.next_job() is None
+    assert found.stop_reason == "it was worked on for its 1.5 hours"
+
+
+def test_what_a_worker_trained_before_it_died_stays_counted(
+    storage: BaseStorage, wait: Callable[[float], None]
+) -> None:
+    found = opened(make_study(trials=9, sampler="random"), storage)
+    job = begun(found)
+    wait(1)
+    assert found.account.worked_seconds == pytest.approx(1 * HOUR)
+    found.started(job.key)  # by the process that replaces it
+    assert found.account.worked_seconds == pytest.approx(1 * HOUR)
+    wait(3)  # imports
+    found.record(job.key, Progress(training=True))
+    wait(1)
+    found.killed(job.key, 3)
+    assert found.account.worked_seconds == pytest.approx(2 * HOUR)
+
+
 def test_hours_of_all_commands_count_together(
     storage: BaseStorage, wait: Callable[[float], None]
 ) -> None:

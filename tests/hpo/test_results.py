@@ -21,6 +21,7 @@ from iterate.hpo.ledger import Ledger
 from iterate.hpo.results import importances, interval, summarise
 from iterate.hpo.storage.open import open_storage
 from iterate.hpo.study import same_question
+from iterate.hpo.trials.trained import trained_before
 from iterate_core.engine.reports import EpochReport
 from iterate_core.errors import RequestError
 from iterate_core.models.backbones.options import TimmOptions
@@ -226,12 +227,27 @@ def test_a_changed_question_is_refused_with_the_difference(
 
 
 @pytest.mark.parametrize(("then", "told"), [("0.2.9", "iterate 0.2.9"), (None, "an earlier")])
-def test_a_study_of_another_version_is_refused_for_that(then: str | None, told: str) -> None:
+def test_another_question_of_another_version_is_refused_for_the_version(
+    then: str | None, told: str
+) -> None:
     asked = make_study(trials=2).question()
     before = {**asked, "data": "other", "version": then}
     with pytest.raises(RequestError, match=rf"was made by {told}.*--fresh") as refused:
         same_question("s", asked, before)
     assert len(refused.value.problems) == 1
+
+
+def test_a_study_that_asks_the_same_goes_on_after_an_upgrade(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work(ledger, [0.5])
+    monkeypatch.setattr("iterate.hpo.study.__version__", "99.0")
+    storage, study = open_storage(None, tmp_path), ledger.study
+    assert ledger.notes.question != study.question()
+    assert trained_before(storage, study).trials == 1
+    assert len(Ledger(study, storage, tmp_path).history("trial")) == 1
+    with pytest.raises(RequestError, match=r"was made by iterate .*, and this is iterate 99\.0"):
+        Ledger(replace(study, data="other"), storage, tmp_path)
 
 
 def test_budget_and_sampler_may_change(ledger: Ledger, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_a_word_says_how_by_the_marks_on_its_way() -> None:
     assert not any(how_only(mapping, key) for key in ("data", "data.size", "trainer.new"))
 
 
-def test_a_component_from_elsewhere_marks_its_own_fields() -> None:
+def test_a_component_from_elsewhere_marks_its_own_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     class Options(Component):
         name: str = "marked"
         rank: int = 4
@@ -124,6 +124,8 @@ def test_a_component_from_elsewhere_marks_its_own_fields() -> None:
     def identity(**values: Any) -> dict[str, Any]:
         return decisive(recipe().model_copy(update={"optimiser": Options(**values)}))
 
+    registries.optimisers.names()  # what is found once stays when the test has ended
+    monkeypatch.setattr(registries.optimisers, "_entries", dict(registries.optimisers._entries))
     registries.optimisers.register(Entry("marked", Options, Options))
     assert identity(cache="there") == identity()
     assert identity(rank=8) != identity()

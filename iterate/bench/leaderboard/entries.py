@@ -140,7 +140,8 @@ def _add(
         entries.append(home)
     for dataset, cell in cells.items():
         known = home.cells.setdefault(dataset, cell)
-        if known.samples is None:  # a file tells the scores of a run, but not its samples
+        # A file tells the scores of a run, but not its samples.
+        if known.samples is None and cell.samples is not None:
             home.cells[dataset] = replace(known, samples=cell.samples)
     home.published = home.published and published
     return len(repeated)

@@ -9,8 +9,8 @@ from typing import Any
 
 from iterate.bench.runs.plan import Cell, Plan, Request, gap_of, study_name
 from iterate.config.studies import prepared_branches
-from iterate.hpo.hardware import gpus
 from iterate.hpo.points import trials_to_make
+from iterate.hpo.shares import gpus_held, machine
 from iterate.hpo.storage.open import opened_storage
 from iterate.hpo.trials.trained import Trained, trained
 from iterate.run.session import RunSettings
@@ -169,10 +169,8 @@ def _previewed(one: _Costed, pace: float) -> Previewed:
 
 def _gpu(one: _Costed) -> float:
     """GPUs that a trial holds; where the file leaves it open, by what this machine has."""
-    stated = one.cell.loaded.config.resources.gpu
-    if stated is not None:
-        return stated
-    return float(gpus() > 0 and one.recipe.trainer.accelerator in ("auto", "gpu"))
+    resources = one.cell.loaded.config.resources
+    return gpus_held(resources, one.recipe.trainer.accelerator, machine())
 
 
 def _total(studies: Sequence[Previewed], hours: float, gpu: bool) -> str:

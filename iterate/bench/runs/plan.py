@@ -15,7 +15,7 @@ from iterate.bench.suites.suite import Suite, SuiteDataset
 from iterate.config.load import LoadedStudy, load_study
 from iterate.hpo.space.text import value_text
 from iterate.hpo.study import Study
-from iterate_core.errors import Problem, RequestError, nearest
+from iterate_core.errors import Problem, RequestError, near_miss, nearest
 from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
 
@@ -196,8 +196,9 @@ def study_name(cell: Cell, settings: RunSettings) -> str:
 def _place(request: Request, name: str) -> tuple[Path | None, str]:
     """A dataset's folder, or why it cannot be used."""
     dataset = request.suite.datasets[name]
-    if dataset.task not in registries.tasks.names():
-        return None, f"this version has no engine for {dataset.task}."
+    if dataset.task not in (tasks := registries.tasks.names()):
+        told = (f"this version has no engine for {dataset.task}.", near_miss(dataset.task, tasks))
+        return None, " ".join(filter(None, told))
     if dataset.reader is None:
         return None, "the suite names no reader for it."
     if dataset.reader not in registries.datasets.names():

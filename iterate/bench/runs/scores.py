@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,6 +17,7 @@ from iterate.bench.runs.sample_intervals import over_samples
 from iterate.hpo.execute import OUTCOMES_FILE
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.results import best_recipe
+from iterate.hpo.trials.view import TrialView
 from iterate_core.errors import Problem, RequestError
 from iterate_core.plurals import counted
 from iterate_core.recipe import Recipe
@@ -101,13 +103,10 @@ def note(ledger: Ledger, cell: Cell, request: Request, run: str, unlike: str | N
 
 
 def _samples(ledger: Ledger, cell: Cell, request: Request) -> tuple[float, float] | None:
-    best = ledger.best()
     declared = request.suite.datasets[cell.dataset]
     metric = request.suite.metrics[declared.metric]
-    if best is None:
-        return None
-    tested = [repeat for repeat in ledger.repeats_of(best) if repeat.test]
-    files = [ledger.job_folder(repeat) / OUTCOMES_FILE for repeat in tested]
+    scored = _repeats(ledger, cell, request).scored
+    files = [ledger.job_folder(one.repeat) / OUTCOMES_FILE for one in scored]
     estimate = over_samples(files, engine_metric(request.suite, declared))
     if estimate is None or estimate.low is None or estimate.high is None:
         return None
@@ -124,38 +123,62 @@ def result_of(ledger: Ledger, cell: Cell, request: Request, run: str) -> CellRes
         request: What the run was asked for.
         run: The run's name.
     """
-    best, recipe = ledger.best(), best_recipe(ledger)
-    scores: list[Score] = []
-    failed: list[str] = []
-    if best is None or recipe is None:
+    recipe = best_recipe(ledger)
+    if recipe is None:
         return CellResult(cell.dataset, cell.contestant.name, ())
+    found = _repeats(ledger, cell, request)
+    track, training = track_of(request, recipe), _training(ledger, recipe, run)
+    scores = tuple(
+        Score(
+            backbone=cell.contestant.name,
+            dataset=cell.dataset,
+            track=track,
+            metric=request.suite.datasets[cell.dataset].metric,
+            seed=one.seed,
+            value=one.value,
+            fraction=request.percent / 100,
+            training=training,
+        )
+        for one in found.scored
+    )
+    return CellResult(cell.dataset, cell.contestant.name, scores, tuple(found.failed))
+
+
+class _Scored(NamedTuple):
+    """A repeat of the best point that has a score."""
+
+    repeat: TrialView
+    seed: int
+    value: float
+
+
+class _Found(NamedTuple):
+    """The repeats that count, and what became of the others."""
+
+    scored: list[_Scored]
+    failed: list[str]
+
+
+def _repeats(ledger: Ledger, cell: Cell, request: Request) -> _Found:
+    """Which repeats of the best point have a score that its metric can have."""
+    found, best = _Found([], []), ledger.best()
+    if best is None:
+        return found
     declared, limits = request.suite.datasets[cell.dataset], request.suite.limits(cell.dataset)
     metric = request.suite.metrics[declared.metric]
     name = engine_metric(request.suite, declared)
-    track, training = track_of(request, recipe), _training(ledger, recipe, run)
     for repeat in ledger.repeats_of(best):
         seed, tested = repeat.seed, repeat.test.get(f"test/{name}")
         if tested is None or seed is None:
             why = repeat.failure or f"it was not tested for {name}"
-            failed.append(f"seed {seed}: {why}")
+            found.failed.append(f"seed {seed}: {why}")
             continue
         value = metric.score(tested)
         if (wrong := misfit(value, limits)) is not None:
-            failed.append(f"seed {seed}: its {declared.metric} {wrong}")
-            continue
-        scores.append(
-            Score(
-                backbone=cell.contestant.name,
-                dataset=cell.dataset,
-                track=track,
-                metric=declared.metric,
-                seed=seed,
-                value=value,
-                fraction=request.percent / 100,
-                training=training,
-            )
-        )
-    return CellResult(cell.dataset, cell.contestant.name, tuple(scores), tuple(failed))
+            found.failed.append(f"seed {seed}: its {declared.metric} {wrong}")
+        else:
+            found.scored.append(_Scored(repeat, seed, value))
+    return found
 
 
 def _training(ledger: Ledger, recipe: Recipe, run: str) -> Training:

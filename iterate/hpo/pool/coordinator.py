@@ -100,6 +100,13 @@ class Coordinator:
             ledger.out_of_time(job.key, held_seconds)
             self._recorded(trial_id)
 
+    def silent(self, trial_id: str, held_seconds: float) -> None:
+        """The worker of a job, that held it for so long, gives no sign of life any more."""
+        ledger, job = self._jobs[trial_id]
+        with self._pausing():
+            ledger.silent(job.key, held_seconds)
+            self._recorded(trial_id)
+
     def record(self, trial_id: str, progress: Progress) -> bool:
         """Write down a report; whether the job must stop. A job that has ended changes nothing."""
         if trial_id not in self._jobs:

@@ -16,7 +16,7 @@ import ray
 from ray import tune
 
 from iterate.hpo.execute import SIGN_OF_LIFE
-from iterate.hpo.jobs import Job, Progress
+from iterate.hpo.jobs import Job
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.pool.coordinator import Coordinator
 
@@ -123,15 +123,12 @@ class Watch(tune.Callback):
         trial, settings = watched.trial, ledger.study.settings
         now = time.monotonic()
         watched.look(now)
-        silent = now - watched.heard
+        held, silent = now - watched.began, now - watched.heard
         if settings.silence_minutes is not None and silent >= settings.silence_minutes * 60:
-            minutes = f"{settings.silence_minutes:g} minutes (search.silence_minutes)"
-            reason = f"its worker gave no sign of life for {minutes}"
-            held = now - watched.began
-            self._coordinator.record(trial.trial_id, Progress(failure=reason, held_seconds=held))
+            self._coordinator.silent(trial.trial_id, held)
             _end(trial)
         elif _overdue(job, settings.trial_hours, ledger.running[job.key].trained_seconds):
-            self._coordinator.out_of_time(trial.trial_id, now - watched.began)
+            self._coordinator.out_of_time(trial.trial_id, held)
             _end(trial)
 
 

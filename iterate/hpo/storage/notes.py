@@ -94,5 +94,8 @@ def _text(kept: Mapping[str, Any], key: str) -> str | None:
 
 def question_of(storage: Truth, name: str) -> Mapping[str, Any] | None:
     """What a study of this name asks; None where there is none."""
-    studies = {study.study_name: study for study in storage.get_all_studies()}
-    return studies[name].user_attrs.get(_QUESTION) if name in studies else None
+    try:
+        study_id = storage.get_study_id_from_name(name)
+    except KeyError:
+        return None
+    return storage.get_study_user_attrs(study_id).get(_QUESTION)

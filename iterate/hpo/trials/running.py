@@ -36,8 +36,12 @@ class RunningJob:
     @property
     def trained_seconds(self) -> float:
         """For how long it has trained up to now, in all sessions."""
-        here = 0.0 if self.since is None else time.monotonic() - self.since
-        return self.trained_before + here
+        return self.trained_before + self.trained_here
+
+    @property
+    def trained_here(self) -> float:
+        """Of that, by the worker that has it now."""
+        return 0.0 if self.since is None else time.monotonic() - self.since
 
     def hear(self, progress: Progress) -> None:
         """Write down what a report tells besides epochs and ends."""

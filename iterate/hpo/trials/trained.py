@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from iterate.hpo.storage.notes import question_of
 from iterate.hpo.storage.truth import Truth
-from iterate.hpo.study import Study
+from iterate.hpo.study import Study, differences
 from iterate.hpo.trials.view import TrialView
 from iterate.states import Kind
 
@@ -30,7 +30,8 @@ class Trained:
 
 def trained_before(storage: Truth, study: Study) -> Trained:
     """What a study has done, if its question is the same; nothing if it is not there."""
-    same = question_of(storage, study.name) == study.question()
+    before = question_of(storage, study.name)
+    same = before is not None and not differences(study.question(), before)
     return trained(storage, study.name) if same else Trained()
 
 
@@ -48,7 +49,8 @@ def trained(storage: Truth, study: str) -> Trained:
 
 
 def _views(storage: Truth, kind: Kind, name: str) -> list[TrialView]:
-    ids = {study.study_name: study._study_id for study in storage.get_all_studies()}
-    if name not in ids:
+    try:
+        study_id = storage.get_study_id_from_name(name)
+    except KeyError:
         return []
-    return [TrialView(kind, trial) for trial in storage.get_all_trials(ids[name], deepcopy=False)]
+    return [TrialView(kind, trial) for trial in storage.get_all_trials(study_id, deepcopy=False)]

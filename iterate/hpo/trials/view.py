@@ -221,7 +221,7 @@ class TrialView:
 
     @property
     def seed(self) -> int | None:
-        """None before it is at work, as below."""
+        """None while it is only queued, and where another program told it; as what follows."""
         return self._notes.get("seed")
 
     @property

@@ -6,6 +6,7 @@ What the page shows is prepared here and in ``panels``; how it looks is ``report
 from __future__ import annotations
 
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,6 +19,8 @@ from iterate.bench.leaderboard.page.plots import share_bars
 from iterate.bench.leaderboard.rows import Leaderboard
 from iterate.bench.leaderboard.tables import DASH, NO_GROUP
 from iterate_core.escaping import in_html
+
+_HERE = "iterate.bench.leaderboard.page"
 
 
 def page(board: Leaderboard) -> str:
@@ -37,13 +40,20 @@ def page(board: Leaderboard) -> str:
         as_published=AS_PUBLISHED,
         no_group=NO_GROUP,
         dash=DASH,
+        style=_verbatim("report.css"),
+        script=_verbatim("report.js"),
     )
+
+
+def _verbatim(name: str) -> Markup:
+    """A file beside this one as it is: no template, whatever braces it has."""
+    return Markup((files(_HERE) / name).read_text(encoding="utf-8"))  # noqa: S704
 
 
 @cache
 def _environment() -> Environment:
     return Environment(
-        loader=PackageLoader("iterate.bench.leaderboard.page", "."),
+        loader=PackageLoader(_HERE, "."),
         autoescape=True,
         finalize=_shown,
         undefined=StrictUndefined,

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from iterate.bench.leaderboard.page.plots import Backbone, Drawn, Plot, interval_plot
+from iterate.bench.leaderboard.page.names import EntryNames, names_of
+from iterate.bench.leaderboard.page.plots import Drawn, Plot, interval_plot
 from iterate.bench.leaderboard.page.tables import Table, as_published, normalised, raw, score, table
 from iterate.bench.leaderboard.rows import DatasetRow, GroupFindings, GroupRow, Leaderboard
 from iterate.bench.leaderboard.tables import order
 
 AS_PUBLISHED = "As published leaderboards compute it"
-
-Backbones = dict[str, Backbone]
-"""Label of an entry → how it is shown."""
 
 
 class Group(NamedTuple):
@@ -65,7 +63,7 @@ class Track(NamedTuple):
 
     key: str
     title: str
-    backbones: Backbones
+    backbones: EntryNames
     groups: dict[str, Group]
     figures: dict[str, Table]
     scales: dict[str, Table | Drawings]
@@ -84,7 +82,7 @@ def _track(board: Leaderboard, track: str) -> Track:
     groups = [group for group in board.suite.groups if group in whole]
     measured = {row.dataset for row in means}
     datasets = [name for name in board.suite.datasets if name in measured]
-    shown = _backbones(board, track)
+    shown = names_of(board, track)
     by_score = [shown[label] for label in order(rows)]
     by_name = [shown[label] for label in sorted({row.backbone for row in means})]
     scores = {(row.backbone, row.group): row for row in rows}
@@ -108,20 +106,7 @@ def _track(board: Leaderboard, track: str) -> Track:
     )
 
 
-def _backbones(board: Leaderboard, track: str) -> Backbones:
-    return {
-        entry.label: Backbone(
-            entry.label,
-            board.suite.shown(entry.backbone),
-            entry.label[len(entry.backbone) :].strip(),
-            entry.published,
-        )
-        for entry in board.entries
-        if entry.track == track
-    }
-
-
-def _group(board: Leaderboard, group: str, rows: Sequence[GroupRow], shown: Backbones) -> Group:
+def _group(board: Leaderboard, group: str, rows: Sequence[GroupRow], shown: EntryNames) -> Group:
     own = [row for row in rows if row.group == group]
     ranked = sorted((row for row in own if row.value is not None), key=lambda r: -(r.value or 0))
     drawn = [
@@ -147,7 +132,7 @@ def _group(board: Leaderboard, group: str, rows: Sequence[GroupRow], shown: Back
 
 
 def _dataset(
-    board: Leaderboard, name: str, rows: Sequence[DatasetRow], shown: Backbones
+    board: Leaderboard, name: str, rows: Sequence[DatasetRow], shown: EntryNames
 ) -> Dataset:
     declared = board.suite.datasets[name]
     sign = -1 if declared.direction == "max" else 1

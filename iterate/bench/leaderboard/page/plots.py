@@ -7,27 +7,11 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 from typing import NamedTuple
 
+from iterate.bench.leaderboard.page.names import EntryName
 from iterate.statistics.spread import Spread
 
 Segment = tuple[str, str]
 """The left and the right end of a part of the axis, as CSS lengths."""
-
-
-@dataclass(frozen=True)
-class Backbone:
-    """How the page names an entry.
-
-    Attributes:
-        label: The entry's label.
-        shown: Its name for people.
-        file: What tells it from others of that name; empty where nothing has to.
-        published: Whether it is a published baseline.
-    """
-
-    label: str
-    shown: str
-    file: str
-    published: bool
 
 
 @dataclass(frozen=True)
@@ -46,7 +30,7 @@ class Drawn:
         rank_high: The worst.
     """
 
-    backbone: Backbone
+    backbone: EntryName
     value: float
     error: float | None
     low: float | None
@@ -77,7 +61,7 @@ class Line(NamedTuple):
         told: The interval in figures.
     """
 
-    backbone: Backbone
+    backbone: EntryName
     rank: int
     places: str
     at: str
@@ -94,7 +78,7 @@ class Plot(NamedTuple):
     lines: list[Line]
 
 
-class Share(NamedTuple):
+class ShareBar(NamedTuple):
     """A bar: how long it is, and whether it stands for less than nothing."""
 
     dataset: str
@@ -175,11 +159,11 @@ def _line(row: Drawn, axis: _Axis, digits: int) -> Line:
     return line._replace(interval=(axis.at(row.low), axis.at(row.high)), error=bar, told=told)
 
 
-def share_bars(parts: Mapping[str, Spread]) -> list[Share]:
+def share_bars(parts: Mapping[str, Spread]) -> list[ShareBar]:
     """Bars of each dataset's part in the spread, largest first."""
     shares = {name: part.share for name, part in parts.items()}
     widest = max(map(abs, shares.values())) or 1.0
     return [
-        Share(name, f"{100 * abs(share) / widest:.1f}%", share < 0, f"{100 * share:.0f} %")
+        ShareBar(name, f"{100 * abs(share) / widest:.1f}%", share < 0, f"{100 * share:.0f} %")
         for name, share in sorted(shares.items(), key=lambda item: -item[1])
     ]

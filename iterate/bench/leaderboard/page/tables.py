@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from iterate.bench.leaderboard.page.plots import Backbone
+from iterate.bench.leaderboard.page.names import EntryName
 from iterate.bench.leaderboard.rows import DatasetRow, GroupRow
 from iterate.bench.leaderboard.tables import DASH, NOT_KNOWN
 
@@ -35,13 +35,13 @@ class Table(NamedTuple):
 
     title: str
     heads: list[str]
-    lines: list[tuple[Backbone, list[Figure]]]
+    lines: list[tuple[EntryName, list[Figure]]]
 
 
 def table(
     title: str,
     heads: list[str],
-    backbones: Sequence[Backbone],
+    backbones: Sequence[EntryName],
     rows: Mapping[tuple[str, str], Row],
     figure: Callable[[Row], Figure],
 ) -> Table:
