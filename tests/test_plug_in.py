@@ -1,6 +1,7 @@
 """A package that adds a part of every kind through entry points alone, searched with by command.
 
-The package is `tests/plug_in`: dataset, task, decoder, way to fine-tune, sampler, trial scheduler.
+The package is `tests/plug_in`: dataset, task, backbone, decoder, way to fine-tune, optimiser,
+learning-rate schedule, sampler, trial scheduler.
 """
 
 from __future__ import annotations
@@ -14,24 +15,23 @@ from pathlib import Path
 
 import optuna
 import pytest
-import timm
+import yaml
 from safetensors import safe_open
 from torch import nn
 
 PLUG_IN = Path(__file__).parent / "plug_in"
 SEARCH = """
 defaults:
-  - model/backbone: resnet18
-  - optimiser: adamw
-  - scheduler: cosine
   - search: random
   - _self_
 name: counting
 data: {name: dots, most: 4, batch_size: 8}
 model:
-  backbone: {name: test_resnet, weights: none}
+  backbone: {name: patches, weights: none, width: 6}
   decoder: {name: gated, hidden: 4}
 tuning: norms
+optimiser: {name: signs}
+scheduler: {name: stairs, factor: 0.25}
 trainer: {epochs: 2}
 space:
   optimiser.lr: tag(log, interval(1e-4, 1e-1))
@@ -79,9 +79,22 @@ def test_its_sampler_draws_and_its_scheduler_stops(run: Path) -> None:
 def test_its_way_to_fine_tune_decides_what_a_checkpoint_holds(run: Path) -> None:
     with safe_open(next(run.rglob("best.safetensors")), framework="pt") as file:
         names = set(file.keys())
-    assert {name.split(".")[0] for name in names} == {"backbone", "decoder"}
-    assert {name for name in names if name.startswith("decoder.gate")}
-    network = timm.create_model("test_resnet").named_modules()
-    norms = [name for name, module in network if isinstance(module, nn.BatchNorm2d)]
-    trained = {name.rpartition(".")[0] for name in names if name.startswith("backbone.")}
-    assert trained == {f"backbone.model.{name}" for name in norms if not name.startswith("fc")}
+    trained = {name for name in names if name.startswith("backbone.")}
+    state = nn.BatchNorm2d(6).state_dict()
+    assert trained == {f"backbone.norm.{name}" for name in state}  # the filters are not
+    assert names - trained == {
+        f"decoder.{layer}.{name}" for layer in ("gate.0", "last") for name in ("weight", "bias")
+    }
+
+
+def test_its_optimiser_goes_as_far_as_its_schedule_lets_it(run: Path) -> None:
+    moved: set[float] = set()
+    for path in run.rglob("best.safetensors"):
+        recipe = yaml.safe_load((path.parent / "recipe.yaml").read_text())
+        with safe_open(path, framework="pt") as file:
+            steps = file.get_tensor("backbone.norm.bias") / recipe["optimiser"]["lr"]
+        moved |= {round(step, 2) for step in steps.tolist()}
+    # Two steps of one length in the first epoch, and two of a quarter of it in the second.
+    first = {-2.0, 0.0, 2.0}
+    assert moved <= first | {one + less for one in first for less in (-0.5, 0.0, 0.5)}
+    assert any(step % 1 for step in moved)

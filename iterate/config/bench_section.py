@@ -18,8 +18,8 @@ class ProtocolSection(Section):
     A later one of the three wins over an earlier one, and the command line over all.
 
     Attributes:
-        track: The suite's track that the results belong to; None: ``frozen`` if the tuning leaves
-            the backbone as it is, else ``full_ft``.
+        track: The suite's track that the results belong to; None: ``frozen`` if the backbone
+            stays as it is, ``full_ft`` if all of it trains, else the tuning's name.
         warning: What its numbers are not good for: stands above every leaderboard of its runs; None
             where there is nothing to warn of.
         tasks: Task → words: ``segmentation: {model/decoder: unet}``.

@@ -51,9 +51,10 @@ def pop_choice(content: dict[Any, Any]) -> str | None:
     name = _NAMES[model.pop(field)]
     if not model:
         del content[section]
-    if GROUP not in _keys(content.get("space")):
+    space = {} if content.get("space") is None else content["space"]
+    if isinstance(space, dict) and GROUP not in _keys(space):
         # A constant keeps what is searched in files below it from being searched.
-        content["space"] = {**(content.get("space") or {}), f"/{GROUP}": None}
+        content["space"] = {**space, f"/{GROUP}": None}
     return name
 
 
@@ -95,8 +96,8 @@ def _absolute(key: Any, section: str) -> str:
     return str(key)[1:] if str(key).startswith("/") else f"{section}.{key}".strip(".")
 
 
-def _keys(space: Any) -> set[str]:
-    return {str(key).removeprefix("/") for key in space} if isinstance(space, Mapping) else set()
+def _keys(space: Mapping[Any, Any]) -> set[str]:
+    return {str(key).removeprefix("/") for key in space}
 
 
 def _name_or_names(value: Any) -> Any:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from iterate.config.compose import Composer
 from iterate.config.earlier import tell
 from iterate.config.expand import Expansion, expand
-from iterate.config.keys import further
+from iterate.config.keys import UNKNOWN
 from iterate.config.messages import shown
 from iterate.config.resolve import Resolver
 from iterate.config.schema import SearchConfig, collect_config
 from iterate.config.validate import check, variants
 from iterate.hpo.space import Condition, Point, Space
 from iterate.hpo.space.text import at, dimension_text
+from iterate_core.engine.resolved import prepare
 from iterate_core.errors import Problem, RequestError
 from iterate_core.recipe import Recipe
 
@@ -115,13 +117,43 @@ def _loaded(file: Path, overrides: Sequence[str]) -> LoadedStudy:
     problems = [*composer.words.problems, *expansion.problems]
     problems += check(resolver, expansion.space)
     if problems:
-        raise RequestError([*problems, *further(resolver, expansion.space, problems)])
+        raise RequestError([*problems, *_further(resolver, expansion.space, problems)])
     base = resolver.base(expansion.space, {})
     config, problems = collect_config(resolver.mapping(base))
     if config is None:
         raise RequestError(problems)
     _check_grid(config, expansion)
     return LoadedStudy(file, config, config.recipe(), base, expansion.space, resolver)
+
+
+def _further(resolver: Resolver, space: Space, problems: Sequence[Problem]) -> list[Problem]:
+    """What the dataset finds wrong with the base recipe, its unknown keys left out.
+
+    A decoder that does not serve the task has other options than the one that was meant: the
+    task is the news then. Nothing is told where anything but unknown keys is wrong.
+    """
+    if not all(UNKNOWN in problem.what for problem in problems):
+        return []
+    try:
+        mapping, _ = resolver.collect(resolver.base(space, {}))
+        _, found = collect_config(mapping)
+        for problem in found:
+            _drop(mapping, problem.where)
+        config, _ = collect_config(mapping)
+        if config is not None:
+            prepare(config.recipe())
+    except RequestError as error:
+        return list(error.problems)
+    return []
+
+
+def _drop(mapping: dict[str, Any], path: str) -> None:
+    *sections, last = path.split(".")
+    inner: Any = mapping
+    for section in sections:
+        inner = inner.get(section) if isinstance(inner, dict) else None
+    if isinstance(inner, dict):
+        inner.pop(last, None)
 
 
 def _check_grid(config: SearchConfig, expansion: Expansion) -> None:

@@ -138,4 +138,7 @@ class Repository(CachingConfigRepository):
 
 
 def _choosing(group: str, defaults: Sequence[InputDefault]) -> bool:
-    return any(isinstance(one, GroupDefault) and one.group == group for one in defaults)
+    return any(
+        isinstance(one, GroupDefault) and str(one.group).removeprefix("/") == group
+        for one in defaults
+    )

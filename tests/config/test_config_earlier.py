@@ -106,6 +106,25 @@ def test_both_spellings_in_one_file_are_refused(tmp_path: Path) -> None:
         load_study(write(tmp_path, BASE + TRUE + "tuning: {name: last_k, k: 1}\n"))
 
 
+@pytest.mark.parametrize("space", ["3", "0", "[1]", "all"])
+def test_a_space_that_is_none_is_refused_as_it_is_without(space: str, tmp_path: Path) -> None:
+    def told(text: str) -> str:
+        with pytest.raises(RequestError) as raised:
+            load_study(write(tmp_path, f"{BASE}{text}space: {space}\n"))
+        return str(raised.value)
+
+    assert told(TRUE) == told("")
+
+
+@pytest.mark.parametrize("header", ["# @package _global_\n", ""])
+def test_a_base_file_in_a_folder_is_told_the_new_spelling(header: str, tmp_path: Path) -> None:
+    (tmp_path / "team").mkdir()
+    write(tmp_path, header + TRUE, "team/frozen")
+    text = f"defaults: [recipe, team/frozen{'' if header else '@_global_'}, _self_]\n"
+    with pytest.raises(RequestError, match=r"model\.freeze: unknown key\. .*tuning=frozen"):
+        load_study(write(tmp_path, text))
+
+
 def test_what_leads_to_the_earlier_spelling_is_told_the_new_one(tmp_path: Path) -> None:
     text = BASE + TRUE + "augmentation: {flip: '${model.freeze}'}\n"
     with pytest.raises(RequestError, match=r"no model\.freeze\. .*tuning=frozen"):

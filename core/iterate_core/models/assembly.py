@@ -6,9 +6,9 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from iterate_core.models.backbones.base import Backbone, Context
+from iterate_core.models.necks import resized
 from iterate_core.models.shapes import padded
 from iterate_core.models.tuning.base import Tuning
 
@@ -128,7 +128,7 @@ class Model(nn.Module):
             return maps
         grid = (whole[0] * self.finer, whole[1] * self.finer)
         if tuple(maps.shape[-2:]) != grid:
-            maps = functional.interpolate(maps, size=grid, mode="bilinear", align_corners=False)
+            maps = resized(maps, grid)
         return maps[..., : size[0] * self.finer, : size[1] * self.finer]
 
 

@@ -19,7 +19,7 @@ def pyramid_sizes(size: tuple[int, int]) -> dict[int, tuple[int, int]]:
 
 
 def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinearly."""
+    """Maps of another size in cells, bilinearly."""
     return functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)
 
 

@@ -17,6 +17,7 @@ import timm
 import torch
 from engine_support import RGB, give, random_images, recipe
 from safetensors.torch import save_file
+from segmentation_models_pytorch.base.modules import get_norm_layer
 from torch import nn
 from torch.nn import functional
 from tuning_support import tuned
@@ -106,8 +107,9 @@ def test_layer_norm_of_a_unet_heeds_each_pixel_alone() -> None:
     made = registries.decoders.get("unet").load()(options, shape, 3)
     norms = [part for part in made.modules() if isinstance(part, nn.LayerNorm)]
     assert len(norms) == 10  # two convolutions in each of five blocks
-    maps = torch.randn(2, norms[0].normalized_shape[0], 5, 7)
-    last = functional.layer_norm(maps.movedim(1, -1), norms[0].normalized_shape, eps=norms[0].eps)
+    maps = 1e-3 * torch.randn(2, norms[0].normalized_shape[0], 5, 7)  # as small as its ε
+    own = get_norm_layer("layernorm", norms[0].normalized_shape[0])  # the library's
+    last = own(maps.movedim(1, -1))
     torch.testing.assert_close(norms[0](maps), last.movedim(-1, 1))
 
 

@@ -233,3 +233,4 @@ def test_full_and_frozen_are_the_ends() -> None:
         assert {value.requires_grad for value in backbone.parameters()} == {trains}
         assert {module.training for module in backbone.modules()} == {trains}
         assert bool(tuned(name).state(backbone)) is trains
+        assert tuned(name).merge(backbone) is backbone  # nothing was added

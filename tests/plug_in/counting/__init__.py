@@ -11,7 +11,9 @@ from typing import Annotated
 from pydantic import Field
 
 from iterate_core.data.options import DataSection
+from iterate_core.models.backbones.options import BackboneOptions
 from iterate_core.models.tuning.options import TuningOptions
+from iterate_core.optimisation.options import OptimiserOptions
 from iterate_core.registry.options import Component, Section
 from iterate_core.registry.registry import Entry, Registry
 
@@ -23,6 +25,12 @@ class Dots(DataSection):
     most: Annotated[int, Field(gt=0)] = 3
 
 
+class Patches(BackboneOptions):
+    """A convolution over patches."""
+
+    width: Annotated[int, Field(gt=0)] = 8
+
+
 class Gated(Component):
     """A linear decoder of gated features."""
 
@@ -31,6 +39,16 @@ class Gated(Component):
 
 class Norms(TuningOptions):
     """The layers of normalisation train."""
+
+
+class Signs(OptimiserOptions):
+    """Every step is as long as the learning rate."""
+
+
+class Stairs(Component):
+    """The learning rate falls from epoch to epoch."""
+
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
 
 
 class Halton(Component):
@@ -57,12 +75,24 @@ def add_task(registry: Registry) -> None:
     registry.register(Entry("counting", Section, "counting.task:CountingTask", facts=facts))
 
 
+def add_backbone(registry: Registry) -> None:
+    registry.register(Entry("patches", Patches, "counting.models:build_patches"))
+
+
 def add_decoder(registry: Registry) -> None:
     registry.register(Entry("gated", Gated, "counting.models:build_gated", ("vector",)))
 
 
 def add_tuning(registry: Registry) -> None:
     registry.register(Entry("norms", Norms, "counting.models:NormsTuning"))
+
+
+def add_optimiser(registry: Registry) -> None:
+    registry.register(Entry("signs", Signs, "counting.learning:build_signs"))
+
+
+def add_schedule(registry: Registry) -> None:
+    registry.register(Entry("stairs", Stairs, "counting.learning:build_stairs"))
 
 
 def add_sampler(registry: Registry) -> None:

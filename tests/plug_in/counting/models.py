@@ -1,4 +1,4 @@
-"""A decoder, and a way to fine-tune."""
+"""A backbone, a decoder, and a way to fine-tune."""
 
 from __future__ import annotations
 
@@ -6,10 +6,27 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from counting import Gated
-from iterate_core.models.backbones.base import Backbone
+from counting import Gated, Patches
+from iterate_core.models.backbones.base import Backbone, Context
+from iterate_core.models.inputs import Inputs
 from iterate_core.models.shapes import Pooled
 from iterate_core.models.tuning.base import Tuning
+
+
+class PatchesBackbone(Backbone):
+    """The largest answer of each filter in an image."""
+
+    def __init__(self, options: Patches, inputs: Inputs) -> None:
+        super().__init__(Pooled(options.width), 4)
+        self.filters = nn.Conv2d(len(inputs.bands), options.width, 4, 4)
+        self.norm = nn.BatchNorm2d(options.width)
+
+    def forward(self, images: Tensor, context: Context | None = None) -> Tensor:
+        del context
+        return self.norm(self.filters(self.pad(images))).amax((-2, -1))
+
+
+build_patches = PatchesBackbone.build
 
 
 class GatedDecoder(nn.Module):

@@ -13,13 +13,14 @@ from torch import nn
 Blocks = list[list[nn.Module]]
 Place = tuple[float, ...]
 
-BLOCK = re.compile(r"(?:^|\.)(?:blocks|encoder|transformer\.layers)\.(\d+)\.")
+_STAGE = r"(?:^|\.)(?:layers|stages)[._](?P<stage>\d+)\."
+BLOCK = re.compile(rf"(?:{_STAGE}|^|\.)(?:blocks|encoder|transformer\.layers)\.(?P<number>\d+)\.")
 """Names of parameters within a transformer's blocks, as the encoders that ship call them."""
 
 LAST: Place = (math.inf,)
 """The place of what follows the last block, and belongs to it."""
 
-_NORM = re.compile(r"(?:transformer\.)?(?:fc_|encoder_)?norm\.")
+_NORM = re.compile(r"(?:transformer\.|head\.)?(?:fc_|encoder_)?norm\.")
 
 
 def blocks_of(network: nn.Module, place: Callable[[str], Place | None]) -> Blocks:
@@ -46,14 +47,26 @@ def blocks_of(network: nn.Module, place: Callable[[str], Place | None]) -> Block
 
 
 def transformer_blocks(network: nn.Module) -> Blocks:
-    """The blocks of a vision transformer; its last norm belongs to the last."""
+    """The blocks of a vision transformer, stage by stage; its last norm belongs to the last.
 
-    def place(name: str) -> Place | None:
-        if found := BLOCK.search(name):
-            return (int(found[1]),)
-        return LAST if _NORM.match(name) else None
-
-    return blocks_of(network, place)
+    What a stage has before its blocks belongs to the first of them, and what it has behind one to
+    that. Empty where encoders stand side by side, of which none is known to be the last.
+    """
+    found = {name: BLOCK.search(name) for name, _ in network.named_parameters()}
+    lists = {(name[: at.start()], at["stage"] is None) for name, at in found.items() if at}
+    if len(lists) != 1:
+        return []
+    ((_, plain),) = lists
+    places: dict[str, Place] = {}
+    latest: Place = ()
+    for name, at in found.items():
+        if at:
+            latest = places[name] = (int(at["stage"] or 0), int(at["number"]))
+        elif _NORM.match(name):
+            places[name] = LAST
+        elif not plain and (stage := re.search(_STAGE, name)):
+            places[name] = max(latest, (int(stage["stage"]), 0))
+    return blocks_of(network, places.get)
 
 
 def timm_blocks(model: Any) -> Blocks:

@@ -90,5 +90,5 @@ def _over_channels(decoder: nn.Module) -> nn.Module:
     for part in list(decoder.modules()):
         for name, child in part.named_children():
             if type(child) is nn.LayerNorm:
-                setattr(part, name, LayerNorm2d(child.normalized_shape[0]))
+                setattr(part, name, LayerNorm2d(child.normalized_shape[0], eps=child.eps))
     return decoder

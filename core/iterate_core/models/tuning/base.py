@@ -73,7 +73,10 @@ class Tuning(ABC):
         }
 
     def merge(self, backbone: Backbone) -> Backbone:
-        """The trained backbone for use elsewhere: what was added is folded into its weights."""
+        """The trained backbone for use elsewhere: what was added is folded into its weights.
+
+        It gives the features that it gave before. Nothing that ships calls this yet.
+        """
         return backbone
 
     def backward_cost(self, backbone: Backbone) -> float:

@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 import torch
+from torch import nn
 
 from iterate_core.data.bands import describe
 from iterate_core.errors import RequestError
 from iterate_core.models.backbones.base import Backbone
 from iterate_core.models.backbones.terratorch import names as terratorch_names
-from iterate_core.models.backbones.terratorch.backbone import band_names
+from iterate_core.models.backbones.terratorch.backbone import (
+    TerratorchBackbone,
+    TerratorchLayout,
+    band_names,
+)
 from iterate_core.models.inputs import Inputs
 from iterate_core.models.shapes import Maps, Pooled
 from iterate_core.registry import registries
@@ -194,6 +200,50 @@ def test_what_it_cannot_do_is_told() -> None:
         built("terratorch/tokens_v2", (32, 32), dense=True)
     with pytest.raises(RequestError, match=r"cannot build 'pyramid_v1' with .*odd=1"):
         built("terratorch/pyramid_v1", (32, 32), dense=True, arguments={"odd": 1})
+
+
+def blocks_of(model: nn.Module) -> list[list[str]]:
+    """The blocks of a network that terratorch wraps, by the names of their modules."""
+    layout = TerratorchLayout(32, Maps((768,), (32,)), (0,))
+    names = {module: name for name, module in model.named_modules()}
+    blocks = TerratorchBackbone(model, layout, dense=False).blocks()
+    return [[names[module] for module in block] for block in blocks]
+
+
+@pytest.mark.parametrize(
+    ("name", "stages", "depths", "norm"),
+    [
+        ("swin_tiny_patch4_window7_224", "layers", (2, 2, 6, 2), "norm"),
+        ("convnext_tiny", "stages", (3, 3, 9, 3), "head"),  # which holds nothing but a norm
+    ],
+)
+def test_blocks_of_a_network_in_stages_go_stage_by_stage(
+    name: str, stages: str, depths: tuple[int, ...], norm: str
+) -> None:
+    with torch.device("meta"):
+        whole = timm.create_model(name, num_classes=0)
+        features = timm.create_model(name, features_only=True)
+    expected = [
+        [
+            *([f"{stages}.{stage}.downsample"] if stage and not block else []),
+            f"{stages}.{stage}.blocks.{block}",
+        ]
+        for stage, depth in enumerate(depths)
+        for block in range(depth)
+    ]
+    assert blocks_of(features) == [
+        [one.replace(".", "_", 1) for one in names] for names in expected
+    ]
+    expected[-1].append(norm)
+    assert blocks_of(whole) == expected
+
+
+def test_encoders_side_by_side_name_no_blocks() -> None:
+    def encoder() -> nn.Module:
+        return nn.ModuleDict({"blocks": nn.ModuleList(nn.Linear(2, 2) for _ in range(3))})
+
+    assert len(blocks_of(encoder())) == 3
+    assert blocks_of(nn.ModuleDict({"optical": encoder(), "radar": encoder()})) == []
 
 
 def test_without_terratorch_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

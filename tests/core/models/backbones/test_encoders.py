@@ -199,6 +199,7 @@ def test_prithvi_maps_hold_frame_after_frame() -> None:
 
 @pytest.mark.parametrize("name", CARDS)
 def test_statistics_are_of_the_model_s_own_bands(name: str) -> None:
+    assert CARDS[name].modalities or name.startswith("dofa")
     for modality in CARDS[name].modalities:
         assert len(modality.bands) == len(modality.mean) == len(modality.std) > 0
         assert all(deviation > 0 for deviation in modality.std)

@@ -17,7 +17,7 @@ from iterate_core.models.backbones.transformer.backbone import (
     configured,
     metres_of,
     ready,
-    taps_of,
+    taps_within,
 )
 from iterate_core.models.inputs import Inputs
 
@@ -31,7 +31,9 @@ class ClayBackbone(TokenBackbone):
 
     def __init__(self, encoder: Clay, inputs: Inputs, options: ClayOptions, metres: float) -> None:
         width = encoder.configuration.width
-        super().__init__(encoder, inputs, taps_of(options, encoder.configuration), width, width)
+        super().__init__(
+            encoder, inputs, taps_within(options, encoder.configuration.depth), width, width
+        )
         self.options = options
         self.metres = metres
         self.wavelengths = [band.wavelength or 0.0 for band in inputs.bands]

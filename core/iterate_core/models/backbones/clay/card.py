@@ -18,18 +18,13 @@ from iterate_core.models.backbones.transformer.card import (
 )
 from iterate_core.registry.registry import Entry
 
-
-class ClayConfiguration(Configuration):
-    """A Clay encoder."""
-
-
 # The first version was taken out of made-with-clay/Clay (terratorch issue 1024); its new place is
 # terratorch's, and neither its commit nor its digest has been seen. 1.5: as others have pinned it.
-CLAY_V1 = ClayConfiguration(
+CLAY_V1 = Configuration(
     *("Clay-v1", *BASE, 8, 256, 92_102_144),
     file=HubFile("made-with-clay/Clay-legacy", "v1/clay-v1-base.ckpt"),
 )
-CLAY_V1_5 = ClayConfiguration(
+CLAY_V1_5 = Configuration(
     *("Clay-v1.5", *LARGE, 8, 256, 311_442_944),
     file=HubFile(
         *("made-with-clay/Clay", "v1.5/clay-v1.5.ckpt"),

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from iterate_core.errors import Problem, RequestError
 from iterate_core.models.backbones.checkpoints import load_strictly, strip
-from iterate_core.models.backbones.clay.card import ClayConfiguration
+from iterate_core.models.backbones.transformer.card import Configuration
 from iterate_core.models.backbones.transformer.tokens import WHERE, Pooling, grid_of, pool, to_map
 from iterate_core.models.backbones.transformer.wavelengths import (
     CODE_WIDTH,
@@ -37,7 +37,7 @@ class Clay(nn.Module):
         configuration: Its size.
     """
 
-    def __init__(self, configuration: ClayConfiguration) -> None:
+    def __init__(self, configuration: Configuration) -> None:
         super().__init__()
         width = configuration.width
         self.configuration = configuration

@@ -14,7 +14,7 @@ from iterate_core.models.backbones.transformer.backbone import (
     TokenBackbone,
     configured,
     ready,
-    taps_of,
+    taps_within,
 )
 from iterate_core.models.inputs import Inputs
 
@@ -26,7 +26,9 @@ class DofaBackbone(TokenBackbone):
 
     def __init__(self, encoder: Dofa, inputs: Inputs, options: DofaOptions) -> None:
         width = encoder.configuration.width
-        super().__init__(encoder, inputs, taps_of(options, encoder.configuration), width, width)
+        super().__init__(
+            encoder, inputs, taps_within(options, encoder.configuration.depth), width, width
+        )
         self.wavelengths = [band.wavelength or 0.0 for band in inputs.bands]
 
     def tokens(self, images: Tensor, context: Context | None) -> list[Tensor]:  # noqa: ARG002

@@ -18,15 +18,10 @@ from iterate_core.models.backbones.transformer.card import (
 )
 from iterate_core.registry.registry import Entry
 
-
-class DofaConfiguration(Configuration):
-    """A DOFA encoder; `parameters` counts it without the classification head."""
-
-
 # Commit page of the Hugging Face repository; torchgeo pins the same one.
 _DOFA_COMMIT = "b8db318b64a90b9e085ec04ba8851233c5893666"
-DOFA_SMALL = DofaConfiguration("DOFA-small", *SMALL, 16, 224, 34_743_680, file=None)
-DOFA_BASE = DofaConfiguration(
+DOFA_SMALL = Configuration("DOFA-small", *SMALL, 16, 224, 34_743_680, file=None)
+DOFA_BASE = Configuration(
     *("DOFA-base", *BASE, 16, 224, 111_312_128),
     file=HubFile(
         *("torchgeo/dofa", "dofa_base_patch16_224-a0275954.pth", _DOFA_COMMIT),
@@ -34,7 +29,7 @@ DOFA_BASE = DofaConfiguration(
         size=445_295_690,
     ),
 )
-DOFA_LARGE = DofaConfiguration(
+DOFA_LARGE = Configuration(
     *("DOFA-large", *LARGE, 16, 224, 337_105_408),
     file=HubFile(
         *("torchgeo/dofa", "dofa_large_patch16_224-0ff904d3.pth", _DOFA_COMMIT),
@@ -42,7 +37,7 @@ DOFA_LARGE = DofaConfiguration(
         size=1_348_512_262,
     ),
 )
-DOFA_HUGE = DofaConfiguration("DOFA-huge", *HUGE, 14, 224, 663_182_080, file=None)
+DOFA_HUGE = Configuration("DOFA-huge", *HUGE, 14, 224, 663_182_080, file=None)
 CONFIGURATIONS = {
     "dofa_small": DOFA_SMALL,
     "dofa_base": DOFA_BASE,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from iterate_core.models.backbones.checkpoints import load_strictly, without
-from iterate_core.models.backbones.dofa.card import DofaConfiguration
+from iterate_core.models.backbones.transformer.card import Configuration
 from iterate_core.models.backbones.transformer.positions import resize_table, sincos, table_2d
 from iterate_core.models.backbones.transformer.tokens import (
     grid_of,
@@ -40,7 +40,7 @@ class Dofa(nn.Module):
         drop_path: Rate of stochastic depth at the last block.
     """
 
-    def __init__(self, configuration: DofaConfiguration, drop_path: float = 0.0) -> None:
+    def __init__(self, configuration: Configuration, drop_path: float = 0.0) -> None:
         super().__init__()
         width = configuration.width
         self.configuration = configuration

@@ -17,7 +17,7 @@ from iterate_core.models.backbones.transformer.backbone import (
     TokenBackbone,
     configured,
     ready,
-    taps_of,
+    taps_within,
 )
 from iterate_core.models.inputs import Inputs
 
@@ -33,7 +33,7 @@ class PrithviBackbone(TokenBackbone):
     def __init__(self, encoder: Prithvi, inputs: Inputs, options: PrithviOptions) -> None:
         configuration = encoder.configuration
         width = configuration.width
-        taps = taps_of(options, configuration)
+        taps = taps_within(options, configuration.depth)
         super().__init__(encoder, inputs, taps, inputs.frames * width, width)
         self.options = options
 

@@ -14,7 +14,7 @@ from iterate_core.models.backbones.transformer.backbone import (
     TokenBackbone,
     configured,
     ready,
-    taps_of,
+    taps_within,
 )
 from iterate_core.models.inputs import Inputs
 
@@ -27,7 +27,9 @@ class SatMaeBackbone(TokenBackbone):
     def __init__(self, encoder: SatMae, inputs: Inputs, options: SatMaeOptions) -> None:
         width = encoder.configuration.width
         channels = width * (len(SATMAE_GROUPS) if options.grouping == "concat" else 1)
-        super().__init__(encoder, inputs, taps_of(options, encoder.configuration), channels, width)
+        super().__init__(
+            encoder, inputs, taps_within(options, encoder.configuration.depth), channels, width
+        )
         self.options = options
 
     def tokens(self, images: Tensor, context: Context | None) -> list[Tensor]:  # noqa: ARG002

@@ -21,15 +21,10 @@ from iterate_core.models.backbones.transformer.card import (
 )
 from iterate_core.registry.registry import Entry
 
-
-class SatMaeConfiguration(Configuration):
-    """A multispectral SatMAE encoder with group channels."""
-
-
 # A record has no commits. Digests and sizes that others have published of copies whose MD5 is the
 # one on the record's page: 1269e6a8…, 436bcd81….
 _SATMAE_RECORD = "zenodo.org/records/7338613"
-SATMAE_BASE = SatMaeConfiguration(
+SATMAE_BASE = Configuration(
     *("SatMAE-multispectral-base", *BASE, 8, 96, 85_625_856),
     file=HubFile(
         *(_SATMAE_RECORD, "pretrain-vit-base-e199.pth"),
@@ -37,7 +32,7 @@ SATMAE_BASE = SatMaeConfiguration(
         size=1_338_694_433,
     ),
 )
-SATMAE_LARGE = SatMaeConfiguration(
+SATMAE_LARGE = Configuration(
     *("SatMAE-multispectral-large", *LARGE, 8, 96, 303_083_264),
     file=HubFile(
         *(_SATMAE_RECORD, "pretrain-vit-large-e199.pth"),

@@ -17,8 +17,8 @@ from iterate_core.models.backbones.checkpoints import load_strictly, without
 from iterate_core.models.backbones.satmae.card import (
     SATMAE_BANDS,
     SATMAE_GROUPS,
-    SatMaeConfiguration,
 )
+from iterate_core.models.backbones.transformer.card import Configuration
 from iterate_core.models.backbones.transformer.positions import index_codes, resize_table, table_2d
 from iterate_core.models.backbones.transformer.tokens import (
     Pooling,
@@ -43,7 +43,7 @@ class SatMae(nn.Module):
         drop_path: Rate of stochastic depth at the last block.
     """
 
-    def __init__(self, configuration: SatMaeConfiguration, drop_path: float = 0.0) -> None:
+    def __init__(self, configuration: Configuration, drop_path: float = 0.0) -> None:
         super().__init__()
         width, side = configuration.width, configuration.size
         self.configuration = configuration

@@ -16,7 +16,7 @@ from iterate_core.models.backbones.transformer.backbone import (
     TokenBackbone,
     configured,
     ready,
-    taps_of,
+    taps_within,
 )
 from iterate_core.models.inputs import Inputs
 
@@ -27,7 +27,7 @@ class TerraMindBackbone(TokenBackbone):
     encoder: TerraMind
 
     def __init__(self, encoder: TerraMind, inputs: Inputs, options: TerraMindOptions) -> None:
-        taps = taps_of(options, encoder.configuration)
+        taps = taps_within(options, encoder.configuration.depth)
         super().__init__(encoder, inputs, taps, encoder.width, encoder.width)
         self.counts = [count for _, count in inputs.modalities]
 

@@ -59,14 +59,16 @@ class TerratorchBackbone(Backbone):
 
     Args:
         model: The encoder.
-        plan: What it delivers.
+        layout: What it delivers.
         dense: Whether maps are wanted.
     """
 
-    def __init__(self, model: nn.Module, plan: TerratorchLayout, dense: bool) -> None:
-        super().__init__(plan.maps if dense else Pooled(plan.maps.channels[-1]), plan.multiple)
+    def __init__(self, model: nn.Module, layout: TerratorchLayout, dense: bool) -> None:
+        super().__init__(
+            layout.maps if dense else Pooled(layout.maps.channels[-1]), layout.multiple
+        )
         self.model = model
-        self.plan = plan
+        self.layout = layout
 
     def blocks(self) -> Blocks:
         """See `Backbone.blocks`."""
@@ -76,12 +78,12 @@ class TerratorchBackbone(Backbone):
         """See `Backbone.forward`."""
         whole = self.pad(images)
         if whole.is_meta:
-            pairs = zip(self.plan.maps.channels, self.plan.maps.strides, strict=True)
+            pairs = zip(self.layout.maps.channels, self.layout.maps.strides, strict=True)
             sides = whole.shape[-2:]
             maps = [whole.new_empty(len(whole), c, *(n // s for n in sides)) for c, s in pairs]
         else:
             found = outputs(self.model, whole)
-            maps = [found[level] for level in self.plan.levels]
+            maps = [found[level] for level in self.layout.levels]
         return maps[-1].mean(dim=(2, 3)) if isinstance(self.shape, Pooled) else maps
 
 
@@ -105,9 +107,9 @@ def build(options: TerratorchOptions, inputs: Inputs, meta: bool) -> TerratorchB
     except Exception as error:
         what = f"terratorch cannot build {name!r} with {_told(arguments)} ({_first(error)})."
         raise RequestError(Problem(WHERE, what, "Set model.backbone.arguments.")) from error
-    plan = _plan(model, name, inputs)
+    layout = _layout_of(model, name, inputs)
     model.train()
-    return TerratorchBackbone(model.to("meta") if meta else model, plan, inputs.dense)
+    return TerratorchBackbone(model.to("meta") if meta else model, layout, inputs.dense)
 
 
 def band_names(bands: Sequence[Band]) -> list[str]:
@@ -161,7 +163,7 @@ def _arguments(
     return {**given, **options.arguments}
 
 
-def _plan(model: nn.Module, name: str, inputs: Inputs) -> TerratorchLayout:
+def _layout_of(model: nn.Module, name: str, inputs: Inputs) -> TerratorchLayout:
     """Run an encoder once, on images padded as little as it accepts."""
     reason = ""
     for multiple in _MULTIPLES:

@@ -52,15 +52,15 @@ class TimmBackbone(Backbone):
 
     Args:
         model: The model.
-        plan: What it delivers, and how.
+        layout: What it delivers, and how.
     """
 
-    def __init__(self, model: nn.Module, plan: TimmLayout) -> None:
-        super().__init__(plan.shape, plan.multiple)
+    def __init__(self, model: nn.Module, layout: TimmLayout) -> None:
+        super().__init__(layout.shape, layout.multiple)
         self.model = model
-        self.levels = list(plan.levels)
-        self.plain = isinstance(plan.shape, Maps) and plan.shape.plain
-        self.normalisation = plan.normalisation
+        self.levels = list(layout.levels)
+        self.plain = isinstance(layout.shape, Maps) and layout.shape.plain
+        self.normalisation = layout.normalisation
 
     def blocks(self) -> Blocks:
         """See `Backbone.blocks`."""
@@ -77,10 +77,10 @@ def build(options: TimmOptions, inputs: Inputs, meta: bool) -> TimmBackbone:
     Raises:
         RequestError: The tag, the weights, the bands or the image size do not fit the model.
     """
-    plan = plan_for(options.name, inputs.size, inputs.dense)
+    layout = layout_for(options.name, inputs.size, inputs.dense)
     arguments: dict[str, Any] = {"drop_path_rate": options.drop_path} if options.drop_path else {}
-    if plan.fixed:
-        arguments["img_size"] = padded(inputs.size, plan.multiple)
+    if layout.fixed:
+        arguments["img_size"] = padded(inputs.size, layout.multiple)
     channels = len(RGB) if options.pretrained else len(inputs.bands)
     arguments["in_chans"] = channels
     with torch.device("meta" if meta else "cpu"):
@@ -91,14 +91,14 @@ def build(options: TimmOptions, inputs: Inputs, meta: bool) -> TimmBackbone:
     if options.pretrained:
         inflate(model, _input_layers(model), inputs.bands)
     if inputs.dense and hasattr(model, "prune_intermediate_layers"):
-        keep_norm = isinstance(plan.shape, Maps) and plan.shape.plain
+        keep_norm = isinstance(layout.shape, Maps) and layout.shape.plain
         prune: Any = model.prune_intermediate_layers
-        prune(list(plan.levels), prune_norm=not keep_norm)
-    return TimmBackbone(model, plan)
+        prune(list(layout.levels), prune_norm=not keep_norm)
+    return TimmBackbone(model, layout)
 
 
 @lru_cache(maxsize=64)
-def plan_for(name: str, size: tuple[int, int], dense: bool) -> TimmLayout:
+def layout_for(name: str, size: tuple[int, int], dense: bool) -> TimmLayout:
     """What a timm model delivers for images of a size, found by running it on the meta device.
 
     Raises:

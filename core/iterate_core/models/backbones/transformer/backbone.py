@@ -96,11 +96,6 @@ class TokenBackbone(Backbone):
         return self.encoder.feature_map(tokens, size)
 
 
-def taps_of(options: EncoderOptions, configuration: Configuration) -> tuple[int, ...]:
-    """The blocks whose maps are decoded; see `taps_within`."""
-    return taps_within(options, configuration.depth)
-
-
 def taps_within(options: EncoderOptions, depth: int) -> tuple[int, ...]:
     """The blocks whose maps are decoded.
 
@@ -192,4 +187,4 @@ def ready(
 def _block(name: str) -> int:
     """The block that a weight belongs to; −1 where it belongs to none."""
     found = BLOCK.search(name)
-    return int(found.group(1)) if found else -1
+    return int(found["number"]) if found else -1
