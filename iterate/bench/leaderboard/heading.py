@@ -31,7 +31,7 @@ def facts(board: Leaderboard) -> list[tuple[str, str]]:
     about = board.about
     if about is None:
         return []
-    found = [("Protocol", text) for text in dict.fromkeys(map(_protocol, about.sources)) if text]
+    found = [("Protocol", text) for text in dict.fromkeys(map(protocol_of, about.sources)) if text]
     if not found:
         found = [("Protocol", "not known: results files do not say how they were made")]
     found += [("Results", _results(source)) for source in about.sources]
@@ -79,7 +79,8 @@ def _digest(word: str) -> bool:
     return len(word) >= 64 and all(digit in "0123456789abcdef" for digit in word[:64])
 
 
-def _protocol(source: SubmittedFile) -> str:
+def protocol_of(source: SubmittedFile) -> str:
+    """How the results of a file were trained; empty where that is not known."""
     return "" if source.run is None else _training(source.run)
 
 

@@ -138,12 +138,17 @@ def read_results(paths: Sequence[Path], suite: Suite) -> list[ResultsFile]:
     files: list[ResultsFile] = []
     for path in paths:
         try:
-            files.append(_read(path / RESULTS_FILE if path.is_dir() else path, suite))
+            files.append(_read(results_path(path), suite))
         except DataError as error:
             problems += error.problems
     if problems:
         raise DataError(problems)
     return labelled(files)
+
+
+def results_path(path: Path) -> Path:
+    """A results file, by its own path or that of the folder that holds it."""
+    return path / RESULTS_FILE if path.is_dir() else path
 
 
 def _read(path: Path, suite: Suite) -> ResultsFile:

@@ -115,8 +115,14 @@ def _head(board: Leaderboard) -> list[str]:
     lines += [f"- {what}: {in_markdown(text)}" for what, text in facts(board)]
     known = origins(board)
     if known:
-        lines += ["", _line(["backbone", "weights", "parameters"]), _line(["---", "---", "---:"])]
-        lines += [_line([one.backbone, one.weights, one.parameters or DASH]) for one in known]
+        lines += [
+            "",
+            markdown_line(["backbone", "weights", "parameters"]),
+            markdown_line(["---", "---", "---:"]),
+        ]
+        lines += [
+            markdown_line([one.backbone, one.weights, one.parameters or DASH]) for one in known
+        ]
     return [*lines, ""] if lines else []
 
 
@@ -144,10 +150,10 @@ def _groups(
 ) -> list[str]:
     used = [group for group in board.suite.groups if any(row.group == group for row in rows)]
     cells = {(row.backbone, row.group): row for row in rows}
-    lines = [_line(["backbone", *used]), _line(["---", *["---:"] * len(used)])]
+    lines = [markdown_line(["backbone", *used]), markdown_line(["---", *["---:"] * len(used)])]
     for label in order(rows):
         found = [cells.get((label, group)) for group in used]
-        lines.append(_line([label, *map(cell, found)]))
+        lines.append(markdown_line([label, *map(cell, found)]))
     return lines
 
 
@@ -174,10 +180,10 @@ def _raw(board: Leaderboard, track: str) -> list[str]:
     rows = [row for row in board.datasets if row.track == track]
     used = [name for name in board.suite.datasets if any(row.dataset == name for row in rows)]
     cells = {(row.backbone, row.dataset): row for row in rows}
-    lines = [_line(["backbone", *used]), _line(["---", *["---:"] * len(used)])]
+    lines = [markdown_line(["backbone", *used]), markdown_line(["---", *["---:"] * len(used)])]
     for label in dict.fromkeys(row.backbone for row in rows):
         found = [cells.get((label, name)) for name in used]
-        lines.append(_line([label, *(_mean(row) for row in found)]))
+        lines.append(markdown_line([label, *(_mean(row) for row in found)]))
     return lines
 
 
@@ -194,11 +200,11 @@ def _sampled(board: Leaderboard, track: str) -> list[str]:
         return []
     heads = ["dataset", "backbone", "mean", "over seeds", "over test samples"]
     lines = ["", "### Would other seeds, or other test samples, give the same? (95 %)", ""]
-    lines += [_line(heads), _line(["---", "---", "---:", "---:", "---:"])]
+    lines += [markdown_line(heads), markdown_line(["---", "---", "---:", "---:", "---:"])]
     for row in sorted(rows, key=lambda row: list(board.suite.datasets).index(row.dataset)):
         ends = [(row.mean_low, row.mean_high), (row.sample_low, row.sample_high)]
         told = [NOT_KNOWN if low is None else f"{low:.4f} to {high:.4f}" for low, high in ends]
-        lines.append(_line([row.dataset, row.backbone, f"{row.mean:.4f}", *told]))
+        lines.append(markdown_line([row.dataset, row.backbone, f"{row.mean:.4f}", *told]))
     return lines
 
 
@@ -212,7 +218,8 @@ def _alike(findings: Sequence[GroupFindings]) -> list[str]:
     return lines
 
 
-def _line(cells: Sequence[str]) -> str:
+def markdown_line(cells: Sequence[str]) -> str:
+    """A line of a table; rules are taken as they are."""
     return f"| {' | '.join(cell if cell in _RULES else in_markdown(cell) for cell in cells)} |"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,9 +14,9 @@ from iterate_core.errors import DataError, Problem, RequestError, nearest
 from iterate_core.escaping import in_terminal as escape
 
 if TYPE_CHECKING:
+    from iterate.bench.leaderboard.normaliser import Normaliser
     from iterate.bench.leaderboard.results_csv import ResultsFile
     from iterate.bench.suites.suite import Suite
-    from iterate.statistics.scores import Scale
 
 
 def leaderboard(
@@ -72,8 +72,8 @@ def leaderboard(
     kept, unlike, left_out = comparable(read, sources)
     entries, notes = entries_of(kept, chosen, fraction, digests)
     if not entries:
-        raise RequestError(_no_share(kept, fraction))
-    scales = _normaliser(normaliser, chosen)
+        raise RequestError(no_share(kept, fraction))
+    scales = chosen_normaliser(normaliser, chosen)
     if scales == "suite":
         notes += unknown_origin(sources)
     board = build(entries, chosen, scales, [*left_out, *notes], unlike)
@@ -86,13 +86,19 @@ def leaderboard(
         print_json(json_rows(board))
 
 
-def _no_share(files: Sequence[ResultsFile], fraction: float) -> Problem:
+def no_share(files: Sequence[ResultsFile], fraction: float) -> Problem:
+    """That no file has results with a share of the training data, and which there are."""
     shares = sorted({cell.fraction for file in files for cell in file.cells})
     what = f"no row has the share {fraction:g} of the training data."
     return Problem("--fraction", what, f"There are: {', '.join(f'{one:g}' for one in shares)}.")
 
 
-def _normaliser(text: str, suite: Suite) -> dict[str, Scale] | Literal["suite", "computed"]:
+def chosen_normaliser(text: str, suite: Suite) -> Normaliser:
+    """What ``--normaliser`` asks for.
+
+    Raises:
+        DataError: The file cannot be read, or is no normaliser.
+    """
     if text == "suite":
         return "suite"
     if text == "computed":
