@@ -41,6 +41,7 @@ def test_the_expected_files_ship() -> None:
         "probe_linear.yaml",
         "probe_segmentation.yaml",
         "quickstart.yaml",
+        "scalar_regression.yaml",
         "segmentation.yaml",
     ]
     composer = Composer(FOLDER / "recipe.yaml")

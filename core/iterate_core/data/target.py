@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 Packed = Array | Mapping[str, Array]
-Form = Literal["index", "indicators", "mask", "map", "objects", "other"]
+Form = Literal["index", "indicators", "mask", "quantities", "map", "objects", "other"]
 
 
 class Target(ABC):
@@ -41,9 +41,9 @@ class Target(ABC):
 
     Attributes:
         form: What one target is, for file formats and pictures: a class ``index``, ``indicators``
-            (classes,) of 0 and 1, a ``mask`` (height, width) of class indices, a ``map`` (height,
-            width) of a quantity, `iterate_core.data.dataset.Boxes` (``objects``), or something
-            ``other``.
+            (classes,) of 0 and 1, a ``mask`` (height, width) of class indices, ``quantities``
+            (quantities,) of the image, a ``map`` (height, width) of a quantity,
+            `iterate_core.data.dataset.Boxes` (``objects``), or something ``other``.
         takes: The kinds of prediction it is compared with, which decoders say they give:
             ``vector`` (numbers for an image), ``labels`` (scores of its classes), ``map`` (numbers
             for each pixel), or a word of its own.
@@ -98,7 +98,10 @@ class Target(ABC):
         """A checked target as it is kept: an array, or if it is `ragged` arrays of rows by name."""
 
     def known(self, target: Any) -> Array | None:
-        """(quantities, n) values whose mean and deviation over the training split are wanted."""
+        """(quantities, n) values whose mean and deviation over the training split are wanted.
+
+        Those that are NaN do not count.
+        """
         del target
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import torch
@@ -14,23 +15,23 @@ from iterate_core.models.tuning.base import Tuning
 
 
 class Quantity(nn.Module):
-    """From standardised predictions to the quantity a regression is of.
+    """From standardised predictions to the quantities a regression is of.
 
     Args:
-        mean: Of the training targets, in their unit.
-        std: Their standard deviation, above 0.
+        mean: Of the training targets, in their unit; of several quantities, one each.
+        std: Their standard deviations, above 0.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, mean: float, std: float) -> None:
+    def __init__(self, mean: float | Sequence[float], std: float | Sequence[float]) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32))
 
     def forward(self, standardised: Tensor) -> Tensor:
-        """The quantity in its unit, float32."""
+        """The quantities in their units, float32."""
         return standardised.float() * self.std + self.mean
 
 

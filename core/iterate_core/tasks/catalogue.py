@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from iterate_core.registry.registry import Entry, Registry
-from iterate_core.tasks.declarations import CLASSIFICATION, MULTILABEL, REGRESSION, SEGMENTATION
+from iterate_core.tasks.declarations import (
+    CLASSIFICATION,
+    MULTILABEL,
+    REGRESSION,
+    SCALAR_REGRESSION,
+    SEGMENTATION,
+)
 
 _TASKS = "iterate_core.tasks"
 
@@ -15,6 +21,7 @@ def register(tasks: Registry) -> None:
         (MULTILABEL, "multilabel:MultilabelTask", "ClassesTarget"),
         (SEGMENTATION, "segmentation:SegmentationTask", "MaskTarget"),
         (REGRESSION, "regression:RegressionTask", "QuantityTarget"),
+        (SCALAR_REGRESSION, "regression:ScalarRegressionTask", "QuantitiesTarget"),
     ):
         options = "iterate_core.registry.options:Section"
         facts = {"declaration": declaration, "target": f"{_TASKS}.targets:{target}"}

@@ -14,7 +14,9 @@ scikit-learn, macro means are taken over all classes: one that occurs nowhere ha
 one without positives an average precision of 0.
 
 In regression e is the prediction less the target in the target's unit, over the pixels whose target
-is known (not NaN).
+is known (not NaN). In scalar regression it is that of a number of the whole image; of several
+numbers each metric is the mean over them of what it is for each, as scikit-learn's
+``multioutput="uniform_average"``.
 """
 
 from __future__ import annotations
@@ -128,12 +130,13 @@ MULTILABEL = TaskDeclaration(
     ),
 )
 
-REGRESSION = TaskDeclaration(
-    "regression",
-    (
-        Metric("rmse", "min", "√(mean of e²)", residuals.rmse, math.inf),
-        Metric("mae", "min", "mean of |e|", residuals.mae, math.inf),
-        Metric("r2", "max", "1 − Σ e² / Σ (target − mean target)²", lowest=-math.inf),
-        _loss("mean of e² / s², s the training targets' deviation"),
-    ),
+_QUANTITY = (
+    Metric("rmse", "min", "√(mean of e²)", residuals.rmse, math.inf),
+    Metric("mae", "min", "mean of |e|", residuals.mae, math.inf),
+    Metric("r2", "max", "1 − Σ e² / Σ (target − mean target)²", lowest=-math.inf),
+    _loss("mean of e² / s², s the training targets' deviation"),
 )
+
+REGRESSION = TaskDeclaration("regression", _QUANTITY)
+
+SCALAR_REGRESSION = TaskDeclaration("scalar_regression", _QUANTITY)

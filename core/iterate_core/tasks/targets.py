@@ -73,6 +73,38 @@ class ClassesTarget(Target):
         return ", ".join(self.info.classes[index] for index in np.flatnonzero(np.asarray(target)))
 
 
+class QuantitiesTarget(Target):
+    """Numbers of the whole image, NaN where unknown; float32 (n, quantities) in batches."""
+
+    form = "quantities"
+    takes = ("vector",)
+    counted = "Values"
+
+    def check(self, target: Any, where: str) -> None:
+        """See `Target.check`."""
+        values = np.asarray(target)
+        self._check_shape(values, (len(self.info.classes),), where)
+        _check_finite(values, "Values that are unknown must be NaN.", where)
+
+    def packed(self, target: Any) -> Array:
+        """As float32."""
+        return np.asarray(target).astype(np.float32)
+
+    def known(self, target: Any) -> Array:
+        """(quantities, 1)."""
+        return np.asarray(target, dtype=np.float64)[:, None]
+
+    def counts(self, target: Any) -> npt.NDArray[np.int64]:
+        """Of each quantity whether it is known, and how many are not."""
+        known = ~np.isnan(np.asarray(target))
+        return np.append(known, (~known).sum()).astype(np.int64)
+
+    def title(self, target: Any) -> str:
+        """The values, in the order of the quantities."""
+        values = ("?" if np.isnan(value) else f"{value:.4g}" for value in np.asarray(target))
+        return ", ".join(values)
+
+
 class GridTarget(Target):
     """One value a pixel of the image: it is turned and resized with it."""
 
@@ -135,9 +167,7 @@ class QuantityTarget(GridTarget):
     def check(self, target: Any, where: str) -> None:
         """See `Target.check`."""
         values = self._check_grid(target, where)
-        if (np.isinf(values) | (np.abs(values) > LARGEST)).any():
-            what = "has target values that are infinite or mark no data by their size."
-            raise DataError(Problem(where, what, "Pixels without a target must be NaN."))
+        _check_finite(values, "Pixels without a target must be NaN.", where)
 
     def packed(self, target: Any) -> Array:
         """As float32."""
@@ -153,6 +183,12 @@ class QuantityTarget(GridTarget):
         values = np.asarray(target)
         missing = int(np.isnan(values).sum())
         return np.array([values.size - missing, missing], dtype=np.int64)
+
+
+def _check_finite(values: Array, hint: str, where: str) -> None:
+    if (np.isinf(values) | (np.abs(values) > LARGEST)).any():
+        what = "has target values that are infinite or mark no data by their size."
+        raise DataError(Problem(where, what, hint))
 
 
 def _check_labels(labels: Array, bound: int, where: str, ignored: int | None = None) -> None:

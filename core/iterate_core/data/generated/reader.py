@@ -33,19 +33,21 @@ from iterate_core.storage.files import Locked, lock
 _PATIENCE_SECONDS = 600.0
 _LICENCE = "CC0-1.0"
 _NO_FOLDER = (
-    "a regression or several dates are drawn as they are read: GeoBench v1's format holds neither"
+    "a quantity a pixel or several dates are drawn as they are read: GeoBench v1's format holds "
+    "neither"
 )
 
 
 class GeneratedData(DataSection):
     """A dataset that is drawn when it is first used.
 
-    Those of one date that are classified are kept as a folder in GeoBench v1 format. That format
-    holds neither several dates nor maps of a quantity: the others are drawn as they are read.
+    They are kept as a folder in GeoBench v1 format. That format holds neither several dates nor
+    maps of a quantity: datasets of those are drawn as they are read.
 
     Attributes:
         kind: The task: whole scenes of one land cover; mosaics with the covers they show, with a
-            mask, or with each pixel's canopy cover in percent (NaN where it was not surveyed).
+            mask, with the shares of canopy and built-up land in percent (NaN where unknown), or
+            with each pixel's canopy cover in percent (NaN where it was not surveyed).
         samples: Numbers of training, validation and test samples.
         size: Height and width in pixels of 10 m.
         frames: Dates of a sample, spread over a year in which leaves come and fall.

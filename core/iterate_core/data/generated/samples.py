@@ -18,7 +18,7 @@ from iterate_core.fingerprint import seed_for
 EDITION = 1
 """Raised when the same plan would give other pixels."""
 
-Kind = Literal["classification", "multilabel", "segmentation", "regression"]
+Kind = Literal["classification", "multilabel", "segmentation", "scalar_regression", "regression"]
 
 _MOSAIC = ("water", "broadleaf forest", "grassland", "cropland", "bare ground", "built-up")
 _WOODED = (
@@ -53,7 +53,7 @@ class SampleSpec:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, or of the quantity."""
+        """Names of the classes, or of the quantities."""
         return _SUBJECTS[self.kind].classes
 
     @property
@@ -115,6 +115,15 @@ def _covers(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Arr
     return abundances, (shares >= _PRESENT).astype(np.uint8)
 
 
+def _shares(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
+    """A wooded mosaic; how much of it is canopy and built-up, each unknown of every tenth."""
+    del index
+    abundances, mask = mosaic(_WOODED, rng, plan.size)
+    canopy = 100 * abundances[_CROWNS].sum(axis=0).mean()
+    built = 100 * (mask == _WOODED.index("built-up")).mean()
+    return abundances, np.where(rng.uniform(size=2) < 0.1, np.nan, (canopy, built))
+
+
 def _canopy(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
     """A wooded mosaic, and each pixel's canopy cover in percent."""
     del index
@@ -135,7 +144,7 @@ class _Subject:
     """What is drawn and asked of a kind of dataset.
 
     Attributes:
-        classes: Names of its classes, or of its quantity.
+        classes: Names of its classes, or of its quantities.
         ground: Draws what lies in a sample, as shares of materials in full leaf, and its target.
         dated: Whether samples of one date know when and where they were seen too.
         unit: Of its quantity.
@@ -151,5 +160,6 @@ _SUBJECTS: dict[Kind, _Subject] = {
     "classification": _Subject(COVERS, _scene),
     "multilabel": _Subject(_MOSAIC, _covers),
     "segmentation": _Subject(_MOSAIC, _mask),
+    "scalar_regression": _Subject(("canopy cover in percent", "built-up in percent"), _shares),
     "regression": _Subject(("canopy cover in percent",), _canopy, dated=True, unit="%"),
 }
