@@ -14,7 +14,7 @@ import torch
 from iterate_core.data.dataset import Band, DatasetInfo, Sample, Split
 from iterate_core.data.options import DataSection
 from iterate_core.engine.checkpoints import load_best
-from iterate_core.engine.resolved import prepare
+from iterate_core.engine.resolved import Prepared
 from iterate_core.engine.setup import Setup
 from iterate_core.fingerprint import fingerprint
 from iterate_core.recipe import Recipe
@@ -149,9 +149,8 @@ def folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def predicted(chosen: Recipe, folder: Path, split: Split = "test") -> npt.NDArray[Any]:
+def predicted(prepared: Prepared, folder: Path, split: Split = "test") -> npt.NDArray[Any]:
     """The outputs of a fit's best checkpoint for a whole split."""
-    prepared = prepare(chosen)
     setup = Setup(prepared)
     setup.take(load_best(folder, prepared.identity)[0])
     setup.task.eval()

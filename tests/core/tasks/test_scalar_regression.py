@@ -17,7 +17,6 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 from iterate_core.data.loading.loader import PixelSupply
 from iterate_core.engine import fit
 from iterate_core.engine.build import shared_backbone
-from iterate_core.engine.complete import complete
 from iterate_core.engine.normalisation import scaling_of
 from iterate_core.engine.preflight import preflight
 from iterate_core.engine.resolved import prepare
@@ -125,25 +124,25 @@ def test_it_beats_the_mean_and_its_scores_are_an_independent_computations(tmp_pa
         optimiser={"lr": 0.01},
         trainer={"epochs": 12},
     )
-    preflight(chosen)
-    objective = complete(chosen).objective
+    prepared = prepare(chosen)
+    preflight(prepared)
+    objective = prepared.recipe.objective
     assert (objective.key, objective.mode) == ("val/rmse", "min")
-    fit.fit(chosen, tmp_path)
-    scores = fit.test(chosen, tmp_path)
+    fit.fit(prepared, tmp_path)
+    scores = fit.test(prepared, tmp_path)
     assert scores.keys() == {f"test/{metric.name}" for metric in SCALAR_REGRESSION.metrics}
 
-    prepared = prepare(chosen)
     true = np.asarray(prepared.pack.targets("test"))
     always = np.broadcast_to(prepared.pack.target_mean, true.shape)
     assert scores["test/rmse"] < 0.8 * expected(true, always)["rmse"]
 
-    for name, value in expected(true, predicted(chosen, tmp_path)).items():
+    for name, value in expected(true, predicted(prepared, tmp_path)).items():
         assert scores[f"test/{name}"] == pytest.approx(value, rel=1e-6), name
 
 
 @pytest.mark.parametrize("decoder", ["linear", "mlp", "attentive_pool"])
 def test_a_continued_run_is_bit_identical(decoder: str, tmp_path: Path) -> None:
-    chosen = numbers(model={"decoder": {"name": decoder}})
+    chosen = prepare(numbers(model={"decoder": {"name": decoder}}))
     whole = [report.metrics for report in fit.epochs(chosen, tmp_path / "whole")]
     first = [report.metrics for report in islice(fit.epochs(chosen, tmp_path / "cut"), 1)]
     rest = [report.metrics for report in fit.epochs(chosen, tmp_path / "cut")]
@@ -167,7 +166,7 @@ def test_a_number_that_marks_no_data_by_its_size_is_refused(value: float, messag
     targets = brightness()[1]
     targets[3, 1] = value
     with pytest.raises(RequestError, match=rf"sample train-3: .*{message}.* must be NaN"):
-        preflight(numbers(targets))
+        preflight(prepare(numbers(targets)))
 
 
 def test_a_quantity_that_no_training_sample_knows_is_refused() -> None:
@@ -180,4 +179,4 @@ def test_a_quantity_that_no_training_sample_knows_is_refused() -> None:
 @pytest.mark.parametrize("decoder", ["unet", "knn", "logistic", "attentive_maps"])
 def test_a_decoder_of_anything_but_numbers_is_refused(decoder: str) -> None:
     with pytest.raises(RequestError, match=f"'{decoder}' does not serve scalar_regression"):
-        complete(numbers(model={"decoder": {"name": decoder}}))
+        prepare(numbers(model={"decoder": {"name": decoder}}))
