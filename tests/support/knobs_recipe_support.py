@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from engine_support import recipe
@@ -48,6 +49,14 @@ def first_epoch(scene: Scene, **others: Any) -> Any:
 def epochs_trained(scene: Scene, **others: Any) -> int:
     """How many there were."""
     return len(trained(scene, **others).epochs)
+
+
+def shots(scene: Scene) -> list[int]:
+    """How many training samples there are of each class that has two."""
+    found = prepared(scene, data={"samples": [40, 4, 4]})
+    targets = np.array(found.pack.targets("train"))
+    drawn = np.bincount(targets[found.training], minlength=len(found.info.classes))
+    return [int(count) for count in drawn[np.bincount(targets) > 1][:4]]
 
 
 def objective(scene: Scene) -> Any:
@@ -162,6 +171,8 @@ RECIPE: dict[str, Case] = {
     "DataSection.units": Case(
         ({"red": "dn"}, {"red": "reflectance"}), partial(results, data=RGB)
     ),
+    "DataSection.share": Case((None, 0.5), lambda s: len(prepared(s).training), (8, 4)),
+    "DataSection.shots": Case((1, 2), shots, ([1, 1, 1, 1], [2, 2, 2, 2])),
     "DataSection.workers": Case((0, 1), workers, (set(), {1}), same=results),
     "model.backbone": Case(("test_resnet", "test_vit"), model),
     "model.decoder": Case(("linear", "mlp"), model),

@@ -50,6 +50,7 @@ class Target(ABC):
         counted: What `counts` counts.
         ragged: Whether each sample has a number of its own of what is targeted.
         exclusive: Of ``labels``: whether a sample has exactly one.
+        classed: Whether `counts` counts classes, so that samples of each can be drawn.
         finer: Of a ``map``: how many cells lie along the side of a pixel.
     """
 
@@ -58,6 +59,7 @@ class Target(ABC):
     counted: ClassVar[str] = "Samples"
     ragged: ClassVar[bool] = False
     exclusive: ClassVar[bool] = True
+    classed: ClassVar[bool] = False
     finer: ClassVar[int] = 1
 
     def __init__(self, info: DatasetInfo) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from iterate_core.data.bands import resolve_bands, with_units
 from iterate_core.data.dataset import Band, DatasetInfo
+from iterate_core.data.selection import selection_problems
 from iterate_core.data.target import target_class, target_of
 from iterate_core.engine.probing import as_fitted, fitting_problems
 from iterate_core.errors import Problem, RequestError, nearest
@@ -42,7 +43,7 @@ def complete(recipe: Recipe, info: DatasetInfo) -> Recipe:
         problems += error.problems
     wrong = _components(recipe, info)
     problems += wrong or [*fitting_problems(recipe, info), *_level(recipe, info)]
-    problems += _weights(recipe)
+    problems += [*_weights(recipe), *selection_problems(recipe.data, info)]
     metric, mode, wrong = _objective(recipe, info)
     problems += wrong
     if problems:

@@ -9,6 +9,7 @@ import torch
 
 from iterate_core.data.dataset import SPLITS
 from iterate_core.data.loading.contexts import Contexts
+from iterate_core.data.selection import selected_count
 from iterate_core.device import fabric_for
 from iterate_core.engine.build import build_model, shared_backbone
 from iterate_core.engine.normalisation import scaling_of
@@ -69,7 +70,7 @@ def _send_shape(prepared: Prepared) -> None:
     """Send a training batch's shape through the model, which batch normalisation may refuse."""
     model = build_model(prepared, meta=True)
     data = prepared.recipe.data
-    count = min(data.batch_size, prepared.info.sizes["train"])
+    count = min(data.batch_size, selected_count(data, prepared.info))
     frames = (prepared.info.frames,) if prepared.info.frames > 1 else ()
     shape = (count, len(prepared.bands), *frames, *prepared.size)
     context = Contexts(prepared.pack, "train", torch.device("meta")).of(np.arange(count))

@@ -21,6 +21,7 @@ class ClassTarget(Target):
     """One class an image; int64 (n,) in batches."""
 
     form = "index"
+    classed = True
     takes = ("vector", "labels")
 
     def check(self, target: Any, where: str) -> None:
@@ -46,6 +47,7 @@ class ClassesTarget(Target):
     """Any number of classes an image; int64 (n, classes) of 0 and 1 in batches."""
 
     form = "indicators"
+    classed = True
     takes = ("vector", "labels")
     exclusive = False
 
@@ -139,6 +141,7 @@ class MaskTarget(GridTarget):
     """One class a pixel, or `ignore_index`; int64 (n, height, width) in batches."""
 
     form = "mask"
+    classed = True
 
     def check(self, target: Any, where: str) -> None:
         """See `Target.check`."""

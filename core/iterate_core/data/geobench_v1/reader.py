@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,14 @@ class GeoBenchV1Data(DataSection):
     task: Literal["classification", "segmentation", "multilabel"] | None = None
     classes: tuple[str, ...] | None = None
     ignore_index: int | None = None
+
+    @classmethod
+    def shipped_share(cls, root: Path, share: float) -> dict[str, Any]:
+        """The partition of that share, if the folder has its file."""
+        partition = f"{share:.2f}x"
+        known = float(partition[:-1]) == share and partition in get_args(Partition)
+        there = known and (root / _partition_file(partition)).is_file()
+        return {"partition": partition} if there else {}
 
 
 class GeoBenchV1:
