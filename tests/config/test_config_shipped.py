@@ -46,8 +46,9 @@ def test_the_expected_files_ship() -> None:
     ]
     composer = Composer(FOLDER / "recipe.yaml")
     assert composer.options("model/decoder") == [
-        "attentive_maps", "attentive_pool", "deeplabv3plus", "fpn", "knn", "linear", "logistic",
-        "mlp", "pspnet", "unet", "upernet",
+        "attentive_maps", "attentive_pool", "deeplabv3plus", "dpt", "fpn", "knn", "linear",
+        "linknet", "logistic", "manet", "mlp", "pan", "pspnet", "segformer", "unet",
+        "unetplusplus", "upernet",
     ]  # fmt: skip
     assert composer.options("model/backbone") == [
         "clay", "convnext_tiny", "dofa", "efficientnet_lite0", "prithvi", "prithvi_tiny",

@@ -95,7 +95,8 @@ DROPOUT = Case((0.0, 0.6), in_training, same=outputs)
 DECODERS: dict[str, Case] = {
     **{f"{kind}.dropout": DROPOUT for kind in (
         "LinearOptions", "MlpOptions", "UnetOptions", "FpnOptions", "UpernetOptions",
-        "DeepLabOptions", "PspnetOptions", "AttentivePoolOptions", "AttentiveMapsOptions",
+        "DeepLabOptions", "PspnetOptions", "LinknetOptions", "PanOptions", "SegformerOptions",
+        "DptOptions", "AttentivePoolOptions", "AttentiveMapsOptions",
     )},
     **{f"{kind}.normalise": Case(("layer", "none"), outputs) for kind in (
         "LinearOptions", "MlpOptions", "AttentivePoolOptions", "AttentiveMapsOptions",
@@ -107,12 +108,18 @@ DECODERS: dict[str, Case] = {
     "MlpOptions.layers": Case((1, 2), structure),
     "UnetOptions.channels": Case((4, 8), structure),
     "UnetOptions.norm": Case(("batchnorm", "layernorm"), structure),
+    "ManetOptions.attention": Case((4, 8), structure),
+    "LinknetOptions.channels": Case((4, 8), structure),
+    "LinknetOptions.norm": Case(("batchnorm", "layernorm"), structure),
     "FpnOptions.channels": Case((32, 64), structure),
     "FpnOptions.segmentation_channels": Case((32, 64), structure),
     "UpernetOptions.channels": Case((8, 16), structure),
     "DeepLabOptions.channels": Case((8, 16), structure),
     "DeepLabOptions.rate": Case((1, 2), outputs),
     "PspnetOptions.channels": Case((8, 16), structure),
+    "PanOptions.channels": Case((8, 16), structure),
+    "SegformerOptions.channels": Case((8, 16), structure),
+    "DptOptions.channels": Case((8, 16), structure),
     "AttentivePoolOptions.queries": Case((1, 2), structure),
     "AttentiveMapsOptions.width": Case((8, 16), structure),
     "KnnOptions.k": Case((1, 5), predictions),

@@ -13,6 +13,7 @@ from typing import Any, get_args
 import huggingface_hub
 import numpy as np
 import pytest
+import segmentation_models_pytorch as smp
 import timm
 import torch
 from engine_support import RGB, give, random_images, recipe
@@ -29,12 +30,19 @@ from iterate_core.errors import RequestError
 from iterate_core.models.assembly import Model
 from iterate_core.models.backbones.timm.inflation import inflated
 from iterate_core.models.backbones.timm.names import timm_names
-from iterate_core.models.shapes import Maps, Pooled
+from iterate_core.models.shapes import PYRAMID, Maps, Pooled
 from iterate_core.registry import registries
 from iterate_core.registry.registry import Entry
 
 CNN, VIT, FOUR_STRIDES = "test_resnet", "test_vit", "test_convnext"
-PYRAMIDS = ["unet", "fpn", "upernet", "deeplabv3plus", "pspnet"]
+SWIN, PRITHVI = "swin_tiny_patch4_window7_224", "prithvi_eo_v2_tiny_tl"
+BUILT: dict[str, dict[str, Any]] = {PRITHVI: {"depth": 4, "missing": "zero"}}
+AS_PUBLISHED: dict[str, dict[str, Any]] = {
+    **{name: {} for name in ("unet", "unetplusplus", "manet", "linknet", "fpn", "upernet", "pan")},
+    "segformer": {},
+    "dpt": {},
+    "deeplabv3plus": {"rate": 12},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +66,7 @@ def prepared_with(
 
 
 @pytest.mark.parametrize("size", [(32, 32), (37, 50)])
-@pytest.mark.parametrize("backbone", [CNN, VIT, FOUR_STRIDES])
+@pytest.mark.parametrize("backbone", [CNN, VIT, FOUR_STRIDES, SWIN, PRITHVI])
 @pytest.mark.parametrize(
     "decoder", [entry.name for entry in registries.decoders if entry.serves(("map",))]
 )
@@ -67,11 +75,13 @@ def test_every_decoder_works_with_every_kind_of_backbone(
 ) -> None:
     prepared = prepared_with(
         size,
-        backbone={"name": backbone, "weights": "none"},
+        backbone={"name": backbone, "weights": "none", **BUILT.get(backbone, {})},
         decoder={"name": decoder},
     )
-    model = build_model(prepared)
-    logits = model(torch.randn(2, 3, *size))
+    meta = backbone == SWIN  # of which there is no small one
+    model = build_model(prepared, meta=meta)
+    with torch.device("meta" if meta else "cpu"):
+        logits = model(torch.randn(2, len(prepared.inputs.bands), *size))
     assert logits.shape == (2, 3, *size)
     logits.square().mean().backward()
     without = [name for name, value in model.decoder.named_parameters() if value.grad is None]
@@ -111,19 +121,30 @@ def test_layer_norm_of_a_unet_heeds_each_pixel_alone() -> None:
     torch.testing.assert_close(norms[0](maps), last.movedim(-1, 1))
 
 
-@pytest.mark.parametrize("size", [(32, 32), (37, 50)])
-@pytest.mark.parametrize("decoder", PYRAMIDS)
-def test_pyramid_decoders_work_with_a_swin(decoder: str, size: tuple[int, int]) -> None:
-    prepared = prepared_with(
-        size,
-        backbone={"name": "swin_tiny_patch4_window7_224", "weights": "none"},
-        decoder={"name": decoder},
-    )
-    model = build_model(prepared, meta=True)
-    logits = model(torch.empty(2, 3, *size, device="meta"))
-    assert logits.shape == (2, 3, *size)
-    logits.square().mean().backward()
-    assert all(value.grad is not None for value in model.decoder.parameters())
+def model_of(library: str) -> Any:
+    """The library's own model with the encoder that suits a decoder."""
+    encoder = {"segformer": "mit_b0", "dpt": "tu-vit_tiny_patch16_224"}.get(library, "resnet18")
+    more = {"decoder_readout": "ignore"} if library == "dpt" else {}
+    return smp.create_model(library, encoder, encoder_weights=None, classes=3, **more).eval()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("decoder", sorted(AS_PUBLISHED))
+def test_a_decoder_of_the_library_computes_what_it_does_in_its_model(decoder: str) -> None:
+    reference, side = model_of(decoder), 224
+    if decoder == "dpt":
+        maps, strides = [torch.randn(2, 192, 14, 14) for _ in range(4)], (16,) * 4
+        expected = reference.decoder(maps, [None] * 4)
+    else:
+        image, *maps = reference.encoder(torch.randn(2, 3, side, side))
+        strides = PYRAMID  # a dilated encoder's last map stands for stride 32
+        expected = reference.decoder([image, *maps])
+    entry = registries.decoders.get(decoder)
+    options = entry.load_options()(name=decoder, **AS_PUBLISHED[decoder])
+    made = entry.load()(options, Maps(tuple(level.shape[1] for level in maps), strides), 3).eval()
+    made.decoder.load_state_dict(reference.decoder.state_dict())
+    made.output = nn.Identity()
+    torch.testing.assert_close(made(maps, (side, side)), expected)
 
 
 @pytest.mark.parametrize(("decoder", "stride"), [("deeplabv3plus", 16), ("pspnet", 8)])
@@ -163,7 +184,7 @@ def test_another_decoder_of_the_library_is_its_options_alone(tmp_path: Path) -> 
     (tmp_path / "mine.py").write_text(
         """
 from iterate_core.models.decoders.dense import build_smp
-from iterate_core.models.decoders.options import SmpOptions
+from iterate_core.models.decoders.smp_options import SmpOptions
 
 class Options(SmpOptions):
     channels: int = 8

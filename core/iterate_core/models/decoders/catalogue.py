@@ -7,21 +7,28 @@ from iterate_core.registry.registry import Entry, Registry
 _DECODERS = "iterate_core.models.decoders"
 _PROBES = f"{_DECODERS}.probes"
 _VECTOR, _LABELS, _MAP = ("vector",), ("labels",), ("map",)  # see `data.target.Target.takes`
+_SMP = "dense:build_smp"
 _FITTED, _MAPS = {"fitted": True}, {"maps": True}
 
 
 def register(decoders: Registry) -> None:
     """Add every decoder and probe that ships."""
     for name, options, builder, tasks in (
-        ("linear", "LinearOptions", "pooled:build_linear", _VECTOR + _MAP),
-        ("mlp", "MlpOptions", "pooled:build_mlp", _VECTOR),
-        ("unet", "UnetOptions", "dense:build_smp", _MAP),
-        ("fpn", "FpnOptions", "dense:build_smp", _MAP),
-        ("upernet", "UpernetOptions", "dense:build_smp", _MAP),
-        ("deeplabv3plus", "DeepLabOptions", "dense:build_smp", _MAP),
-        ("pspnet", "PspnetOptions", "dense:build_smp", _MAP),
+        ("linear", "options:LinearOptions", "pooled:build_linear", _VECTOR + _MAP),
+        ("mlp", "options:MlpOptions", "pooled:build_mlp", _VECTOR),
+        ("unet", "smp_options:UnetOptions", _SMP, _MAP),
+        ("unetplusplus", "smp_options:UnetPlusPlusOptions", _SMP, _MAP),
+        ("manet", "smp_options:ManetOptions", _SMP, _MAP),
+        ("linknet", "smp_options:LinknetOptions", _SMP, _MAP),
+        ("fpn", "smp_options:FpnOptions", _SMP, _MAP),
+        ("upernet", "smp_options:UpernetOptions", _SMP, _MAP),
+        ("deeplabv3plus", "smp_options:DeepLabOptions", _SMP, _MAP),
+        ("pspnet", "smp_options:PspnetOptions", _SMP, _MAP),
+        ("pan", "smp_options:PanOptions", _SMP, _MAP),
+        ("segformer", "smp_options:SegformerOptions", _SMP, _MAP),
+        ("dpt", "smp_options:DptOptions", "dpt:Dpt", _MAP),
     ):
-        entry = Entry(name, f"{_DECODERS}.options:{options}", f"{_DECODERS}.{builder}", tasks)
+        entry = Entry(name, f"{_DECODERS}.{options}", f"{_DECODERS}.{builder}", tasks)
         decoders.register(entry)
     for name, options, builder, tasks, facts in (
         ("knn", "KnnOptions", "knn:build_knn", _LABELS, _FITTED),
