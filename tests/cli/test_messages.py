@@ -66,13 +66,14 @@ def test_a_decoder_of_another_task_is_named_with_the_options_it_does_not_take(
 
 def test_a_task_that_nothing_trains() -> None:
     info = DatasetInfo(
-        "boats", "detection", ("boat",), (Band("red"),), {"train": 1, "val": 1, "test": 1}, 8, 8
+        "boats", "tracking", ("boat",), (Band("red"),), {"train": 1, "val": 1, "test": 1}, 8, 8
     )
     with pytest.raises(RequestError) as refused:
         complete(recipe(), info)
     assert [str(problem) for problem in refused.value.problems] == [
-        "data.name: the dataset's task is detection, which no engine here trains. "
-        "Trained are classification, multilabel, regression, segmentation."
+        "data.name: the dataset's task is tracking, which no engine here trains. "
+        "Trained are classification, detection, instance, multilabel, regression, "
+        "scalar_regression, segmentation."
     ]
 
 

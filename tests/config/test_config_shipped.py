@@ -36,7 +36,9 @@ def test_the_expected_files_ship() -> None:
         "backbones.yaml",
         "classification.yaml",
         "decoders.yaml",
+        "detection.yaml",
         "frozen.yaml",
+        "instance_segmentation.yaml",
         "probe.yaml",
         "probe_linear.yaml",
         "probe_segmentation.yaml",
@@ -46,9 +48,9 @@ def test_the_expected_files_ship() -> None:
     ]
     composer = Composer(FOLDER / "recipe.yaml")
     assert composer.options("model/decoder") == [
-        "attentive_maps", "attentive_pool", "deeplabv3plus", "dpt", "fpn", "knn", "linear",
-        "linknet", "logistic", "manet", "mlp", "pan", "pspnet", "segformer", "unet",
-        "unetplusplus", "upernet",
+        "attentive_maps", "attentive_pool", "deeplabv3plus", "dpt", "faster_rcnn", "fcos", "fpn",
+        "knn", "linear", "linknet", "logistic", "manet", "mask_rcnn", "mlp", "pan", "pspnet",
+        "retinanet", "segformer", "unet", "unetplusplus", "upernet",
     ]  # fmt: skip
     assert composer.options("model/backbone") == [
         "clay", "convnext_tiny", "dofa", "efficientnet_lite0", "prithvi", "prithvi_tiny",

@@ -43,7 +43,7 @@ datasets:
   beta: {task: multilabel, classes: 4, metric: F1, meaning: F1}
   gamma: {task: segmentation, classes: 3, metric: Jaccard, meaning: IoU}
   delta: {task: regression, metric: RMSE, meaning: transformed RMSE}
-  epsilon: {task: detection, metric: mAP, meaning: mean average precision}
+  epsilon: {task: tracking, metric: mAP, meaning: mean average precision}
 """
 
 

@@ -140,40 +140,13 @@ class Target(ABC):
             raise DataError(Problem(where, f"has a target of shape {target.shape}, not {wanted}."))
 
 
-class Untrained(Target):
-    """Of a task that no engine here trains: objects, which can be counted and drawn."""
-
-    form = "objects"
-    takes = ()
-    counted = "Objects"
-    ragged = True
-
-    def check(self, target: Any, where: str) -> None:
-        """Whatever the reader gives."""
-
-    def packed(self, target: Any) -> Packed:
-        """Nothing trains on it.
-
-        Raises:
-            RequestError: Always.
-        """
-        del target
-        raise RequestError(Problem("data.name", f"no engine here trains {self.info.task}."))
-
-    def counts(self, target: Any) -> npt.NDArray[np.int64]:
-        """Objects of each class."""
-        return np.bincount(target.labels, minlength=len(self.info.classes) + 1)
-
-
 def target_class(task: str) -> type[Target]:
     """What the datasets of a task are labelled with.
 
     Raises:
-        RequestError: The task's entry does not say.
+        RequestError: There is no such task, or its entry does not say.
     """
-    if task not in registries.tasks.names():
-        return Untrained
-    found = resolve(registries.tasks.get(task).facts.get("target"))
+    found = resolve(registries.tasks.get(task, "data.name").facts.get("target"))
     if not (isinstance(found, type) and issubclass(found, Target)):
         what = f"the registry entry of the task {task!r} names no target."
         hint = 'Add facts={"target": …}, a subclass of iterate_core.data.target.Target.'

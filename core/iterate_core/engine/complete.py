@@ -131,6 +131,9 @@ def _objective(recipe: Recipe, info: DatasetInfo) -> tuple[str | None, str | Non
         what = f"{info.task} does not produce a metric {asked.metric!r}."
         hint = nearest(str(asked.metric), names) or f"Legal here: {', '.join(names)}."
         return None, None, [Problem("objective.metric", what, hint)]
+    if asked.split == "train" and not metric.trained:
+        what = f"{metric.name} is not measured on training batches."
+        return None, None, [Problem("objective.split", what, "Say val or leave it out.")]
     if asked.mode not in (None, metric.mode):
         what = f"{metric.name} is better when it is {_BETTER[metric.mode]}, but got {asked.mode!r}."
         return None, None, [Problem("objective.mode", what, f"Say {metric.mode} or leave it out.")]

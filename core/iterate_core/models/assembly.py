@@ -88,15 +88,17 @@ class Model(nn.Module):
             f"{part}.{name}": value for part, kept in parts.items() for name, value in kept.items()
         }
 
-    def forward(self, images: Tensor, context: Context | None = None) -> Tensor:
-        """Logits, or a quantity, of images.
+    def forward(self, images: Tensor, context: Context | None = None) -> Any:
+        """Logits, or a quantity, of images, or what a decoder of another kind gives.
 
         Args:
             images: (n, bands, height, width) or (n, bands, frames, height, width).
             context: When and where they were taken.
 
         Returns:
-            (n, classes), or (n, classes, height, width) for dense tasks.
+            (n, classes), or (n, classes, height, width) for dense tasks. What is no tensor has the
+            methods ``float``, ``detach`` and ``cropped``, as
+            `iterate_core.models.decoders.detectors.pyramid.Scene` has.
         """
         return self.decode(self.encode(images, context), (images.shape[-2], images.shape[-1]))
 
@@ -109,8 +111,8 @@ class Model(nn.Module):
             features = laid_out(self.backbone(images, context))
         return as_kept(features) if constant else features
 
-    def decode(self, features: Any, size: tuple[int, int]) -> Tensor:
-        """Logits, or a quantity, of features.
+    def decode(self, features: Any, size: tuple[int, int]) -> Any:
+        """Logits, or a quantity, of features; see `forward`.
 
         Args:
             features: (n, width) or a list of maps, of which a decoder may make one vector.
@@ -119,12 +121,14 @@ class Model(nn.Module):
         outputs = self._decoded(features, size)
         return outputs if self.quantity is None else self.quantity(outputs)
 
-    def _decoded(self, features: Any, size: tuple[int, int]) -> Tensor:
+    def _decoded(self, features: Any, size: tuple[int, int]) -> Any:
         if isinstance(features, Tensor):
             pooled: Tensor = self.decoder(features)
             return pooled
         whole = padded(size, self.multiple)
-        maps: Tensor = self.decoder(list(features), whole)
+        maps: Any = self.decoder(list(features), whole)
+        if not isinstance(maps, Tensor):
+            return maps.cropped(size)
         if maps.ndim == 2:
             return maps
         grid = (whole[0] * self.finer, whole[1] * self.finer)

@@ -10,6 +10,7 @@ from iterate_core.tasks.declarations import (
     SCALAR_REGRESSION,
     SEGMENTATION,
 )
+from iterate_core.tasks.detection.declarations import DETECTION, INSTANCE
 
 _TASKS = "iterate_core.tasks"
 
@@ -17,12 +18,14 @@ _TASKS = "iterate_core.tasks"
 def register(tasks: Registry) -> None:
     """Add every task that ships."""
     for declaration, builder, target in (
-        (CLASSIFICATION, "classification:ClassificationTask", "ClassTarget"),
-        (MULTILABEL, "multilabel:MultilabelTask", "ClassesTarget"),
-        (SEGMENTATION, "segmentation:SegmentationTask", "MaskTarget"),
-        (REGRESSION, "regression:RegressionTask", "QuantityTarget"),
-        (SCALAR_REGRESSION, "regression:ScalarRegressionTask", "QuantitiesTarget"),
+        (CLASSIFICATION, "classification:ClassificationTask", "targets:ClassTarget"),
+        (MULTILABEL, "multilabel:MultilabelTask", "targets:ClassesTarget"),
+        (SEGMENTATION, "segmentation:SegmentationTask", "targets:MaskTarget"),
+        (REGRESSION, "regression:RegressionTask", "targets:QuantityTarget"),
+        (SCALAR_REGRESSION, "regression:ScalarRegressionTask", "targets:QuantitiesTarget"),
+        (DETECTION, "detection.task:DetectionTask", "detection.targets:BoxesTarget"),
+        (INSTANCE, "detection.task:InstanceTask", "detection.targets:MasksTarget"),
     ):
         options = "iterate_core.registry.options:Section"
-        facts = {"declaration": declaration, "target": f"{_TASKS}.targets:{target}"}
+        facts = {"declaration": declaration, "target": f"{_TASKS}.{target}"}
         tasks.register(Entry(declaration.name, options, f"{_TASKS}.{builder}", facts=facts))

@@ -34,6 +34,7 @@ class SupervisedTask(LightningModule, ABC):
     Args:
         model: The assembled model.
         scores: Makes what takes its scores.
+        training: Makes what takes those of training batches, where these are others.
 
     Attributes:
         train_scores: Takes the scores of training batches.
@@ -42,23 +43,27 @@ class SupervisedTask(LightningModule, ABC):
             trained by one.
     """
 
-    def __init__(self, model: Model, scores: Callable[[], Scores]) -> None:
+    def __init__(
+        self,
+        model: Model,
+        scores: Callable[[], Scores],
+        training: Callable[[], Scores] | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
-        self.train_scores: Any = scores()
+        self.train_scores: Any = (training or scores)()
         self.scores: Any = scores()
         self.learning: Learning | None = None
         self._validated: dict[str, float] = {}
 
-    def forward(self, batch: Batch) -> Tensor:
-        """The model's outputs (n, classes) or (n, classes, height, width), float32.
+    def forward(self, batch: Batch) -> Any:
+        """The model's outputs, float32: see `iterate_core.models.assembly.Model`.
 
         The model computes in the recipe's arithmetic; losses and scores do not.
         """
         if batch.encoded:
             return self.model.decode(batch.inputs, batch.size).float()
-        outputs: Tensor = self.model(batch.inputs, batch.context)
-        return outputs.float()
+        return self.model(batch.inputs, batch.context).float()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """The batch's mean loss; its scores are taken in `train_scores`."""
@@ -76,7 +81,7 @@ class SupervisedTask(LightningModule, ABC):
         with torch.inference_mode(mode=False), torch.no_grad():
             outputs = self.forward(batch)
             total, counted = self.losses(outputs, batch.targets)
-            self.scores.update(outputs, batch.targets, total, counted)
+            self.scores.update(self.predictions(outputs), batch.targets, total, counted)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """See `validation_step`."""
@@ -122,8 +127,12 @@ class SupervisedTask(LightningModule, ABC):
         return metrics
 
     @abstractmethod
-    def losses(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def losses(self, outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
         """Summed loss, and how many targets count."""
+
+    def predictions(self, outputs: Any) -> Any:
+        """What `scores` take of the outputs: these, unless predictions must be made of them."""
+        return outputs
 
     def by_class(self) -> ByClass | None:
         """What `scores` took, class by class; None of a task without classes."""

@@ -6,7 +6,9 @@ from iterate_core.registry.registry import Entry, Registry
 
 _DECODERS = "iterate_core.models.decoders"
 _PROBES = f"{_DECODERS}.probes"
+_DETECTORS = f"{_DECODERS}.detectors"
 _VECTOR, _LABELS, _MAP = ("vector",), ("labels",), ("map",)  # see `data.target.Target.takes`
+_BOXES, _MASKS = ("boxes",), ("masks",)
 _SMP = "dense:build_smp"
 _FITTED, _MAPS = {"fitted": True}, {"maps": True}
 
@@ -37,4 +39,14 @@ def register(decoders: Registry) -> None:
         ("attentive_maps", "AttentiveMapsOptions", "attentive:build_maps", _MAP, _MAPS),
     ):
         entry = Entry(name, f"{_PROBES}.options:{options}", f"{_PROBES}.{builder}", tasks, facts)
+        decoders.register(entry)
+    for name, options, builder, tasks in (
+        ("faster_rcnn", "FasterRcnnOptions", "two_stage:build_faster_rcnn", _BOXES),
+        ("retinanet", "RetinaNetOptions", "one_stage:build_retinanet", _BOXES),
+        ("fcos", "FcosOptions", "one_stage:build_fcos", _BOXES),
+        ("mask_rcnn", "MaskRcnnOptions", "two_stage:build_mask_rcnn", _MASKS),
+    ):
+        entry = Entry(
+            name, f"{_DETECTORS}.options:{options}", f"{_DETECTORS}.{builder}", tasks, _MAPS
+        )
         decoders.register(entry)
