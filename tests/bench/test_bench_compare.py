@@ -107,7 +107,7 @@ def test_shares_of_one_file_are_compared(shared_data: Callable[[str], Path]) -> 
     path = shared_data("leaderboard/v1/baseline_segmentation_results.csv")
     words = ("--fraction", "1", "--fraction", "0.1")
     found, told = compared(path, path, *words, suite="geobench")
-    assert "#2: protocol not known, 10 % of the training samples" in told
+    assert "#2: protocol not known, 0.10x of the training data" in told
     rows = pd.read_csv(path)
     rows = rows[rows.dataset == "m-nz-cattle"].groupby(["partition name", "model", "seed"])
     means = rows["test metric"].mean().groupby(["partition name", "model"]).mean()

@@ -59,15 +59,17 @@ class RunRecord:
         words: Of the command line, for every study.
         unlike: Dataset → how the one on disk is not the published one.
         cells: What each was made with, as far as it is known.
+        shots: Training samples of each class, drawn anew for each repeat; None: as `percent` says.
     """
 
     suite: str
     protocol: str
     warning: str | None
-    percent: int
+    percent: float
     words: tuple[str, ...]
     unlike: dict[str, str]
     cells: tuple[Made, ...]
+    shots: int | None = None
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,9 @@ def _training(run: RunRecord) -> str:
         searched = f"{_some(trials, 'trial')}, {_some(repeats, 'repeat')} of the best"
         told.append(f"{searched}, up to {_some(epochs, 'epoch')} each")
     if run.percent != 100:
-        told.append(f"{run.percent} % of the training samples")
+        told.append(f"{run.percent:g} % of the training samples")
+    if run.shots is not None:
+        told.append(f"{run.shots} training samples of each class, drawn anew for each repeat")
     if run.words:
         told.append(f"with {' '.join(run.words)}")
     return f"{run.protocol}: {'; '.join(told)}" if told else run.protocol

@@ -16,7 +16,7 @@ from iterate.bench.leaderboard.results_csv import ResultsFile, labelled, read_re
 from iterate.bench.leaderboard.rows import Leaderboard
 from iterate.bench.leaderboard.submission import INFO_FILE, INFO_MODELS, INFO_TEXT
 from iterate.bench.leaderboard.tables import write_board
-from iterate.bench.runs.plan import Request
+from iterate.bench.runs.plan import Request, drawn_shares
 from iterate.bench.runs.scores import CellResult
 from iterate.bench.suites.suite import Suite
 from iterate_core.storage.files import replacing
@@ -57,9 +57,9 @@ def board_of(
         if any(cell.dataset == name for cell in file.cells)
     ]
     digests = frozenset(file.sha256 for file in theirs)
-    entries, told = entries_of(files, suite, request.percent / 100, digests)
+    entries, told = entries_of(files, suite, request.labels.portion, digests)
     own = [entry for entry in entries if not entry.published]
-    said = [*notes, *left_out, *told]
+    said = [*notes, *drawn_shares(request), *left_out, *told]
     board = build(entries, _with_part(suite, own), notes=said, unlike=run.unlike)
     return replace(board, about=about(sources))
 
@@ -71,6 +71,7 @@ def made_by(request: Request, kept: Sequence[CellResult]) -> RunRecord:
         protocol=request.protocol.name,
         warning=request.protocol.config.bench.warning,
         percent=request.percent,
+        shots=request.labels.portion.shots,
         words=request.overrides,
         unlike={one.dataset: one.unlike for one in kept if one.unlike is not None},
         cells=tuple(one.made for one in kept if one.made is not None),

@@ -153,6 +153,7 @@ def result_of(ledger: Ledger, cell: Cell, request: Request, run: str) -> CellRes
                 value=value,
                 fraction=request.percent / 100,
                 training=training,
+                shots=request.labels.portion.shots,
             )
         )
     return CellResult(cell.dataset, cell.contestant.name, tuple(scores), tuple(failed))

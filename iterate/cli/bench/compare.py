@@ -17,6 +17,7 @@ from iterate_core.escaping import in_terminal as escape
 if TYPE_CHECKING:
     from iterate.bench.comparison.compare import RankComparison, Ranking, Side
     from iterate.bench.leaderboard.about import SubmittedFile
+    from iterate.bench.leaderboard.portion import Portion
     from iterate.bench.leaderboard.results_csv import ResultsFile
     from iterate.bench.suites.suite import Suite
 
@@ -41,10 +42,10 @@ def compare(
         typer.Option(help="The group or dataset whose ranks are shown; default the first."),
     ] = None,
     fraction: Annotated[
-        list[float] | None,
+        list[str] | None,
         typer.Option(
-            help="Results with this share of the training data; twice: of the first, and of the "
-            "second. Default: the one that a file has, else 1."
+            help="Results with this share of the training data, 0.1 or 5-shot; twice: of the "
+            "first, and of the second. Default: the one that a file has, else 1."
         ),
     ] = None,
 ) -> None:
@@ -70,8 +71,8 @@ def compare(
     sources = [source_of(file, file.sha256 in digests) for file in read]
     kept, unlike, notes = comparable(read, sources)
     one, other = (
-        _side(file, source, chosen, share, notes)
-        for file, source, share in zip(kept, sources, _shares(fraction, kept), strict=True)
+        _side(file, source, chosen, portion, notes)
+        for file, source, portion in zip(kept, sources, _portions(fraction, kept), strict=True)
     )
     scales = chosen_normaliser(normaliser, chosen)
     found = compared(one, other, chosen, scales, notes, unlike)
@@ -100,31 +101,35 @@ def _suite_of(paths: Sequence[Path]) -> str:
     raise RequestError(Problem("--suite", what, "Name one: --suite geobench-2."))
 
 
-def _shares(asked: Sequence[float] | None, files: Sequence[ResultsFile]) -> list[float]:
-    """The share of the training data to take of each file."""
+def _portions(asked: Sequence[str] | None, files: Sequence[ResultsFile]) -> list[Portion]:
+    """The portion of the training data to take of each file."""
+    from iterate.bench.leaderboard.portion import WHOLE
+    from iterate.cli.bench.leaderboard import asked_portion
+
     if asked and len(asked) <= len(files):
-        return [*asked, asked[-1]][: len(files)]
+        return [asked_portion(text) for text in [*asked, asked[-1]][: len(files)]]
     if asked:
         raise RequestError(Problem("--fraction", "comes twice at most: a share for each file."))
-    there = [{cell.fraction for cell in file.cells} for file in files]
-    return [shares.pop() if len(shares) == 1 else 1.0 for shares in there]
+    there = [{cell.portion for cell in file.cells} for file in files]
+    return [portions.pop() if len(portions) == 1 else WHOLE for portions in there]
 
 
 def _side(
-    file: ResultsFile, source: SubmittedFile, suite: Suite, fraction: float, notes: list[str]
+    file: ResultsFile, source: SubmittedFile, suite: Suite, portion: Portion, notes: list[str]
 ) -> Side:
     from iterate.bench.comparison.compare import Side
     from iterate.bench.leaderboard.entries import entries_of
     from iterate.bench.leaderboard.heading import protocol_of
+    from iterate.bench.leaderboard.portion import WHOLE
     from iterate.cli.bench.leaderboard import no_share
 
-    entries, told = entries_of([file], suite, fraction)
+    entries, told = entries_of([file], suite, portion)
     if not entries:
-        raise RequestError(no_share([file], fraction))
+        raise RequestError(no_share([file], portion))
     notes += told
     protocol = protocol_of(source) or "protocol not known"
-    share = f", {100 * fraction:g} % of the training samples"
-    return Side(file.label, protocol + (share if fraction != 1 else ""), tuple(entries))
+    share = "" if portion == WHOLE else f", {portion.told}"
+    return Side(file.label, protocol + share, tuple(entries))
 
 
 def _show(comparison: RankComparison, group: str | None) -> None:
