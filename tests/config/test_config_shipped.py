@@ -34,6 +34,7 @@ def command_of(name: str) -> list[str]:
 def test_the_expected_files_ship() -> None:
     assert READY == [
         "backbones.yaml",
+        "change_detection.yaml",
         "classification.yaml",
         "decoders.yaml",
         "detection.yaml",

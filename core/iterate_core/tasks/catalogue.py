@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from iterate_core.registry.registry import Entry, Registry
 from iterate_core.tasks.declarations import (
+    CHANGE_DETECTION,
     CLASSIFICATION,
     MULTILABEL,
     REGRESSION,
@@ -21,6 +22,7 @@ def register(tasks: Registry) -> None:
         (CLASSIFICATION, "classification:ClassificationTask", "targets:ClassTarget"),
         (MULTILABEL, "multilabel:MultilabelTask", "targets:ClassesTarget"),
         (SEGMENTATION, "segmentation:SegmentationTask", "targets:MaskTarget"),
+        (CHANGE_DETECTION, "change_detection:ChangeDetectionTask", "targets:MaskTarget"),
         (REGRESSION, "regression:RegressionTask", "targets:QuantityTarget"),
         (SCALAR_REGRESSION, "regression:ScalarRegressionTask", "targets:QuantitiesTarget"),
         (DETECTION, "detection.task:DetectionTask", "detection.targets:BoxesTarget"),

@@ -7,6 +7,9 @@ samples (or pixels that are not ignored) of class i predicted as class j. With t
 Σ_j c[k, j] − tp and fp = Σ_i c[i, k] − tp of class k, macro means are taken over the classes that
 occur at all (tp + fp + fn > 0), each with the same weight.
 
+In change detection the first class is that nothing changed. Those of change take all others as one:
+tp are pixels that changed and are predicted as changed, whatever to; 0 / 0 is 0.
+
 In multilabel classification a class is predicted where its probability exceeds one half, and tp,
 fp and fn are counted class by class. Average precision is Σ_k (R_k − R_(k−1)) P_k, with precision
 P_k and recall R_k of what scores at least the k-th highest distinct score. As in torchmetrics and
@@ -26,7 +29,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from iterate_core.tasks import class_counts, residuals
-from iterate_core.tasks.class_counts import ClassCounts, over_all, over_occurring
+from iterate_core.tasks.class_counts import ClassCounts, of_change, over_all, over_occurring
 from iterate_core.tasks.metrics import Metric
 
 
@@ -80,24 +83,31 @@ CLASSIFICATION = TaskDeclaration(
     ),
 )
 
-SEGMENTATION = TaskDeclaration(
-    "segmentation",
+_PIXELS = (
+    Metric(
+        "miou", "max", "mean over classes of tp / (tp + fp + fn)", over_occurring(ClassCounts.iou)
+    ),
+    Metric("iou_micro", "max", "Σ tp / Σ (tp + fp + fn)", class_counts.iou_micro),
+    Metric(
+        "pixel_accuracy",
+        "max",
+        "share of counted pixels whose class is predicted",
+        class_counts.accuracy,
+    ),
+    *_MACRO,
+    _loss(f"{_CROSS_ENTROPY} pixels"),
+)
+
+SEGMENTATION = TaskDeclaration("segmentation", _PIXELS)
+
+CHANGE_DETECTION = TaskDeclaration(
+    "change_detection",
     (
-        Metric(
-            "miou",
-            "max",
-            "mean over classes of tp / (tp + fp + fn)",
-            over_occurring(ClassCounts.iou),
-        ),
-        Metric("iou_micro", "max", "Σ tp / Σ (tp + fp + fn)", class_counts.iou_micro),
-        Metric(
-            "pixel_accuracy",
-            "max",
-            "share of counted pixels whose class is predicted",
-            class_counts.accuracy,
-        ),
-        *_MACRO,
-        _loss(f"{_CROSS_ENTROPY} pixels"),
+        Metric("f1", "max", "2 tp / (2 tp + fp + fn) of change", of_change(ClassCounts.f1)),
+        Metric("iou", "max", "tp / (tp + fp + fn) of change", of_change(ClassCounts.iou)),
+        Metric("precision", "max", "tp / (tp + fp) of change", of_change(ClassCounts.precision)),
+        Metric("recall", "max", "tp / (tp + fn) of change", of_change(ClassCounts.recall)),
+        *_PIXELS,
     ),
 )
 
