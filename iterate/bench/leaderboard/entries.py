@@ -28,6 +28,7 @@ class BoardEntry:
         cells: Dataset → its scores.
         repeated: Datasets whose scores are those of an earlier entry of the same backbone, bit for
             bit: they belong to this entry's groups, and count once in figures over all entries.
+        origins: Dataset → the file that its scores were taken from.
     """
 
     label: str
@@ -37,6 +38,7 @@ class BoardEntry:
     published: bool
     cells: dict[str, Repeats] = field(default_factory=dict)
     repeated: set[str] = field(default_factory=set)
+    origins: dict[str, str] = field(default_factory=dict)
 
 
 def entries_of(
@@ -144,6 +146,7 @@ def _add(
         entries.append(home)
     for dataset, cell in cells.items():
         known = home.cells.setdefault(dataset, cell)
+        home.origins.setdefault(dataset, file.label)
         if known.samples is None:  # a file tells the scores of a run, but not its samples
             home.cells[dataset] = replace(known, samples=cell.samples)
     home.published = home.published and published

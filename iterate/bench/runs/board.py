@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from iterate.bench.leaderboard.about import RunRecord, SubmittedFile, about, without
+from iterate.bench.leaderboard.about import RunRecord, SubmittedFile, about, licence_beside, without
 from iterate.bench.leaderboard.entries import BoardEntry, entries_of
 from iterate.bench.leaderboard.page.html import page
 from iterate.bench.leaderboard.rank import build
@@ -47,7 +47,10 @@ def board_of(
     """
     suite, run = request.suite, made_by(request, kept)
     *theirs, ours = labelled([*read_results(baselines, suite), results])
-    sources = [SubmittedFile(file.label, file.sha256, published=True, run=None) for file in theirs]
+    sources = [
+        SubmittedFile(file.label, file.sha256, True, None, licence_beside(file.path))
+        for file in theirs
+    ]
     sources.append(SubmittedFile(ours.label, ours.sha256, published=False, run=run))
     files = [*(without(file, run.unlike) for file in theirs), ours]
     left_out = [

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from iterate.bench.leaderboard.entries import BoardEntry
-from iterate.bench.leaderboard.heading import facts, origins
+from iterate.bench.leaderboard.heading import facts
+from iterate.bench.leaderboard.provenance import origins
 from iterate.bench.leaderboard.rows import GroupRow, Leaderboard
 from iterate.bench.leaderboard.tables import DASH, NO_GROUP, NOT_KNOWN, order, published_text
 from iterate.cli.bench.tables import figures, names, plain_table, widest
@@ -17,6 +18,8 @@ from iterate.cli.views.progress import duration
 from iterate_core.escaping import in_terminal as escape
 
 AS_PUBLISHED = "as published leaderboards compute it"
+# Backbones of one origin that a line names; more are counted.
+_NAMED = 3
 # Raw means that a terminal shows; more are in the files.
 _MOST_MEANS = 40
 
@@ -32,9 +35,8 @@ def show_board(board: Leaderboard, group: str | None) -> None:
         say(f"[bold yellow]warning[/]  {escape(warning)}")
     for what, text in facts(board):
         say(f"[dim]{what.lower()}[/]  {escape(text)}")
-    for one in origins(board):
-        parameters = f", {one.parameters} parameters" if one.parameters else ""
-        say(f"[dim]backbone[/]  {escape(f'{one.backbone}: weights {one.weights}{parameters}')}")
+    for text in _origins(board):
+        say(f"[dim]scores[/]  {escape(text)}")
     for note in board.notes:
         say(f"[dim]note[/]  {escape(note)}")
     for track, title in board.suite.tracks.items():
@@ -52,6 +54,20 @@ def show_board(board: Leaderboard, group: str | None) -> None:
         for name in [group] if group is not None else list(used)[:1]:
             own = [row for row in rows if row.group == name]
             say(_details(f"{title}: {name}", own, shown))
+
+
+def _origins(board: Leaderboard) -> list[str]:
+    """Where scores come from, the backbones of one origin together."""
+    together: dict[str, list[str]] = {}
+    for one in origins(board):
+        told = [one.scores, one.protocol, *([f"weights {one.weights}"] if one.weights else [])]
+        told += [f"licence: {one.licence}"] if one.licence else []
+        told += [f"{one.parameters} parameters"] if one.parameters else []
+        together.setdefault(", ".join(filter(None, told)), []).append(one.backbone)
+    return [
+        f"{', '.join(names) if len(names) <= _NAMED else f'{len(names)} backbones'}: {told}"
+        for told, names in together.items()
+    ]
 
 
 def _name(board: Leaderboard, entry: BoardEntry) -> str:
