@@ -57,11 +57,12 @@ def test_a_decoder_of_another_task_is_named_with_the_options_it_does_not_take(
     segmentation = "defaults: [recipe, override data: generated_segmentation, _self_]"
     text = SEARCH.replace("defaults: [recipe, _self_]", segmentation)
     Path("search.yaml").write_text(text.replace("none}}", "none}, decoder: {channels: 8}}"))
-    said = iterate("plan", "search.yaml", "model/decoder=mlp")
+    said = iterate("plan", "search.yaml", "model/decoder=attentive_pool")
     assert said.code == 2
     assert "things to mend" in said.line
     assert "model.decoder.channels: unknown key" in said.line
-    assert "decoder 'mlp' does not serve segmentation. These do: attentive_maps" in said.line
+    expected = "decoder 'attentive_pool' does not serve segmentation. These do: attentive_maps"
+    assert expected in said.line
 
 
 def test_a_task_that_nothing_trains() -> None:

@@ -49,9 +49,10 @@ def test_the_expected_files_ship() -> None:
     ]
     composer = Composer(FOLDER / "recipe.yaml")
     assert composer.options("model/decoder") == [
-        "attentive_maps", "attentive_pool", "deeplabv3plus", "dpt", "faster_rcnn", "fcos", "fpn",
-        "knn", "linear", "linknet", "logistic", "manet", "mask_rcnn", "mlp", "pan", "pspnet",
-        "retinanet", "segformer", "unet", "unetplusplus", "upernet",
+        "attentive_maps", "attentive_pool", "bilinear_conv", "deeplabv3plus", "dpt", "faster_rcnn",
+        "fcn", "fcos", "fpn", "identity", "knn", "linear", "linknet", "logistic", "manet",
+        "mask_rcnn", "mlp", "pan", "pspnet", "retinanet", "segformer", "unet", "unetplusplus",
+        "upernet",
     ]  # fmt: skip
     assert composer.options("model/backbone") == [
         "clay", "convnext_tiny", "dofa", "efficientnet_lite0", "prithvi", "prithvi_tiny",

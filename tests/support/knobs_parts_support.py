@@ -65,6 +65,14 @@ def in_training(scene: Scene) -> Any:
     return outputs(scene, train=True)
 
 
+def untouched(scene: Scene) -> tuple[int, ...]:
+    """The size of the map that is passed on as it is."""
+    shape = Maps((CLASSES,) * len(STRIDES), STRIDES)
+    made = registries.decoders.get(scene.knob.component).load()(options(scene), shape, CLASSES)
+    passed = made([torch.zeros(1, CLASSES, SIDE // n, SIDE // n) for n in STRIDES], (SIDE, SIDE))
+    return tuple(passed.shape[-2:])
+
+
 def fitted(scene: Scene) -> tuple[dict[str, float], Tensor]:
     """What a probe tells of its fit, and its predictions."""
     made, features = decoder(scene)
@@ -96,14 +104,20 @@ DECODERS: dict[str, Case] = {
     **{f"{kind}.dropout": DROPOUT for kind in (
         "LinearOptions", "MlpOptions", "UnetOptions", "FpnOptions", "UpernetOptions",
         "DeepLabOptions", "PspnetOptions", "LinknetOptions", "PanOptions", "SegformerOptions",
-        "DptOptions", "AttentivePoolOptions", "AttentiveMapsOptions",
+        "DptOptions", "FcnOptions", "BilinearConvOptions",
+        "AttentivePoolOptions", "AttentiveMapsOptions",
     )},
     **{f"{kind}.normalise": Case(("layer", "none"), outputs) for kind in (
         "LinearOptions", "MlpOptions", "AttentivePoolOptions", "AttentiveMapsOptions",
     )},
     **{f"{kind}.level": Case((None, 8), outputs) for kind in (
-        "LinearOptions", "AttentivePoolOptions", "AttentiveMapsOptions",
+        "LinearOptions", "MlpOptions", "FcnOptions", "BilinearConvOptions",
+        "AttentivePoolOptions", "AttentiveMapsOptions",
     )},
+    "IdentityOptions.level": Case((None, 8), untouched, ((1, 1), (4, 4))),
+    "FcnOptions.channels": Case((8, 16), structure),
+    "FcnOptions.layers": Case((1, 2), structure),
+    "BilinearConvOptions.channels": Case((8, 16), structure),
     "MlpOptions.hidden": Case((16, 32), structure),
     "MlpOptions.layers": Case((1, 2), structure),
     "UnetOptions.channels": Case((4, 8), structure),

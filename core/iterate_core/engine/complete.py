@@ -12,7 +12,6 @@ from iterate_core.models.backbones.card import Card
 from iterate_core.models.backbones.catalogue import card_of
 from iterate_core.models.backbones.matching import Matching, match_bands
 from iterate_core.models.backbones.options import BackboneOptions
-from iterate_core.models.decoders.options import LinearOptions
 from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
 from iterate_core.tasks.declarations import TaskDeclaration
@@ -86,9 +85,8 @@ def _components(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
 def _level(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
     """A choice among feature maps where the decoder gets a vector."""
     decoder = recipe.model.decoder
-    if not isinstance(decoder, LinearOptions) or decoder.level is None:
-        return []
-    if target_of(info).dense:
+    maps = target_of(info).dense or registries.decoders.get(decoder.name).facts.get("maps")
+    if maps or getattr(decoder, "level", None) is None:
         return []
     what = f"chooses a feature map, but in {info.task} this decoder gets one vector an image."
     return [Problem("model.decoder.level", what, "Leave it out, or choose attentive_pool.")]

@@ -17,7 +17,10 @@ def register(decoders: Registry) -> None:
     """Add every decoder and probe that ships."""
     for name, options, builder, tasks in (
         ("linear", "options:LinearOptions", "pooled:build_linear", _VECTOR + _MAP),
-        ("mlp", "options:MlpOptions", "pooled:build_mlp", _VECTOR),
+        ("mlp", "options:MlpOptions", "pooled:build_mlp", _VECTOR + _MAP),
+        ("identity", "options:IdentityOptions", "single:build_identity", _VECTOR + _MAP),
+        ("fcn", "options:FcnOptions", "single:build_fcn", _MAP),
+        ("bilinear_conv", "options:BilinearConvOptions", "single:build_bilinear_conv", _MAP),
         ("unet", "smp_options:UnetOptions", _SMP, _MAP),
         ("unetplusplus", "smp_options:UnetPlusPlusOptions", _SMP, _MAP),
         ("manet", "smp_options:ManetOptions", _SMP, _MAP),

@@ -1,4 +1,4 @@
-"""Decoders of feature maps: each pixel gets a class."""
+"""Decoders of a pyramid of feature maps: each pixel gets a class."""
 
 from __future__ import annotations
 
@@ -6,39 +6,10 @@ from timm.layers.norm import LayerNorm2d
 from torch import Tensor, nn
 
 from iterate_core.errors import Problem, RequestError
-from iterate_core.models.decoders.levels import level_of, standardise_maps
-from iterate_core.models.decoders.options import LinearOptions
 from iterate_core.models.decoders.smp_options import SmpOptions
 from iterate_core.models.necks import Deepest, Hierarchical
 from iterate_core.models.shapes import Maps
 from iterate_core.registry.registry import resolve
-
-
-class LinearMaps(nn.Module):
-    """A 1×1 convolution on one feature map: a linear classifier of each cell.
-
-    Args:
-        options: Its options.
-        shape: The maps that come in.
-        classes: Number of classes.
-
-    Raises:
-        RequestError: The backbone has no map of the stride asked for.
-    """
-
-    def __init__(self, options: LinearOptions, shape: Maps, classes: int) -> None:
-        super().__init__()
-        self.level = level_of(options.level, shape)
-        width = shape.channels[self.level]
-        self.standardise = standardise_maps(options.normalise, width)
-        self.dropout = nn.Dropout2d(options.dropout)
-        self.output = nn.Conv2d(width, classes, 1)
-
-    def forward(self, maps: list[Tensor], size: tuple[int, int]) -> Tensor:
-        """Logits at the map's resolution."""
-        del size
-        logits: Tensor = self.output(self.dropout(self.standardise(maps[self.level])))
-        return logits
 
 
 class DenseDecoder(nn.Module):
