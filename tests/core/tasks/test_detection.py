@@ -11,12 +11,24 @@ import lightning
 import numpy as np
 import pytest
 import torch
-from objects_support import SHAPES, SIDE, SMALL, boxed, detecting, drawn, give_objects
+from objects_support import (
+    SHAPES,
+    SIDE,
+    SMALL,
+    ObjectsData,
+    boxed,
+    detecting,
+    drawn,
+    give_objects,
+    open_objects,
+)
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from iterate_core.data.convert.images import read_image
 from iterate_core.data.dataset import Boxes
+from iterate_core.data.inspect.show import draw
 from iterate_core.data.loading.augmentation import elements
 from iterate_core.data.target import target_of
 from iterate_core.engine import features, fit
@@ -319,3 +331,22 @@ def test_a_lightning_trainer_trains_it_alike(tmp_path: Path) -> None:
     logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
     for name in ("train/loss", "val/loss", "val/map"):
         assert logged[name] == pytest.approx(told[name], abs=1e-6)
+
+
+def test_masks_tint_what_they_cover(tmp_path: Path) -> None:
+    image = np.full((3, SIDE, SIDE), 100, np.uint8)
+    image[:, :2] = 0
+    mask = np.zeros((1, SIDE, SIDE), np.uint8)
+    mask[:, 16:48, 16:48] = 1
+    masked = boxed(mask, [1])
+    pictures = []
+    for name, boxes in (("with", masked), ("without", Boxes(masked.corners, masked.labels))):
+        task = "instance" if boxes.masks is not None else "detection"
+        reader = open_objects(ObjectsData(**give_objects([image], [boxes], task=task)))
+        draw(reader, "train", tmp_path / f"{name}.png")
+        pictures.append(read_image(tmp_path / f"{name}.png").astype(int))
+    tinted = (pictures[0] != pictures[1]).any(axis=0)
+    rows, columns = np.flatnonzero(tinted.any(axis=1)), np.flatnonzero(tinted.any(axis=0))
+    height, width = (np.ptp(places) + 1 for places in (rows, columns))
+    assert height == pytest.approx(width, abs=3)
+    assert tinted.sum() > 0.9 * height * width > 100
