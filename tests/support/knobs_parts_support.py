@@ -1,4 +1,4 @@
-"""What each option of a decoder, an optimiser or a learning-rate schedule changes, by itself."""
+"""What each option of a decoder, a loss, an optimiser or a schedule changes, by itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from knobs_support import Case, Scene
+from losses_support import made, mean, outputs_for, pack, targets_of
 from torch import Tensor, nn
 from tuning_support import small
 
@@ -147,6 +148,42 @@ DECODERS: dict[str, Case] = {
 }  # fmt: skip
 
 
+# Losses
+
+
+def loss(scene: Scene) -> list[float]:
+    """What it comes to on targets of each form that it serves; of a sum, on those of classes."""
+    name = scene.knob.component
+    parts = {"first": {"name": "lovasz"}, "second": {"name": "focal"}} if name == "sum" else {}
+    given = {**parts, scene.knob.field: scene.value}
+    forms = registries.losses.get(name).tasks
+    found = []
+    for form in ("mask", "indicators") if "mask" in forms else forms:
+        if form in forms:
+            of = pack(form)
+            value = mean(made(name, of, **given), outputs_for(of), targets_of(of))
+            found.append(round(float(value), 5))
+    return found
+
+
+LOSSES: dict[str, Case] = {
+    "WeightedOptions.class_weights": Case((None, "inverse_frequency"), loss),
+    "CrossEntropyOptions.label_smoothing": Case((0.0, 0.2), loss),
+    "BinaryCrossEntropyOptions.label_smoothing": Case((0.0, 0.2), loss),
+    "FocalOptions.gamma": Case((2.0, 1.0), loss),
+    "FocalOptions.alpha": Case((None, 0.25), loss),
+    "OverlapOptions.smooth": Case((0.0, 10.0), loss),
+    "TverskyOptions.alpha": Case((0.5, 0.9), loss),
+    "TverskyOptions.beta": Case((0.5, 0.9), loss),
+    "TverskyOptions.gamma": Case((1.0, 0.75), loss),
+    "LovaszOptions.per_image": Case((False, True), loss),
+    "HuberOptions.delta": Case((1.0, 0.1), loss),
+    "SumOptions.first": Case(({"name": "dice"}, {"name": "jaccard"}), loss),
+    "SumOptions.second": Case(({"name": "dice"}, {"name": "jaccard"}), loss),
+    "SumOptions.weight": Case((1.0, 2.0), loss),
+}
+
+
 # Optimisers
 
 
@@ -212,4 +249,4 @@ SCHEDULES: dict[str, Case] = {
     "PlateauOptions.patience": Case((3, 0), rates, same=first_rate),
     "PlateauOptions.floor": Case((0.001, 0.9), rates, same=first_rate),
 }
-PARTS = {**DECODERS, **OPTIMISERS, **SCHEDULES}
+PARTS = {**DECODERS, **LOSSES, **OPTIMISERS, **SCHEDULES}

@@ -95,6 +95,12 @@ def stages(scene: Scene) -> set[str]:
     return {name.split(".")[2] for name in names if name.startswith("backbone.")}
 
 
+def loss(scene: Scene) -> str:
+    """By what it learns."""
+    task = Setup(prepare(small(**setting(scene.knob.name, {"name": scene.value})))).module
+    return type(task.loss).__name__
+
+
 def steps(scene: Scene) -> int:
     """Of an epoch."""
     return Trainer(prepared(scene)).learner.steps_per_epoch
@@ -182,6 +188,7 @@ RECIPE: dict[str, Case] = {
         ("mean", "concat"),
         lambda s: shared_backbone(prepared(s, data={"frames": 2}), meta=True).shape,
     ),
+    "loss": Case(("default", "focal"), loss, ("CrossEntropy", "Focal")),
     "optimiser": Case(("adamw", "sgd"), part),
     "scheduler": Case(("cosine", "plateau"), part),
     "augmentation.flip": Case((False, True), lambda s: len(augmentations(prepared(s))), (1, 4)),

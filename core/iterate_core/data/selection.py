@@ -61,15 +61,20 @@ def selection_problems(section: DataSection, info: DatasetInfo) -> Iterator[Prob
         yield Problem("data.shots", what, "Take data.share.")
 
 
-def _present(pack: Pack) -> npt.NDArray[np.bool_]:
-    """(training samples, classes): which classes each holds; one for all where there are none."""
+def class_counts(pack: Pack) -> npt.NDArray[np.int64]:
+    """(training samples, classes): how much of each class each holds; see `Target.counts`."""
     target, targets = pack.target, pack.targets("train")
-    if not target.classed:
-        return np.ones((len(targets), 1), dtype=bool)
 
-    def look() -> npt.NDArray[np.bool_]:
+    def look() -> npt.NDArray[np.int64]:
         each = (targets[np.array([index])][0] for index in range(len(targets)))
-        return np.array([target.counts(one)[:-1] > 0 for one in each])
+        return np.array([target.counts(one)[:-1] for one in each])
 
     key = ("classes of training samples", str(pack.folder))
     return memory.arrays.get(key, look, lambda found: found.nbytes)
+
+
+def _present(pack: Pack) -> npt.NDArray[np.bool_]:
+    """(training samples, classes): which classes each holds; one for all where there are none."""
+    if not pack.target.classed:
+        return np.ones((len(pack.names("train")), 1), dtype=bool)
+    return class_counts(pack) > 0

@@ -218,8 +218,7 @@ def own_code(section: Section, path: str = "") -> Iterator[tuple[str, str]]:
     for name, field in type(section).model_fields.items():
         chosen = next((mark for mark in field.metadata if isinstance(mark, Chosen)), None)
         part, where = getattr(section, name), f"{path}.{name}".strip(".")
-        if chosen is not None:
-            if code := chosen.registry.get(part.name).facts.get("code"):
-                yield where, code
-        elif isinstance(part, Section):
+        if chosen is not None and (code := chosen.registry.get(part.name).facts.get("code")):
+            yield where, code
+        if isinstance(part, Section):
             yield from own_code(part, where)

@@ -40,10 +40,13 @@ class TaskDeclaration:
     Attributes:
         name: Its name in the registry.
         metrics: All metrics; the first is the objective unless a recipe says otherwise.
+        loss: What trains it unless a recipe says otherwise, a name in the registry of losses; None
+            where it has a loss of its own, and none of the registry serves it.
     """
 
     name: str
     metrics: tuple[Metric, ...]
+    loss: str | None = None
 
     @property
     def primary(self) -> Metric:
@@ -56,7 +59,7 @@ class TaskDeclaration:
 
 
 _loss = partial(Metric, "loss", "min", highest=math.inf)
-_CROSS_ENTROPY = "cross-entropy in nats, averaged over all counted"
+_LOSS = "what trains, unless a recipe says otherwise"
 _MACRO = (
     Metric(
         "accuracy_macro",
@@ -79,8 +82,9 @@ CLASSIFICATION = TaskDeclaration(
             "accuracy", "max", "share of samples whose class is predicted", class_counts.accuracy
         ),
         *_MACRO,
-        _loss(f"{_CROSS_ENTROPY} samples"),
+        _loss(f"{_LOSS}: cross-entropy in nats, averaged over samples"),
     ),
+    loss="cross_entropy",
 )
 
 _PIXELS = (
@@ -95,10 +99,10 @@ _PIXELS = (
         class_counts.accuracy,
     ),
     *_MACRO,
-    _loss(f"{_CROSS_ENTROPY} pixels"),
+    _loss(f"{_LOSS}: cross-entropy in nats, averaged over counted pixels"),
 )
 
-SEGMENTATION = TaskDeclaration("segmentation", _PIXELS)
+SEGMENTATION = TaskDeclaration("segmentation", _PIXELS, "cross_entropy")
 
 CHANGE_DETECTION = TaskDeclaration(
     "change_detection",
@@ -109,6 +113,7 @@ CHANGE_DETECTION = TaskDeclaration(
         Metric("recall", "max", "tp / (tp + fn) of change", of_change(ClassCounts.recall)),
         *_PIXELS,
     ),
+    loss="cross_entropy",
 )
 
 MULTILABEL = TaskDeclaration(
@@ -136,17 +141,18 @@ MULTILABEL = TaskDeclaration(
             "share of (sample, class) pairs predicted rightly",
             class_counts.label_accuracy,
         ),
-        _loss("binary cross-entropy in nats, averaged over all pairs"),
+        _loss(f"{_LOSS}: binary cross-entropy in nats, averaged over all pairs"),
     ),
+    loss="binary_cross_entropy",
 )
 
 _QUANTITY = (
     Metric("rmse", "min", "√(mean of e²)", residuals.rmse, math.inf),
     Metric("mae", "min", "mean of |e|", residuals.mae, math.inf),
     Metric("r2", "max", "1 − Σ e² / Σ (target − mean target)²", lowest=-math.inf),
-    _loss("mean of e² / s², s the training targets' deviation"),
+    _loss(f"{_LOSS}: mean of e² / s², s the training targets' deviation"),
 )
 
-REGRESSION = TaskDeclaration("regression", _QUANTITY)
+REGRESSION = TaskDeclaration("regression", _QUANTITY, "mse")
 
-SCALAR_REGRESSION = TaskDeclaration("scalar_regression", _QUANTITY)
+SCALAR_REGRESSION = TaskDeclaration("scalar_regression", _QUANTITY, "mse")

@@ -20,7 +20,7 @@ from iterate_core.tasks.supervised import SupervisedTask
 
 
 class QuantityTask(SupervisedTask):
-    """Squared error of each known value.
+    """Each known value.
 
     The decoder predicts each quantity less the training targets' mean, in units of their standard
     deviation, so that one range of learning rates serves every quantity, and each weighs alike.
@@ -38,15 +38,6 @@ class QuantityTask(SupervisedTask):
     ) -> None:
         super().__init__(model, lambda: RegressionScores(metrics, quantities))
         model.quantity = quantity
-
-    def losses(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Summed squared error in units of the deviation, and how many values are known."""
-        quantity = self.model.quantity
-        assert quantity is not None  # noqa: S101 - given to the model above
-        wanted = targets.reshape(outputs.shape)
-        known = ~wanted.isnan()
-        error = torch.where(known, outputs - wanted, 0.0) / quantity.std
-        return error.square().sum(), known.sum()
 
 
 class RegressionTask(QuantityTask):

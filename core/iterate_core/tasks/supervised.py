@@ -7,7 +7,7 @@ call, do there what it does around them.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor
 from iterate_core.data.loading.batch import Batch
 from iterate_core.device import seed_all
 from iterate_core.fingerprint import state_seed
+from iterate_core.losses.base import Loss, mean_of
 from iterate_core.models.assembly import Model
 from iterate_core.optimisation.learning import Learning
 from iterate_core.optimisation.schedules import StepRates
@@ -39,6 +40,8 @@ class SupervisedTask(LightningModule, ABC):
     Attributes:
         train_scores: Takes the scores of training batches.
         scores: Takes those of evaluated ones.
+        loss: What trains it, of those that serve its targets: whoever builds a task of a recipe
+            gives it. None where the task has a loss of its own, as `losses`.
         learning: Its optimiser and schedule, for a Lightning Trainer; None where it is not to be
             trained by one.
     """
@@ -53,6 +56,7 @@ class SupervisedTask(LightningModule, ABC):
         self.model = model
         self.train_scores: Any = (training or scores)()
         self.scores: Any = scores()
+        self.loss: Loss | None = None
         self.learning: Learning | None = None
         self._validated: dict[str, float] = {}
 
@@ -70,7 +74,7 @@ class SupervisedTask(LightningModule, ABC):
         outputs = self.forward(batch)
         total, counted = self.losses(outputs, batch.targets)
         self.train_scores.update(outputs.detach(), batch.targets, total.detach(), counted)
-        return total / counted.clamp(min=1)
+        return mean_of(total, counted)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Take the batch's scores in `scores`.
@@ -126,9 +130,14 @@ class SupervisedTask(LightningModule, ABC):
         self.log_dict(metrics)
         return metrics
 
-    @abstractmethod
     def losses(self, outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
-        """Summed loss, and how many targets count."""
+        """Summed loss, and the weight of all that it sums; see `Loss.forward`.
+
+        A task overrides it whose declaration names no loss.
+        """
+        assert self.loss is not None  # noqa: S101 - or this is overridden
+        pair: tuple[Tensor, Tensor] = self.loss(outputs, targets)
+        return pair
 
     def predictions(self, outputs: Any) -> Any:
         """What `scores` take of the outputs: these, unless predictions must be made of them."""
