@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         register_backbone,
         register_dataset,
         register_decoder,
+        register_loss,
         register_tuning,
         search,
     )
@@ -37,6 +38,7 @@ __all__ = [
     "register_backbone",
     "register_dataset",
     "register_decoder",
+    "register_loss",
     "register_tuning",
     "search",
 ]

@@ -29,12 +29,14 @@ __all__ = [
     "register_backbone",
     "register_dataset",
     "register_decoder",
+    "register_loss",
     "register_tuning",
     "search",
 ]
 
 register_backbone = registering(registries.backbones)
 register_decoder = registering(registries.decoders)
+register_loss = registering(registries.losses)
 register_tuning = registering(registries.tunings)
 register_dataset = registering(registries.datasets)
 

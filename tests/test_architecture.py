@@ -22,6 +22,8 @@ HOMES = {
     "timm": ENGINE,
     "torchgeo": ENGINE,
     "torchmetrics": ENGINE,
+    "torchvision": ENGINE,
+    "pycocotools": ENGINE,
     "segmentation_models_pytorch": ENGINE,
     "hydra": ("iterate.config", "iterate.hpo.space"),
     "omegaconf": ("iterate.config", "iterate.hpo.space"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,9 +139,8 @@ def isolated(
     form on a GPU warn rather than fail.
     """
     saved = _save()
-    gpus = [] if device.type == "cpu" else range(torch.get_device_module(device).device_count())
     try:
-        with torch.random.fork_rng(gpus, device_type=device.type):
+        with forked(device):
             seed_all(seed)
             _switch(device, deterministic=deterministic)
             if threads is not None:
@@ -149,6 +148,12 @@ def isolated(
             yield
     finally:
         _restore(saved)
+
+
+def forked(device: torch.device) -> AbstractContextManager[None]:
+    """PyTorch's random state on the CPU and on a device, put back at the end."""
+    gpus = [] if device.type == "cpu" else range(torch.get_device_module(device).device_count())
+    return torch.random.fork_rng(gpus, device_type=device.type)
 
 
 def seed_all(seed: int) -> None:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
 from iterate_core.data.options import DataSection, Positive
+from iterate_core.losses.options import AnyLoss, DefaultOptions
 from iterate_core.models.options import ModelSection
 from iterate_core.models.tuning.options import FullOptions, TuningOptions
 from iterate_core.objective import Objective
@@ -70,7 +71,7 @@ class Recipe(Section):
     """Everything that decides a training run's result.
 
     A recipe read from a file is complete once `iterate_core.engine.resolved.prepare` has filled in
-    what the dataset's task decides (the objective's metric and direction).
+    what the dataset's task decides (its loss, the objective's metric and direction).
     """
 
     data: Annotated[SerializeAsAny[DataSection], Chosen(registries.datasets)]
@@ -78,6 +79,7 @@ class Recipe(Section):
     tuning: Annotated[SerializeAsAny[TuningOptions], Chosen(registries.tunings), AfterBackbone] = (
         FullOptions(name="full")
     )
+    loss: Annotated[AnyLoss, AfterBackbone] = DefaultOptions(name="default")
     optimiser: Annotated[SerializeAsAny[Component], Chosen(registries.optimisers), AfterBackbone]
     scheduler: Annotated[SerializeAsAny[Component], Chosen(registries.schedulers), AfterBackbone]
     augmentation: Annotated[AugmentationSection, AfterBackbone] = AugmentationSection()

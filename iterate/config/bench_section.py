@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -22,6 +22,10 @@ class ProtocolSection(Section):
             stays as it is, ``full_ft`` if all of it trains, else the tuning's name.
         warning: What its numbers are not good for: stands above every leaderboard of its runs; None
             where there is nothing to warn of.
+        partition: Share of the training samples, such as ``0.10x``: the one that a dataset's files
+            define, else a seeded draw that is balanced over classes. None: all.
+        shots: Training samples of each class, in place of `partition`.
+        episodes: Draws of `shots`, each a repeat of its own; None: as many as `search.repeats`.
         tasks: Task → words: ``segmentation: {model/decoder: unet}``.
         datasets: Dataset of the suite → words.
         backbones: Name in the leaderboard → its options, and words.
@@ -29,6 +33,9 @@ class ProtocolSection(Section):
 
     track: str | None = None
     warning: str | None = None
+    partition: str | None = None
+    shots: Annotated[int, Field(gt=0)] | None = None
+    episodes: Annotated[int, Field(gt=0)] | None = None
     tasks: dict[str, Words] = Field(default_factory=dict)
     datasets: dict[str, Words] = Field(default_factory=dict)
     backbones: dict[str, Words] = Field(default_factory=dict)

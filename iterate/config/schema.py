@@ -16,7 +16,9 @@ from iterate_core.registry.marks import HowOnly
 from iterate_core.registry.options import Section
 from iterate_core.registry.parsing import Chosen, collect
 
-SEARCHED = ("data", "model", "tuning", "optimiser", "scheduler", "augmentation", "trainer")
+SEARCHED = (
+    *("data", "model", "tuning", "loss", "optimiser", "scheduler", "augmentation", "trainer"),
+)
 """The sections of a recipe that a space may vary; the rest is the question itself."""
 
 

@@ -30,10 +30,10 @@ def check(resolver: Resolver, space: Space) -> list[Problem]:
 
 
 def variants(space: Space, condition: Condition = ()) -> Iterator[Condition]:
-    """Choices that lead to every branch of a tree, and to every other data or model in one.
+    """Choices that lead to every branch of a tree, and to every other data, model or loss in one.
 
-    The root's () comes first. Numbers but those of the tuning, and choices that change neither
-    data nor model, make no variant: `check` has tried their values already.
+    The root's () comes first. Numbers but those of the tuning, and choices that change none of
+    these, make no variant: `check` has tried their values already.
     """
     yield condition
     for parameter in space.parameters:
@@ -42,9 +42,9 @@ def variants(space: Space, condition: Condition = ()) -> Iterator[Condition]:
 
 
 def _decisive(parameter: Parameter) -> Iterable[Value]:
-    """The values that lead to a branch, or to other data or another model."""
+    """The values that lead to a branch, or to other data, another model or another loss."""
     section, _, field = parameter.key.replace("/", ".").partition(".")
-    shaping = section in ("data", "model", "tuning") and field not in _SHAPELESS
+    shaping = section in ("data", "model", "tuning", "loss") and field not in _SHAPELESS
     if parameter.branches or (shaping and isinstance(parameter.dimension, Categorical)):
         return parameter.dimension.values()
     # A number that counts parts of a backbone: not every backbone has as many.

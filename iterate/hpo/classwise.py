@@ -10,7 +10,7 @@ from typing import Any
 from iterate.hpo.execute import TEST_FILE
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.trials.view import TrialView
-from iterate_core.tasks.per_class import SCORES
+from iterate_core.tasks.per_class import score_names
 
 
 def tested_classes(ledger: Ledger, repeat: TrialView) -> dict[str, Any]:
@@ -37,6 +37,8 @@ def mean_over_repeats(repeats: Sequence[Sequence[dict[str, Any]]]) -> list[dict[
 
 def _mean(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """One class; a repeat in which it neither occurred nor was predicted has no say."""
-    known = {name: [row[name] for row in rows if row[name] is not None] for name in SCORES}
+    known = {
+        name: [row[name] for row in rows if row[name] is not None] for name in score_names(rows[0])
+    }
     means = {name: fmean(values) if values else None for name, values in known.items()}
     return {"name": rows[0]["name"], "support": rows[0]["support"]} | means

@@ -23,7 +23,7 @@ from iterate.tracking.mirror import Backlog, Mirror
 from iterate.tracking.records import DatasetRecord, EpochRecord, RunRecord, StudyRecord
 from iterate.tracking.settings import TrackingSettings
 from iterate_core.fingerprint import canonical
-from iterate_core.tasks.per_class import SCORES
+from iterate_core.tasks.per_class import score_names
 
 # How long the end of a command waits for MLflow; what is unwritten then, the next one writes.
 _PATIENCE_SECONDS = 60.0
@@ -198,7 +198,7 @@ def class_metrics(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     return {
         f"test/class/{name}/{score}": row[score]
         for name, row in zip(shown, rows, strict=True)
-        for score in SCORES
+        for score in score_names(row)
         if row[score] is not None
     }
 

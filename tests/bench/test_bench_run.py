@@ -109,7 +109,7 @@ def test_gaps_are_named_with_their_reasons(first: Run) -> None:
           for one in ("resnet10t", "resnet14t", "resnet26")),
     }  # fmt: skip
     assert reasons["alpha", "resnet26"] == "data.bands: alpha has no band nir. It has red."
-    assert "no engine for detection" in reasons["epsilon", "resnet10t"]
+    assert "no engine for tracking" in reasons["epsilon", "resnet10t"]
     assert "there is no folder" in reasons["delta", "resnet10t"]
     assert "delta" in reasons["delta", "resnet10t"]
     summary = json.loads((base / "run/summary.json").read_text())
@@ -297,7 +297,7 @@ def test_nothing_at_all_to_do_is_refused_with_every_reason(tmp_path: Path) -> No
     suite = small_suite(tmp_path)
     (tmp_path / "data").mkdir()
     request = request_of(tmp_path / "data", suite, "quick", "resnet10t=none")
-    with pytest.raises(RequestError, match="no engine for detection") as error:
+    with pytest.raises(RequestError, match="no engine for tracking") as error:
         play(request, tmp_path / "run")
     assert len(error.value.problems) == 5
 

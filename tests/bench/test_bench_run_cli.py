@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from iterate.bench.leaderboard.portion import WHOLE
 from iterate.bench.runs.backbones import contestants
 from iterate.bench.runs.plan import Plan, Request, cells_of
 from iterate.bench.runs.protocol import load_protocol, protocols, run_name
@@ -302,18 +303,13 @@ def test_the_partition_is_a_share_of_the_training_samples(root: Path, tmp_path: 
     # 12 or 6 training samples and 6 validation samples.
     assert half["hours"] / whole["hours"] == pytest.approx((3 * 6 + 6) / (3 * 12 + 6))
     assert half["title"] == "geobench-quick-50pct"
-    with pytest.raises(RequestError, match="--partition"):
-        bench(*words, "--partition", "0.3x")
-
-
-def test_a_suite_without_partitions_says_so(tmp_path: Path) -> None:
-    dataset = load_suite("geobench-2").datasets["so2sat"]
-    (tmp_path / (dataset.folder or "so2sat")).mkdir(parents=True)
-    with pytest.raises(RequestError, match="has no partitions: so2sat is read by geobench_v2"):
-        bench(
-            *("--suite", "geobench-2", "--datasets", "so2sat", "--data", str(tmp_path)),
-            *("--backbones", "resnet18=none", "--partition", "0.10x", "--dry-run"),
-        )
+    # By the name of the file that defines it, too; a share without such a file is drawn.
+    again, _ = bench(*words, "--partition", "0.50x_train_partition.json")
+    assert again["hours"] == half["hours"]
+    third, _ = bench(*words, "--partition", "0.3x")
+    assert third["hours"] / whole["hours"] == pytest.approx((3 * 4 + 6) / (3 * 12 + 6))
+    with pytest.raises(RequestError, match="--partition: must be a share"):
+        bench(*words, "--partition", "some")
 
 
 def test_strict_refuses_gaps_before_anything_is_made(root: Path, tmp_path: Path) -> None:
@@ -354,7 +350,7 @@ def test_a_protocol_opens_with_a_command_that_is_legal(name: str, root: Path) ->
     assert asked["--protocol"] == name
     suite = load_suite(asked["--suite"])
     protocol = load_protocol(name, suite)
-    assert run_name(suite, protocol, 100).endswith(name)
+    assert run_name(suite, protocol, WHOLE).endswith(name)
     # It is an ordinary search file besides.
     loaded = load_study(path, ["data.name=geobench_v1", "data.root=somewhere"])
     assert loaded.config.name == name

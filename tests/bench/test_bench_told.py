@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_bench_leaderboard import classification, line, written
+from rich.console import Console
+from test_bench_leaderboard import SUITE, classification, line, written
 from test_bench_repeats import board
 from typer.testing import CliRunner
 
 from iterate.cli.bench.app import app
+from iterate.cli.views import console
 from iterate_core.errors import RequestError
 
 
@@ -96,3 +100,31 @@ def test_a_table_of_another_kind_is_called_what_it_is(tmp_path: Path) -> None:
 def test_blanks_around_a_name_are_no_part_of_it(tmp_path: Path) -> None:
     rows = board(tmp_path, classification(" a ", 0.5))["rows"]
     assert {row["backbone"] for row in rows} == {"a"}
+
+
+def test_long_names_leave_every_figure_in_a_narrow_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [
+        line(name, 0.5 + one / 50 + seed / 100, seed, f"a_backbone_of_a_very_long_name_{one}")
+        for one in range(2)
+        for name, dataset in SUITE.datasets.items()
+        if dataset.normaliser is not None
+        for seed in range(5)
+    ]
+    path = written(tmp_path / "r.csv", lines)
+    shown = io.StringIO()
+    narrow = Console(file=shown, width=80, highlight=False)
+    monkeypatch.setattr(console, "stderr", lambda: narrow)
+    done = CliRunner().invoke(app, ["leaderboard", str(path), "--suite", "geobench-2", "--json"])
+    rows = [row for row in json.loads(done.stdout) if row["kind"] == "group"]
+    assert len({row["group"] for row in rows}) == 9
+    told = shown.getvalue().splitlines()
+    assert max(map(len, told)) <= 80
+    for number in range(2):
+        own = [row for row in rows if row["backbone"].endswith(str(number))]
+        figures = [f"{row['value']:.1f}" for row in own]
+        assert any(re.findall(r"-?\d+\.\d", text) == figures for text in told)
+        first = own[0]
+        detail = f" {first['value']:.1f} {first['low']:.1f} to {first['high']:.1f} "
+        assert any(detail in " ".join(text.split()) for text in told)

@@ -15,6 +15,7 @@ from PIL import Image
 from iterate_core.data.dataset import Band, DatasetInfo
 from iterate_core.engine.complete import complete
 from iterate_core.errors import RequestError
+from iterate_core.registry import registries
 
 SEARCH = """
 defaults: [recipe, _self_]
@@ -57,22 +58,23 @@ def test_a_decoder_of_another_task_is_named_with_the_options_it_does_not_take(
     segmentation = "defaults: [recipe, override data: generated_segmentation, _self_]"
     text = SEARCH.replace("defaults: [recipe, _self_]", segmentation)
     Path("search.yaml").write_text(text.replace("none}}", "none}, decoder: {channels: 8}}"))
-    said = iterate("plan", "search.yaml", "model/decoder=mlp")
+    said = iterate("plan", "search.yaml", "model/decoder=attentive_pool")
     assert said.code == 2
     assert "things to mend" in said.line
     assert "model.decoder.channels: unknown key" in said.line
-    assert "decoder 'mlp' does not serve segmentation. These do: attentive_maps" in said.line
+    expected = "decoder 'attentive_pool' does not serve segmentation. These do: attentive_maps"
+    assert expected in said.line
 
 
 def test_a_task_that_nothing_trains() -> None:
     info = DatasetInfo(
-        "boats", "detection", ("boat",), (Band("red"),), {"train": 1, "val": 1, "test": 1}, 8, 8
+        "boats", "tracking", ("boat",), (Band("red"),), {"train": 1, "val": 1, "test": 1}, 8, 8
     )
     with pytest.raises(RequestError) as refused:
         complete(recipe(), info)
     assert [str(problem) for problem in refused.value.problems] == [
-        "data.name: the dataset's task is detection, which no engine here trains. "
-        "Trained are classification, multilabel, regression, segmentation."
+        "data.name: the dataset's task is tracking, which no engine here trains. "
+        f"Trained are {', '.join(sorted(registries.tasks.names()))}."
     ]
 
 

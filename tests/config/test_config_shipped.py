@@ -34,23 +34,33 @@ def command_of(name: str) -> list[str]:
 def test_the_expected_files_ship() -> None:
     assert READY == [
         "backbones.yaml",
+        "change_detection.yaml",
         "classification.yaml",
         "decoders.yaml",
+        "detection.yaml",
         "frozen.yaml",
+        "instance_segmentation.yaml",
         "probe.yaml",
         "probe_linear.yaml",
         "probe_segmentation.yaml",
         "quickstart.yaml",
+        "scalar_regression.yaml",
         "segmentation.yaml",
     ]
     composer = Composer(FOLDER / "recipe.yaml")
     assert composer.options("model/decoder") == [
-        "attentive_maps", "attentive_pool", "deeplabv3plus", "fpn", "knn", "linear", "logistic",
-        "mlp", "pspnet", "unet", "upernet",
+        "attentive_maps", "attentive_pool", "bilinear_conv", "deeplabv3plus", "dpt", "faster_rcnn",
+        "fcn", "fcos", "fpn", "identity", "knn", "linear", "linknet", "logistic", "manet",
+        "mask_rcnn", "mlp", "pan", "pspnet", "retinanet", "segformer", "unet", "unetplusplus",
+        "upernet",
     ]  # fmt: skip
     assert composer.options("model/backbone") == [
         "clay", "convnext_tiny", "dofa", "efficientnet_lite0", "prithvi", "prithvi_tiny",
         "resnet18", "resnet50", "satmae", "terramind", "terramind_tiny", "timm", "vit_small",
+    ]  # fmt: skip
+    assert composer.options("loss") == [
+        "binary_cross_entropy", "cross_entropy", "default", "dice", "focal", "huber", "jaccard",
+        "l1", "lovasz", "mse", "sum", "tversky",
     ]  # fmt: skip
     assert composer.options("search") == [
         "asha", "cmaes", "gp", "grid", "hyperband", "median", "nsgaii", "qmc", "random", "tpe",

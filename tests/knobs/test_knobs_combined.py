@@ -36,12 +36,13 @@ def test_what_counts_as_better_needs_a_patience() -> None:
     assert recipe(trainer={"min_delta": 0.1, "patience": 2}).trainer.min_delta == 0.1
 
 
-def test_a_vector_has_no_levels() -> None:
-    linear = {"decoder": {"name": "linear", "level": 8}}
+@pytest.mark.parametrize("decoder", ["linear", "mlp", "identity"])
+def test_a_vector_has_no_levels(decoder: str) -> None:
+    levelled = {"decoder": {"name": decoder, "level": 8}}
     with pytest.raises(RequestError) as error:
-        prepare(recipe(model=linear))
+        prepare(recipe(model=levelled))
     assert "one vector an image" in refusal(error)["model.decoder.level"]
-    prepare(recipe("segmentation", model=linear))
+    prepare(recipe("segmentation", model=levelled))
 
 
 @pytest.mark.parametrize("weights", ["none", "hub"])

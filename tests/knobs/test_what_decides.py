@@ -48,6 +48,8 @@ def at(knob: Knob, value: Any, folder: Path) -> SearchConfig:
     if knob.component:
         # A backbone of a package that may not be there goes by the name of one that is.
         name = "test_resnet" if knob.component.startswith("terratorch/") else knob.component
+        if (registry := chosen_from(knob)) is not None:
+            value = component(registry.get(value).load_options(), value, {})
         value = component(knob.owner, name, {knob.field: value})
     elif (registry := chosen_from(knob)) is not None:
         value = component(registry.get(value).load_options(), value, {})
@@ -55,8 +57,15 @@ def at(knob: Knob, value: Any, folder: Path) -> SearchConfig:
 
 
 def component(options: type[Section], name: str, given: dict[str, Any]) -> Section:
-    """Nothing is checked, and what else must be given is None."""
-    lacking = {key: None for key, field in options.model_fields.items() if field.is_required()}
+    """Nothing is checked; what else must be given is None, or the first component there is."""
+    lacking: dict[str, Any] = {}
+    for key, field in options.model_fields.items():
+        chosen = next((mark for mark in field.metadata if isinstance(mark, Chosen)), None)
+        if field.is_required() and chosen is not None:
+            first = chosen.registry.names()[0]
+            lacking[key] = component(chosen.registry.get(first).load_options(), first, {})
+        elif field.is_required():
+            lacking[key] = None
     return options.model_construct(None, **{**lacking, "name": name, **given})
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from iterate.bench.runs.backbones import contestants
+from iterate.bench.runs.labels import labels_of
 from iterate.bench.runs.plan import Plan, Request, cells_of, check_cells
 from iterate.bench.runs.protocol import load_protocol
 from iterate.bench.runs.run import BenchResult, run_bench
@@ -43,7 +44,7 @@ datasets:
   beta: {task: multilabel, classes: 4, metric: F1, meaning: F1}
   gamma: {task: segmentation, classes: 3, metric: Jaccard, meaning: IoU}
   delta: {task: regression, metric: RMSE, meaning: transformed RMSE}
-  epsilon: {task: detection, metric: mAP, meaning: mean average precision}
+  epsilon: {task: tracking, metric: mAP, meaning: mean average precision}
 """
 
 
@@ -95,6 +96,8 @@ def request_of(
     datasets: str = "",
     overrides: Sequence[str] = (),
     partition: str | None = None,
+    shots: int | None = None,
+    episodes: int | None = None,
 ) -> Request:
     """What the command line would ask for."""
     known = load_suite(suite)
@@ -106,7 +109,7 @@ def request_of(
         tuple(contestants([backbones], found.config.bench.backbones, "protocol")),
         tuple(name for name in known.datasets if not datasets or name in datasets.split(",")),
         root,
-        partition,
+        labels_of(found, partition, shots, episodes),
         words,
     )
 

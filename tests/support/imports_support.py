@@ -26,7 +26,7 @@ CORE = (
         "registry",
     ),
     *("objective", "storage", "hub"),
-    *("data", "models", "optimisation", "tasks", "recipe", "engine", "lightning"),
+    *("data", "losses", "models", "optimisation", "tasks", "recipe", "engine", "lightning"),
 )
 ORCHESTRATOR = (
     *("resources", "states", "tracking", "statistics", "plots", "hpo", "config", "run", "bench"),

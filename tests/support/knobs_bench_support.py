@@ -10,8 +10,9 @@ from knobs_support import Case, Scene
 
 from iterate.bench.runs.backbones import contestants
 from iterate.bench.runs.board import made_by
+from iterate.bench.runs.labels import episode_seeds, labels_of
 from iterate.bench.runs.plan import Cell, Request, cells_of, track_of
-from iterate.bench.runs.protocol import load_protocol
+from iterate.bench.runs.protocol import load_protocol, run_name
 from iterate.bench.suites.suite import load_suite
 
 
@@ -25,7 +26,8 @@ def request(scene: Scene, backbones: str = "resnet10t=none") -> Request:
     known = load_suite(suite)
     protocol = load_protocol(str(file), known)
     taking_part = contestants([backbones], protocol.config.bench.backbones, "own.yaml")
-    return Request(known, protocol, tuple(taking_part), ("alpha", "gamma"), root)
+    both = ("alpha", "gamma")
+    return Request(known, protocol, tuple(taking_part), both, root, labels_of(protocol))
 
 
 def cells(scene: Scene, **options: Any) -> dict[str, Cell]:
@@ -36,6 +38,24 @@ def cells(scene: Scene, **options: Any) -> dict[str, Cell]:
 def lengths(scene: Scene) -> list[int]:
     """The epochs of alpha's and gamma's study."""
     return [cell.loaded.recipe.trainer.epochs for _, cell in sorted(cells(scene).items())]
+
+
+def labels(scene: Scene) -> list[Any]:
+    """The share and the shots of the studies, their number of repeats, and the run's name."""
+    asked = request(scene)
+    (cell, *_) = cells_of(asked)[0]
+    data, search = cell.loaded.recipe.data, cell.loaded.config.search
+    name = run_name(asked.suite, asked.protocol, asked.labels.portion)
+    return [data.share, data.shots, search.repeats, name]
+
+
+def episodes(scene: Scene) -> list[int]:
+    """How many draws of two shots there are."""
+    file = scene.folder / "two.yaml"
+    content = {"defaults": ["recipe", "_self_"], "name": "two"}
+    file.write_text(yaml.safe_dump(content | {"bench": {"shots": 2, "episodes": scene.value}}))
+    asked = load_protocol(str(file), load_suite("geobench"))
+    return episode_seeds(asked, labels_of(asked).episodes)
 
 
 def track(scene: Scene) -> str:
@@ -49,6 +69,13 @@ PROTOCOLS: dict[str, Case] = {
     "bench.warning": Case(
         (None, "Few."), lambda s: made_by(request(s), []).warning, (None, "Few.")
     ),
+    "bench.partition": Case(
+        (None, "0.10x"), labels, ([None, None, 3, "small-own"], [0.1, None, 3, "small-own-10pct"])
+    ),
+    "bench.shots": Case(
+        (None, 5), labels, ([None, None, 3, "small-own"], [None, 5, 3, "small-own-5-shot"])
+    ),
+    "bench.episodes": Case((None, 7), lambda s: len(episodes(s)), (3, 7)),
     "bench.tasks": Case(
         ({}, {"classification": {"trainer.epochs": 3}}), lengths, ([20, 20], [3, 20])
     ),

@@ -1,4 +1,4 @@
-"""What each option of a decoder, an optimiser or a learning-rate schedule changes, by itself."""
+"""What each option of a decoder, a loss, an optimiser or a schedule changes, by itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from knobs_support import Case, Scene
+from losses_support import made, mean, outputs_for, pack, targets_of
 from torch import Tensor, nn
 from tuning_support import small
 
@@ -65,6 +66,14 @@ def in_training(scene: Scene) -> Any:
     return outputs(scene, train=True)
 
 
+def untouched(scene: Scene) -> tuple[int, ...]:
+    """The size of the map that is passed on as it is."""
+    shape = Maps((CLASSES,) * len(STRIDES), STRIDES)
+    made = registries.decoders.get(scene.knob.component).load()(options(scene), shape, CLASSES)
+    passed = made([torch.zeros(1, CLASSES, SIDE // n, SIDE // n) for n in STRIDES], (SIDE, SIDE))
+    return tuple(passed.shape[-2:])
+
+
 def fitted(scene: Scene) -> tuple[dict[str, float], Tensor]:
     """What a probe tells of its fit, and its predictions."""
     made, features = decoder(scene)
@@ -95,24 +104,37 @@ DROPOUT = Case((0.0, 0.6), in_training, same=outputs)
 DECODERS: dict[str, Case] = {
     **{f"{kind}.dropout": DROPOUT for kind in (
         "LinearOptions", "MlpOptions", "UnetOptions", "FpnOptions", "UpernetOptions",
-        "DeepLabOptions", "PspnetOptions", "AttentivePoolOptions", "AttentiveMapsOptions",
+        "DeepLabOptions", "PspnetOptions", "LinknetOptions", "PanOptions", "SegformerOptions",
+        "DptOptions", "FcnOptions", "BilinearConvOptions",
+        "AttentivePoolOptions", "AttentiveMapsOptions",
     )},
     **{f"{kind}.normalise": Case(("layer", "none"), outputs) for kind in (
         "LinearOptions", "MlpOptions", "AttentivePoolOptions", "AttentiveMapsOptions",
     )},
     **{f"{kind}.level": Case((None, 8), outputs) for kind in (
-        "LinearOptions", "AttentivePoolOptions", "AttentiveMapsOptions",
+        "LinearOptions", "MlpOptions", "FcnOptions", "BilinearConvOptions",
+        "AttentivePoolOptions", "AttentiveMapsOptions",
     )},
+    "IdentityOptions.level": Case((None, 8), untouched, ((1, 1), (4, 4))),
+    "FcnOptions.channels": Case((8, 16), structure),
+    "FcnOptions.layers": Case((1, 2), structure),
+    "BilinearConvOptions.channels": Case((8, 16), structure),
     "MlpOptions.hidden": Case((16, 32), structure),
     "MlpOptions.layers": Case((1, 2), structure),
     "UnetOptions.channels": Case((4, 8), structure),
     "UnetOptions.norm": Case(("batchnorm", "layernorm"), structure),
+    "ManetOptions.attention": Case((4, 8), structure),
+    "LinknetOptions.channels": Case((4, 8), structure),
+    "LinknetOptions.norm": Case(("batchnorm", "layernorm"), structure),
     "FpnOptions.channels": Case((32, 64), structure),
     "FpnOptions.segmentation_channels": Case((32, 64), structure),
     "UpernetOptions.channels": Case((8, 16), structure),
     "DeepLabOptions.channels": Case((8, 16), structure),
     "DeepLabOptions.rate": Case((1, 2), outputs),
     "PspnetOptions.channels": Case((8, 16), structure),
+    "PanOptions.channels": Case((8, 16), structure),
+    "SegformerOptions.channels": Case((8, 16), structure),
+    "DptOptions.channels": Case((8, 16), structure),
     "AttentivePoolOptions.queries": Case((1, 2), structure),
     "AttentiveMapsOptions.width": Case((8, 16), structure),
     "KnnOptions.k": Case((1, 5), predictions),
@@ -124,6 +146,42 @@ DECODERS: dict[str, Case] = {
     "LogisticOptions.tolerance": Case((10.0, 1e-6), few_iterations, (True, False)),
     "LogisticOptions.merge_val": Case((False, True), predictions),
 }  # fmt: skip
+
+
+# Losses
+
+
+def loss(scene: Scene) -> list[float]:
+    """What it comes to on targets of each form that it serves; of a sum, on those of classes."""
+    name = scene.knob.component
+    parts = {"first": {"name": "lovasz"}, "second": {"name": "focal"}} if name == "sum" else {}
+    given = {**parts, scene.knob.field: scene.value}
+    forms = registries.losses.get(name).tasks
+    found = []
+    for form in ("mask", "indicators") if "mask" in forms else forms:
+        if form in forms:
+            of = pack(form)
+            value = mean(made(name, of, **given), outputs_for(of), targets_of(of))
+            found.append(round(float(value), 5))
+    return found
+
+
+LOSSES: dict[str, Case] = {
+    "WeightedOptions.class_weights": Case((None, "inverse_frequency"), loss),
+    "CrossEntropyOptions.label_smoothing": Case((0.0, 0.2), loss),
+    "BinaryCrossEntropyOptions.label_smoothing": Case((0.0, 0.2), loss),
+    "FocalOptions.gamma": Case((2.0, 1.0), loss),
+    "FocalOptions.alpha": Case((None, 0.25), loss),
+    "OverlapOptions.smooth": Case((0.0, 10.0), loss),
+    "TverskyOptions.alpha": Case((0.5, 0.9), loss),
+    "TverskyOptions.beta": Case((0.5, 0.9), loss),
+    "TverskyOptions.gamma": Case((1.0, 0.75), loss),
+    "LovaszOptions.per_image": Case((False, True), loss),
+    "HuberOptions.delta": Case((1.0, 0.1), loss),
+    "SumOptions.first": Case(({"name": "dice"}, {"name": "jaccard"}), loss),
+    "SumOptions.second": Case(({"name": "dice"}, {"name": "jaccard"}), loss),
+    "SumOptions.weight": Case((1.0, 2.0), loss),
+}
 
 
 # Optimisers
@@ -191,4 +249,4 @@ SCHEDULES: dict[str, Case] = {
     "PlateauOptions.patience": Case((3, 0), rates, same=first_rate),
     "PlateauOptions.floor": Case((0.001, 0.9), rates, same=first_rate),
 }
-PARTS = {**DECODERS, **OPTIMISERS, **SCHEDULES}
+PARTS = {**DECODERS, **LOSSES, **OPTIMISERS, **SCHEDULES}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from engine_support import recipe
@@ -50,6 +51,14 @@ def epochs_trained(scene: Scene, **others: Any) -> int:
     return len(trained(scene, **others).epochs)
 
 
+def shots(scene: Scene) -> list[int]:
+    """How many training samples there are of each class that has two."""
+    found = prepared(scene, data={"samples": [40, 4, 4]})
+    targets = np.array(found.pack.targets("train"))
+    drawn = np.bincount(targets[found.training], minlength=len(found.info.classes))
+    return [int(count) for count in drawn[np.bincount(targets) > 1][:4]]
+
+
 def objective(scene: Scene) -> Any:
     """What is optimised, and what it came to."""
     chosen = small(**setting(scene.knob.name, scene.value))
@@ -84,6 +93,12 @@ def stages(scene: Scene) -> set[str]:
     chosen = small(tuning={"name": scene.knob.component, scene.knob.field: scene.value})
     names = Setup(prepare(chosen)).trained()
     return {name.split(".")[2] for name in names if name.startswith("backbone.")}
+
+
+def loss(scene: Scene) -> str:
+    """By what it learns."""
+    task = Setup(prepare(small(**setting(scene.knob.name, {"name": scene.value})))).module
+    return type(task.loss).__name__
 
 
 def steps(scene: Scene) -> int:
@@ -162,6 +177,8 @@ RECIPE: dict[str, Case] = {
     "DataSection.units": Case(
         ({"red": "dn"}, {"red": "reflectance"}), partial(results, data=RGB)
     ),
+    "DataSection.share": Case((None, 0.5), lambda s: len(prepared(s).training), (8, 4)),
+    "DataSection.shots": Case((1, 2), shots, ([1, 1, 1, 1], [2, 2, 2, 2])),
     "DataSection.workers": Case((0, 1), workers, (set(), {1}), same=results),
     "model.backbone": Case(("test_resnet", "test_vit"), model),
     "model.decoder": Case(("linear", "mlp"), model),
@@ -171,6 +188,7 @@ RECIPE: dict[str, Case] = {
         ("mean", "concat"),
         lambda s: shared_backbone(prepared(s, data={"frames": 2}), meta=True).shape,
     ),
+    "loss": Case(("default", "focal"), loss, ("CrossEntropy", "Focal")),
     "optimiser": Case(("adamw", "sgd"), part),
     "scheduler": Case(("cosine", "plateau"), part),
     "augmentation.flip": Case((False, True), lambda s: len(augmentations(prepared(s))), (1, 4)),

@@ -16,6 +16,7 @@ from knobs_support import Case, Knob, Scene, refused, small
 
 from iterate.bench.leaderboard.entries import entries_of
 from iterate.bench.leaderboard.page.html import page
+from iterate.bench.leaderboard.portion import WHOLE
 from iterate.bench.leaderboard.rank import build
 from iterate.bench.leaderboard.results_csv import read_results, write_results
 from iterate.bench.leaderboard.rows import Leaderboard
@@ -150,7 +151,7 @@ def planned(scene: Scene) -> Any:
 def named(scene: Scene) -> str:
     """The run's name."""
     request = asked(scene)
-    return run_name(request.suite, request.protocol, 100)
+    return run_name(request.suite, request.protocol, WHOLE)
 
 
 def drafted(scene: Scene) -> bool:

@@ -42,7 +42,7 @@ class DatasetInfo:
     Attributes:
         name: The dataset's name, such as ``"m-eurosat"``.
         task: A name from the task registry: ``"classification"``, ``"segmentation"``.
-        classes: Class names in the order of their indices; the one quantity of a regression.
+        classes: Class names in the order of their indices; the quantities of a regression.
         bands: All bands it can deliver.
         sizes: Number of samples of each split.
         height: Rows of a sample in pixels.
@@ -96,7 +96,7 @@ class Sample:
         image: (bands, height, width), or (bands, frames, height, width) of a dataset with several
             dates, in the files' own type and units.
         target: A class index, a (height, width) integer mask, a (classes,) array of 0 and 1, a
-            (height, width) floating-point map, or objects.
+            (quantities,) array of numbers, a (height, width) floating-point map, or objects.
         dates: Year and day of the year of each frame; None where unknown.
         place: Latitude and longitude of its centre in degrees; None where unknown.
     """

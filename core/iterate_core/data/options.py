@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from iterate_core.registry.marks import AfterBackbone, AfterReading, HowOnly
 from iterate_core.registry.options import Component
@@ -27,6 +28,11 @@ class DataSection(Component):
         normalisation: ``dataset`` (z-score with the training split's statistics), ``backbone``
             (what the backbone's weights were trained with), or ``none``.
         workers: Processes that prepare batches; 0 prepares them in the training process.
+        share: Share of the training samples that is trained on, above 0 to 1, balanced over
+            classes and the same for every seed; None takes all. What the files of a dataset define
+            as a share of their own is a reader's option.
+        shots: Samples of each class that are trained on, or as many as a class has, drawn anew for
+            each seed. Where a sample holds several classes, at least so many. None takes all.
     """
 
     bands: Annotated[tuple[str, ...] | None, AfterReading] = None
@@ -36,3 +42,26 @@ class DataSection(Component):
     image_size: Annotated[Positive | None, AfterReading] = None
     normalisation: Annotated[Literal["dataset", "backbone", "none"], AfterReading] = "dataset"
     workers: Annotated[int, Field(ge=0), AfterReading, HowOnly] = 0
+    share: Annotated[float | None, Field(gt=0, le=1), AfterReading, AfterBackbone] = None
+    shots: Annotated[Positive | None, AfterReading, AfterBackbone] = None
+
+    @field_validator("shots")
+    @classmethod
+    def _one_of_two(cls, value: int | None, known: ValidationInfo) -> int | None:
+        if value is not None and known.data.get("share") is not None:
+            raise ValueError("says how many training samples there are, and so does data.share")
+        return value
+
+    @classmethod
+    def shipped_share(cls, root: Path, share: float) -> dict[str, Any]:
+        """The options under which a dataset's own files define a share of its training samples.
+
+        Args:
+            root: Where they lie.
+            share: Above 0 to 1.
+
+        Returns:
+            Empty where the files define none: then `share` draws one.
+        """
+        del root, share
+        return {}

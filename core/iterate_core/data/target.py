@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from iterate_core.data.dataset import Boxes, DatasetInfo
-from iterate_core.errors import DataError, Problem, RequestError, nearest
+from iterate_core.data.dataset import DatasetInfo
+from iterate_core.errors import DataError, Problem, RequestError
 from iterate_core.registry import registries
 from iterate_core.registry.registry import resolve
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 Packed = Array | Mapping[str, Array]
-Form = Literal["index", "indicators", "mask", "map", "objects", "other"]
+Form = Literal["index", "indicators", "mask", "quantities", "map", "objects", "other"]
 
 
 class Target(ABC):
@@ -41,15 +41,16 @@ class Target(ABC):
 
     Attributes:
         form: What one target is, for file formats and pictures: a class ``index``, ``indicators``
-            (classes,) of 0 and 1, a ``mask`` (height, width) of class indices, a ``map`` (height,
-            width) of a quantity, `iterate_core.data.dataset.Boxes` (``objects``), or something
-            ``other``.
+            (classes,) of 0 and 1, a ``mask`` (height, width) of class indices, ``quantities``
+            (quantities,) of the image, a ``map`` (height, width) of a quantity,
+            `iterate_core.data.dataset.Boxes` (``objects``), or something ``other``.
         takes: The kinds of prediction it is compared with, which decoders say they give:
             ``vector`` (numbers for an image), ``labels`` (scores of its classes), ``map`` (numbers
             for each pixel), or a word of its own.
         counted: What `counts` counts.
         ragged: Whether each sample has a number of its own of what is targeted.
         exclusive: Of ``labels``: whether a sample has exactly one.
+        classed: Whether `counts` counts classes, so that samples of each can be drawn.
         finer: Of a ``map``: how many cells lie along the side of a pixel.
     """
 
@@ -58,6 +59,7 @@ class Target(ABC):
     counted: ClassVar[str] = "Samples"
     ragged: ClassVar[bool] = False
     exclusive: ClassVar[bool] = True
+    classed: ClassVar[bool] = False
     finer: ClassVar[int] = 1
 
     def __init__(self, info: DatasetInfo) -> None:
@@ -98,7 +100,10 @@ class Target(ABC):
         """A checked target as it is kept: an array, or if it is `ragged` arrays of rows by name."""
 
     def known(self, target: Any) -> Array | None:
-        """(quantities, n) values whose mean and deviation over the training split are wanted."""
+        """(quantities, n) values whose mean and deviation over the training split are wanted.
+
+        Those that are NaN do not count.
+        """
         del target
         return None
 
@@ -135,43 +140,13 @@ class Target(ABC):
             raise DataError(Problem(where, f"has a target of shape {target.shape}, not {wanted}."))
 
 
-class Untrained(Target):
-    """Of a task that no engine here trains: objects, which can be counted and drawn."""
-
-    form = "objects"
-    takes = ()
-    counted = "Objects"
-    ragged = True
-
-    def check(self, target: Any, where: str) -> None:
-        """See `Target.check`."""
-        if not isinstance(target, Boxes):
-            what = f"is no object, and no engine here trains the dataset's task {self.info.task}."
-            raise DataError(Problem(where, what, nearest(self.info.task, registries.tasks.names())))
-
-    def packed(self, target: Any) -> Packed:
-        """Nothing trains on it.
-
-        Raises:
-            RequestError: Always.
-        """
-        del target
-        raise RequestError(Problem("data.name", f"no engine here trains {self.info.task}."))
-
-    def counts(self, target: Any) -> npt.NDArray[np.int64]:
-        """Objects of each class."""
-        return np.bincount(target.labels, minlength=len(self.info.classes) + 1)
-
-
 def target_class(task: str) -> type[Target]:
     """What the datasets of a task are labelled with.
 
     Raises:
-        RequestError: The task's entry does not say.
+        RequestError: There is no such task, or its entry does not say.
     """
-    if task not in registries.tasks.names():
-        return Untrained
-    found = resolve(registries.tasks.get(task).facts.get("target"))
+    found = resolve(registries.tasks.get(task, "data.name").facts.get("target"))
     if not (isinstance(found, type) and issubclass(found, Target)):
         what = f"the registry entry of the task {task!r} names no target."
         hint = 'Add facts={"target": …}, a subclass of iterate_core.data.target.Target.'

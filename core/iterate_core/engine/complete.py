@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from iterate_core.data.bands import resolve_bands, with_units
 from iterate_core.data.dataset import Band, DatasetInfo
+from iterate_core.data.selection import selection_problems
 from iterate_core.data.target import target_class, target_of
 from iterate_core.engine.probing import as_fitted, fitting_problems
 from iterate_core.errors import Problem, RequestError, nearest
+from iterate_core.losses.options import LossOptions
 from iterate_core.models.backbones.card import Card
 from iterate_core.models.backbones.catalogue import card_of
 from iterate_core.models.backbones.matching import Matching, match_bands
 from iterate_core.models.backbones.options import BackboneOptions
-from iterate_core.models.decoders.options import LinearOptions
 from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
+from iterate_core.registry.registry import Registry
 from iterate_core.tasks.declarations import TaskDeclaration
 
 
 def complete(recipe: Recipe, info: DatasetInfo) -> Recipe:
-    """Fill in what the dataset decides: its bands by their own names, and the objective.
+    """Fill in what the dataset decides: its bands by their own names, loss and objective.
 
     A decoder that is fitted leaves one epoch without augmentation;
     see `iterate_core.engine.probing`.
@@ -29,7 +31,7 @@ def complete(recipe: Recipe, info: DatasetInfo) -> Recipe:
 
     Raises:
         RequestError: With everything found wrong: bands, metric, direction, a component that does
-            not serve the task, or weights that are not there.
+            not serve the task, a loss's classes, or weights that are not there.
     """
     declaration_of(info.task)
     problems: list[Problem] = []
@@ -40,16 +42,18 @@ def complete(recipe: Recipe, info: DatasetInfo) -> Recipe:
         matching_of(recipe, chosen)
     except RequestError as error:
         problems += error.problems
-    wrong = _components(recipe, info)
+    loss = _completed_loss(recipe, info)
+    wrong = [*_components(recipe, info), *_losses(loss, info)]
     problems += wrong or [*fitting_problems(recipe, info), *_level(recipe, info)]
-    problems += _weights(recipe)
+    problems += [*_weights(recipe), *selection_problems(recipe.data, info)]
     metric, mode, wrong = _objective(recipe, info)
     problems += wrong
     if problems:
         raise RequestError(problems)
     data = recipe.data.model_copy(update={"bands": bands})
     objective = recipe.objective.model_copy(update={"metric": metric, "mode": mode})
-    return as_fitted(recipe.model_copy(update={"data": data, "objective": objective}))
+    filled = {"data": data, "loss": loss, "objective": objective}
+    return as_fitted(recipe.model_copy(update=filled))
 
 
 def matching_of(recipe: Recipe, bands: tuple[Band, ...]) -> Matching:
@@ -65,29 +69,52 @@ def matching_of(recipe: Recipe, bands: tuple[Band, ...]) -> Matching:
 
 
 def _components(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
-    problems = []
     kinds = (info.task, *target_class(info.task).takes)
+    problems: list[Problem] = []
     for registry, chosen, where in (
         (registries.backbones, recipe.model.backbone, "model.backbone.name"),
         (registries.decoders, recipe.model.decoder, "model.decoder.name"),
         (registries.optimisers, recipe.optimiser, "optimiser.name"),
         (registries.schedulers, recipe.scheduler, "scheduler.name"),
     ):
-        entry = registry.get(chosen.name, where)
-        if not entry.serves(kinds):
-            serving = [known.name for known in registry if known.serves(kinds)]
-            what = f"{registry.kind} {chosen.name!r} does not serve {info.task}."
-            hint = f"These do: {', '.join(serving)}." if serving else "None does."
-            problems.append(Problem(where, what, hint))
+        problems += _serving(registry, chosen.name, where, info.task, kinds)
+    return problems
+
+
+def _serving(
+    registry: Registry, name: str, where: str, task: str, kinds: tuple[str, ...]
+) -> list[Problem]:
+    """A component that serves nothing of the kinds that a task has."""
+    if registry.get(name, where).serves(kinds):
+        return []
+    serving = [known.name for known in registry if known.serves(kinds)]
+    what = f"{registry.kind} {name!r} does not serve {task}."
+    hint = f"These do: {', '.join(serving)}." if serving else "None does."
+    return [Problem(where, what, hint)]
+
+
+def _completed_loss(recipe: Recipe, info: DatasetInfo) -> LossOptions:
+    """The recipe's loss, with the task's own in the place of ``default``."""
+    own = declaration_of(info.task).loss
+    options = None if own is None else registries.losses.get(own).load_options()(name=own)
+    return recipe.loss.completed(options)
+
+
+def _losses(loss: LossOptions, info: DatasetInfo) -> list[Problem]:
+    """Losses, each part of a sum by itself, that are not for such targets or classes."""
+    kinds = (info.task, target_class(info.task).form)
+    problems: list[Problem] = []
+    for where, options in loss.parts("loss"):
+        wrong = _serving(registries.losses, options.name, f"{where}.name", info.task, kinds)
+        problems += wrong or options.problems(info, where)
     return problems
 
 
 def _level(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
     """A choice among feature maps where the decoder gets a vector."""
     decoder = recipe.model.decoder
-    if not isinstance(decoder, LinearOptions) or decoder.level is None:
-        return []
-    if target_of(info).dense:
+    maps = target_of(info).dense or registries.decoders.get(decoder.name).facts.get("maps")
+    if maps or getattr(decoder, "level", None) is None:
         return []
     what = f"chooses a feature map, but in {info.task} this decoder gets one vector an image."
     return [Problem("model.decoder.level", what, "Leave it out, or choose attentive_pool.")]
@@ -130,6 +157,9 @@ def _objective(recipe: Recipe, info: DatasetInfo) -> tuple[str | None, str | Non
         what = f"{info.task} does not produce a metric {asked.metric!r}."
         hint = nearest(str(asked.metric), names) or f"Legal here: {', '.join(names)}."
         return None, None, [Problem("objective.metric", what, hint)]
+    if asked.split == "train" and not metric.trained:
+        what = f"{metric.name} is not measured on training batches."
+        return None, None, [Problem("objective.split", what, "Say val or leave it out.")]
     if asked.mode not in (None, metric.mode):
         what = f"{metric.name} is better when it is {_BETTER[metric.mode]}, but got {asked.mode!r}."
         return None, None, [Problem("objective.mode", what, f"Say {metric.mode} or leave it out.")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from iterate_core.data.selection import selected_count
 from iterate_core.engine.build import build_model
 from iterate_core.engine.resolved import Prepared
 from iterate_core.models.assembly import Model
@@ -28,8 +29,8 @@ def epoch_flops(prepared: Prepared) -> float:
     forward = float(counter.get_total_flops())
     assert model.backbone is not None  # noqa: S101 - an outline is whole
     step = 1.0 + model.tuning.backward_cost(model.backbone)
-    sizes = prepared.info.sizes
-    return forward * (step * sizes["train"] + sizes["val"])
+    trained = selected_count(prepared.recipe.data, prepared.info)
+    return forward * (step * trained + prepared.info.sizes["val"])
 
 
 def parameters(prepared: Prepared) -> int:

@@ -154,7 +154,7 @@ class Evaluation:
     by_class: ByClass | None
 
     def to_mapping(self) -> dict[str, Any]:
-        """The metrics, and where there are classes ``classes`` and ``confusion``, as JSON types."""
+        """The metrics, and where there are classes what `ByClass.to_mapping` tells."""
         return self.metrics | ({} if self.by_class is None else self.by_class.to_mapping())
 
 
@@ -209,7 +209,7 @@ def confusion(prepared: Prepared, folder: Path, split: Split = "test") -> list[l
         WorkError: Memory ran out.
     """
     found = evaluate(prepared, folder, split).by_class
-    if found is None or found.confusion.ndim != 2:
+    if found is None or found.confusion is None or found.confusion.ndim != 2:
         what = "its task has no confusion matrix: no classes that exclude each other."
         raise RequestError(Problem(prepared.recipe.data.name, what))
     counts: list[list[int]] = found.confusion.tolist()

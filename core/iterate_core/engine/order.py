@@ -65,7 +65,7 @@ def training_course(prepared: Prepared, epoch: int, *, drop_single: bool) -> Cou
     """A random order, fixed by the recipe's seed and the epoch alone."""
     recipe, group = prepared.recipe, augmentations(prepared)
     rng = np.random.default_rng(seed_for(recipe.seed, "order", epoch))
-    order = rng.permutation(len(prepared.pack.names("train")))
+    order = rng.permutation(prepared.training)
     chunks = chunked(order, recipe.data.batch_size, drop_single=drop_single)
     if group == (IDENTITY,):
         return Course(chunks)
@@ -73,10 +73,11 @@ def training_course(prepared: Prepared, epoch: int, *, drop_single: bool) -> Cou
 
 
 def evaluation_course(prepared: Prepared, split: Split) -> Course:
-    """The split's own order, unchanged."""
+    """The split's own order, unchanged; of the training split, what is trained on."""
     data = prepared.recipe.data
     size = data.eval_batch_size or data.batch_size
-    return Course(chunked(np.arange(len(prepared.pack.names(split))), size, drop_single=False))
+    samples = prepared.training if split == "train" else np.arange(len(prepared.pack.names(split)))
+    return Course(chunked(samples, size, drop_single=False))
 
 
 class Supplies:

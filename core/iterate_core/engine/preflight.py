@@ -9,11 +9,14 @@ import torch
 
 from iterate_core.data.dataset import SPLITS
 from iterate_core.data.loading.contexts import Contexts
+from iterate_core.data.selection import selected_count
 from iterate_core.device import fabric_for
 from iterate_core.engine.build import build_model, shared_backbone
 from iterate_core.engine.normalisation import scaling_of
+from iterate_core.engine.probing import fits
 from iterate_core.engine.resolved import Prepared
 from iterate_core.errors import Problem, RequestError
+from iterate_core.models.assembly import Model
 
 
 def preflight(prepared: Prepared) -> None:
@@ -68,8 +71,9 @@ def _normalise(prepared: Prepared) -> None:
 def _send_shape(prepared: Prepared) -> None:
     """Send a training batch's shape through the model, which batch normalisation may refuse."""
     model = build_model(prepared, meta=True)
+    _find_trained(prepared, model)
     data = prepared.recipe.data
-    count = min(data.batch_size, prepared.info.sizes["train"])
+    count = min(data.batch_size, selected_count(data, prepared.info))
     frames = (prepared.info.frames,) if prepared.info.frames > 1 else ()
     shape = (count, len(prepared.bands), *frames, *prepared.size)
     context = Contexts(prepared.pack, "train", torch.device("meta")).of(np.arange(count))
@@ -88,6 +92,14 @@ def _send_shape(prepared: Prepared) -> None:
     if tuple(logits.shape) != expected:
         what = f"gives {tuple(logits.shape)} where {expected} is needed."
         raise RequestError(Problem("model.decoder.name", what))
+
+
+def _find_trained(prepared: Prepared, model: Model) -> None:
+    """Refuse a model of which nothing is trained, nor fitted."""
+    if fits(prepared.recipe) or any(value.requires_grad for value in model.parameters()):
+        return
+    what = "nothing would train: the backbone is left as it is, and the decoder has no weights."
+    raise RequestError(Problem("tuning.name", what, "Choose full, or a decoder that has some."))
 
 
 def _sizes(prepared: Prepared) -> str:

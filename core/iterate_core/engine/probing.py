@@ -7,8 +7,9 @@ once, so one epoch of the samples as they are is all there is.
 from __future__ import annotations
 
 from iterate_core.data.dataset import DatasetInfo
+from iterate_core.data.selection import selected_count
 from iterate_core.errors import Problem
-from iterate_core.models.decoders.probes.options import KnnOptions
+from iterate_core.models.decoders.probes.options import KnnOptions, LogisticOptions
 from iterate_core.recipe import AugmentationSection, Recipe
 from iterate_core.registry import registries
 
@@ -31,7 +32,7 @@ def fitting_problems(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
     if recipe.objective.split == "train":
         what = f"decoder {decoder.name!r} cannot be judged by what it was fitted to."
         problems.append(Problem("objective.split", what, "Say val or leave it out."))
-    samples = info.sizes["train"]
+    samples = selected_count(recipe.data, info)
     if isinstance(decoder, KnnOptions) and decoder.k > samples:
         what = f"k is {decoder.k}, and there are {samples} training samples."
         problems.append(Problem("model.decoder.k", what, "Lower it."))
@@ -39,9 +40,17 @@ def fitting_problems(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
 
 
 def as_fitted(recipe: Recipe) -> Recipe:
-    """The recipe with one epoch of unchanged samples, if its decoder is fitted."""
+    """The recipe with one epoch of unchanged samples, if its decoder is fitted.
+
+    Of a few samples a class, the labels of the validation split would be by far the most: with
+    `data.shots` they are not merged with those.
+    """
     if not fits(recipe):
         return recipe
     unchanged = AugmentationSection(flip=False, rotate=False)
     trainer = recipe.trainer.model_copy(update={"epochs": 1})
-    return recipe.model_copy(update={"augmentation": unchanged, "trainer": trainer})
+    model, decoder = recipe.model, recipe.model.decoder
+    if recipe.data.shots is not None and isinstance(decoder, LogisticOptions):
+        alone = decoder.model_copy(update={"merge_val": False})
+        model = model.model_copy(update={"decoder": alone})
+    return recipe.model_copy(update={"augmentation": unchanged, "trainer": trainer, "model": model})

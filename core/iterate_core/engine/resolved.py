@@ -9,11 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 import iterate_core
 from iterate_core.data.bands import resolve_bands, with_units
 from iterate_core.data.dataset import Band, DatasetInfo
 from iterate_core.data.open import Opened, open_dataset, reader_code
 from iterate_core.data.options import DataSection
+from iterate_core.data.selection import selected
 from iterate_core.data.store.pack import Pack, cache_folder, pack
 from iterate_core.data.target import target_of
 from iterate_core.engine.complete import complete, matching_of
@@ -87,6 +91,11 @@ class Prepared:
     def stated(self) -> tuple[Band, ...]:
         """The dataset's chosen bands, with the units that the recipe states."""
         return with_units(self.chosen, self.recipe.data.units or {}, "data.units")
+
+    @cached_property
+    def training(self) -> npt.NDArray[np.int64]:
+        """Indices of the training samples that the recipe trains on."""
+        return selected(self.pack, self.recipe.data, self.recipe.seed)
 
     @property
     def bands(self) -> tuple[Band, ...]:
@@ -237,8 +246,7 @@ def own_code(
             continue
         chosen = chosen_of(field)
         part, where = getattr(section, name), f"{path}.{name}".strip(".")
-        if chosen is not None:
-            if code := chosen.registry.get(part.name).facts.get("code"):
-                yield where, code
-        elif isinstance(part, Section):
+        if chosen is not None and (code := chosen.registry.get(part.name).facts.get("code")):
+            yield where, code
+        if isinstance(part, Section):
             yield from own_code(part, less, where)

@@ -17,6 +17,8 @@ from iterate_core.engine.resolved import Prepared
 from iterate_core.errors import Problem, RequestError, WorkError
 from iterate_core.faults import memory_error
 from iterate_core.fingerprint import state_seed
+from iterate_core.losses.base import loss_of
+from iterate_core.losses.training import TrainingTargets
 from iterate_core.registry import registries
 from iterate_core.tasks.supervised import SupervisedTask
 
@@ -100,7 +102,7 @@ class Setup:
 
 
 def built_task(prepared: Prepared, *, headless: bool = False) -> SupervisedTask:
-    """A recipe's model in its task; global random state moves.
+    """A recipe's model in its task, with its loss; global random state moves.
 
     Args:
         prepared: The recipe and its data.
@@ -111,6 +113,8 @@ def built_task(prepared: Prepared, *, headless: bool = False) -> SupervisedTask:
     """
     model = build_model(prepared, headless=headless)
     task: SupervisedTask = registries.tasks.get(prepared.info.task).load()(model, prepared.pack)
+    training = TrainingTargets(prepared.pack, prepared.training)
+    task.loss = loss_of(prepared.recipe.loss, training)
     return task
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import torch
@@ -14,23 +15,23 @@ from iterate_core.models.tuning.base import Tuning
 
 
 class Quantity(nn.Module):
-    """From standardised predictions to the quantity a regression is of.
+    """From standardised predictions to the quantities a regression is of.
 
     Args:
-        mean: Of the training targets, in their unit.
-        std: Their standard deviation, above 0.
+        mean: Of the training targets, in their unit; of several quantities, one each.
+        std: Their standard deviations, above 0.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, mean: float, std: float) -> None:
+    def __init__(self, mean: float | Sequence[float], std: float | Sequence[float]) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32))
 
     def forward(self, standardised: Tensor) -> Tensor:
-        """The quantity in its unit, float32."""
+        """The quantities in their units, float32."""
         return standardised.float() * self.std + self.mean
 
 
@@ -87,15 +88,17 @@ class Model(nn.Module):
             f"{part}.{name}": value for part, kept in parts.items() for name, value in kept.items()
         }
 
-    def forward(self, images: Tensor, context: Context | None = None) -> Tensor:
-        """Logits, or a quantity, of images.
+    def forward(self, images: Tensor, context: Context | None = None) -> Any:
+        """Logits, or a quantity, of images, or what a decoder of another kind gives.
 
         Args:
             images: (n, bands, height, width) or (n, bands, frames, height, width).
             context: When and where they were taken.
 
         Returns:
-            (n, classes), or (n, classes, height, width) for dense tasks.
+            (n, classes), or (n, classes, height, width) for dense tasks. What is no tensor has the
+            methods ``float``, ``detach`` and ``cropped``, as
+            `iterate_core.models.decoders.detectors.pyramid.Scene` has.
         """
         return self.decode(self.encode(images, context), (images.shape[-2], images.shape[-1]))
 
@@ -108,8 +111,8 @@ class Model(nn.Module):
             features = laid_out(self.backbone(images, context))
         return as_kept(features) if constant else features
 
-    def decode(self, features: Any, size: tuple[int, int]) -> Tensor:
-        """Logits, or a quantity, of features.
+    def decode(self, features: Any, size: tuple[int, int]) -> Any:
+        """Logits, or a quantity, of features; see `forward`.
 
         Args:
             features: (n, width) or a list of maps, of which a decoder may make one vector.
@@ -118,12 +121,14 @@ class Model(nn.Module):
         outputs = self._decoded(features, size)
         return outputs if self.quantity is None else self.quantity(outputs)
 
-    def _decoded(self, features: Any, size: tuple[int, int]) -> Tensor:
+    def _decoded(self, features: Any, size: tuple[int, int]) -> Any:
         if isinstance(features, Tensor):
             pooled: Tensor = self.decoder(features)
             return pooled
         whole = padded(size, self.multiple)
-        maps: Tensor = self.decoder(list(features), whole)
+        maps: Any = self.decoder(list(features), whole)
+        if not isinstance(maps, Tensor):
+            return maps.cropped(size)
         if maps.ndim == 2:
             return maps
         grid = (whole[0] * self.finer, whole[1] * self.finer)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 from torch.nn import functional
 
 from iterate_core.models.shapes import PYRAMID, Maps
 
 MAX_WIDTH = 256
-_FINEST, *NECK_STRIDES = PYRAMID
+_FINEST, NECK_STRIDES = PYRAMID[0], PYRAMID[1:]
 
 
 def pyramid_sizes(size: tuple[int, int]) -> dict[int, tuple[int, int]]:
@@ -21,6 +23,12 @@ def pyramid_sizes(size: tuple[int, int]) -> dict[int, tuple[int, int]]:
 def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Maps of another size in cells, bilinearly."""
     return functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)
+
+
+def sources(shape: Maps, strides: tuple[int, ...]) -> list[int]:
+    """Which of a plain transformer's maps becomes each stride: the shallowest the finest."""
+    count = len(shape.channels)
+    return [NECK_STRIDES.index(stride) * count // len(NECK_STRIDES) for stride in strides]
 
 
 class PyramidNeck(nn.Module):
@@ -37,10 +45,7 @@ class PyramidNeck(nn.Module):
 
     def __init__(self, shape: Maps, strides: tuple[int, ...]) -> None:
         super().__init__()
-        count = len(shape.channels)
-        self.sources = [
-            NECK_STRIDES.index(stride) * count // len(NECK_STRIDES) for stride in strides
-        ]
+        self.sources = sources(shape, strides)
         width = min(MAX_WIDTH, 32 * max(1, max(shape.channels) // 32))
         self.projections = nn.ModuleList(
             nn.Sequential(
@@ -58,18 +63,38 @@ class PyramidNeck(nn.Module):
         ]
 
 
+@dataclass(frozen=True)
+class Deepest:
+    """The size at which a decoder is given the map of stride 32.
+
+    Attributes:
+        stride: Below 32 where the map stands for that of the dilated backbone of which a decoder
+            was thought.
+        cells: The least along each side.
+    """
+
+    stride: int = PYRAMID[-1]
+    cells: int = 1
+
+    def size(self, sizes: dict[int, tuple[int, int]]) -> tuple[int, int]:
+        """In cells, of the map of an image whose pyramid has these sizes."""
+        height, width = sizes[self.stride]
+        return max(height, self.cells), max(width, self.cells)
+
+
 class Hierarchical(nn.Module):
     """Gives maps at strides 2, 4, 8, 16 and 32, those not read or lacking without channels.
 
     Args:
         shape: The maps that come in; a plain transformer's go through a `PyramidNeck`.
         strides: Those of the five that are read.
-        deepest: The stride at which the map of stride 32 is given: smaller ones stand for the
-            dilated backbone of which a decoder was thought.
+        deepest: How the map of stride 32 is given.
         multiple: Of which the channels are made a multiple, with zeros behind the others.
     """
 
-    def __init__(self, shape: Maps, strides: tuple[int, ...], deepest: int, multiple: int) -> None:
+    def __init__(
+        self, shape: Maps, strides: tuple[int, ...], deepest: Deepest, multiple: int
+    ) -> None:
         super().__init__()
         wanted = tuple(stride for stride in strides if stride != _FINEST)
         self.neck = PyramidNeck(shape, wanted) if shape.plain else None
@@ -83,11 +108,11 @@ class Hierarchical(nn.Module):
     def forward(self, maps: list[Tensor], size: tuple[int, int]) -> list[Tensor]:
         """Maps at the five strides for an image of the padded `size`."""
         sizes = pyramid_sizes(size)
-        sizes[PYRAMID[-1]] = sizes[self.deepest]
+        sizes[PYRAMID[-1]] = self.deepest.size(sizes)
         if self.neck is not None:
             maps = self.neck(maps, [sizes[stride] for stride in self.given])
         by_stride = dict(zip(self.given, maps, strict=True))
-        if self.neck is None and self.deepest != PYRAMID[-1]:
+        if self.neck is None and self.deepest != Deepest():
             by_stride[PYRAMID[-1]] = resized(by_stride[PYRAMID[-1]], sizes[PYRAMID[-1]])
         return [
             _widened(by_stride[stride], channels)

@@ -11,7 +11,7 @@ from iterate_core.registry.marks import AfterBackbone
 from iterate_core.registry.options import Component, Section
 from iterate_core.registry.parsing import Chosen
 
-FrameMerge = Literal["mean", "max", "concat"]
+FrameMerge = Literal["mean", "max", "concat", "difference"]
 
 
 class ModelSection(Section):
@@ -19,8 +19,9 @@ class ModelSection(Section):
 
     Attributes:
         frames: How the features of several dates are merged, for a backbone that takes one date
-            at a time: their ``mean`` or ``max``, or ``concat``: all of them. Where there is one
-            date, or the backbone takes several, it has no effect.
+            at a time: their ``mean`` or ``max``, ``concat``: all of them, or ``difference``: how
+            far each date's are from those of the date before. Where there is one date, or the
+            backbone takes several, it has no effect.
     """
 
     backbone: Annotated[SerializeAsAny[Component], Chosen(registries.backbones)]

@@ -37,6 +37,14 @@ tunings = Registry(
     own_entry,
     ("options",),
 )
+losses = Registry(
+    "loss",
+    "iterate.losses",
+    "iterate_core.losses.catalogue:register",
+    "iterate_core.losses.options:LossOptions",
+    own_entry,
+    ("options", "training"),
+)
 optimisers = Registry(
     "optimiser", "iterate.optimisers", "iterate_core.optimisation.catalogue:register_optimisers"
 )

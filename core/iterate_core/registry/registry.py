@@ -27,7 +27,8 @@ class Entry:
         options: A `Component` subclass (or ``"module:Class"``) that types and checks its options.
         target: ``"module:attribute"`` of the callable that builds it, or the callable itself.
         tasks: The tasks it serves, by name or by a kind of prediction that they take (of decoders:
-            ``vector``, ``labels``, ``map``); empty means all.
+            ``vector``, ``labels``, ``map``) or a form of target (of losses: ``index``, ``mask``,
+            ``indicators``, ``quantities``, ``map``); empty means all.
         facts: Whatever else its registry declares (metrics, licence, …).
     """
 
@@ -38,7 +39,7 @@ class Entry:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def serves(self, kinds: Iterable[str]) -> bool:
-        """Whether it serves a task of that name, or one that takes such predictions."""
+        """Whether it serves a task of that name, or one with such predictions or targets."""
         return not self.tasks or not set(self.tasks).isdisjoint(kinds)
 
     def load_options(self) -> Any:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from iterate_core.registry.registry import Entry, Registry
-from iterate_core.tasks.declarations import CLASSIFICATION, MULTILABEL, REGRESSION, SEGMENTATION
+from iterate_core.tasks.declarations import (
+    CHANGE_DETECTION,
+    CLASSIFICATION,
+    MULTILABEL,
+    REGRESSION,
+    SCALAR_REGRESSION,
+    SEGMENTATION,
+)
+from iterate_core.tasks.detection.declarations import DETECTION, INSTANCE
 
 _TASKS = "iterate_core.tasks"
 
@@ -11,11 +19,15 @@ _TASKS = "iterate_core.tasks"
 def register(tasks: Registry) -> None:
     """Add every task that ships."""
     for declaration, builder, target in (
-        (CLASSIFICATION, "classification:ClassificationTask", "ClassTarget"),
-        (MULTILABEL, "multilabel:MultilabelTask", "ClassesTarget"),
-        (SEGMENTATION, "segmentation:SegmentationTask", "MaskTarget"),
-        (REGRESSION, "regression:RegressionTask", "QuantityTarget"),
+        (CLASSIFICATION, "classification:ClassificationTask", "targets:ClassTarget"),
+        (MULTILABEL, "multilabel:MultilabelTask", "targets:ClassesTarget"),
+        (SEGMENTATION, "segmentation:SegmentationTask", "targets:MaskTarget"),
+        (CHANGE_DETECTION, "change_detection:ChangeDetectionTask", "targets:MaskTarget"),
+        (REGRESSION, "regression:RegressionTask", "targets:QuantityTarget"),
+        (SCALAR_REGRESSION, "regression:ScalarRegressionTask", "targets:QuantitiesTarget"),
+        (DETECTION, "detection.task:DetectionTask", "detection.targets:BoxesTarget"),
+        (INSTANCE, "detection.task:InstanceTask", "detection.targets:MasksTarget"),
     ):
         options = "iterate_core.registry.options:Section"
-        facts = {"declaration": declaration, "target": f"{_TASKS}.targets:{target}"}
+        facts = {"declaration": declaration, "target": f"{_TASKS}.{target}"}
         tasks.register(Entry(declaration.name, options, f"{_TASKS}.{builder}", facts=facts))

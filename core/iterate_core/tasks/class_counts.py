@@ -78,6 +78,17 @@ def over_all(score: Score) -> Callable[[Sums], Values]:
     return mean
 
 
+def of_change(score: Score) -> Callable[[Sums], Values]:
+    """A score of all classes but the first taken as one: of change, whatever to."""
+
+    def changed(sums: Sums) -> Values:
+        counts = ClassCounts.of(sums)
+        tn, fp, fn, tp = (part[..., 0] for part in (counts.tn, counts.fp, counts.fn, counts.tp))
+        return score(ClassCounts(tn=tp, fp=fn, fn=fp, tp=tn))
+
+    return changed
+
+
 def accuracy(sums: Sums) -> Values:
     """The share predicted rightly, of classes that exclude each other."""
     counts = ClassCounts.of(sums)

@@ -9,7 +9,7 @@ from iterate_core.tasks.exclusive import ExclusiveTask
 
 
 class ClassificationTask(ExclusiveTask):
-    """Cross-entropy over classes; see `CLASSIFICATION` for the scores."""
+    """One class of each image; see `CLASSIFICATION` for the scores."""
 
     def __init__(self, model: Model, pack: Pack) -> None:
         super().__init__(model, pack.info, CLASSIFICATION)

@@ -32,6 +32,7 @@ class Metric:
             it has no interval over samples.
         highest: The largest value it can take.
         lowest: The smallest.
+        trained: Whether it is measured on training batches too.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Metric:
     of_sums: Callable[[Sums], Values] | None = None
     highest: float = 1.0
     lowest: float = 0.0
+    trained: bool = True
 
 
 def share(part: npt.NDArray[Any], whole: npt.NDArray[Any], nothing: float = 0.0) -> Values:

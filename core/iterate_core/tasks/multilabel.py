@@ -10,7 +10,6 @@ import numpy.typing as npt
 import torch
 from sklearn.metrics import average_precision_score
 from torch import Tensor
-from torch.nn import functional
 
 from iterate_core.data.store.pack import Pack
 from iterate_core.models.assembly import Model
@@ -23,19 +22,12 @@ from iterate_core.tasks.supervised import SupervisedTask
 
 
 class MultilabelTask(SupervisedTask):
-    """Binary cross-entropy of each class; see `MULTILABEL` for the scores."""
+    """Each class by itself; see `MULTILABEL` for the scores."""
 
     def __init__(self, model: Model, pack: Pack) -> None:
         count = len(pack.info.classes)
         super().__init__(model, lambda: MultilabelScores(MULTILABEL.metrics, count))
         self.classes = pack.info.classes
-
-    def losses(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Summed binary cross-entropy of logits, and how many (sample, class) pairs there are."""
-        total = functional.binary_cross_entropy_with_logits(
-            outputs.float(), targets.float(), reduction="sum"
-        )
-        return total, torch.full((), targets.numel(), device=targets.device)
 
     def by_class(self) -> ByClass | None:
         """See `SupervisedTask.by_class`."""

@@ -8,7 +8,7 @@ nor is predicted out of its macro means, that class has no scores here either.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -39,22 +39,47 @@ class ClassScores:
 
 
 @dataclass(frozen=True)
+class ClassPrecision:
+    """How well the objects of one class of a split were found.
+
+    Attributes:
+        name: The class.
+        support: Objects of it.
+        ap: Average precision over intersections over union of 0.50 to 0.95; None, as the one that
+            follows, of a class without objects.
+        ap_50: That at 0.50.
+    """
+
+    name: str
+    support: int
+    ap: float | None
+    ap_50: float | None
+
+
+def score_names(row: Mapping[str, Any]) -> list[str]:
+    """The scores among what is told of a class."""
+    return [name for name in row if name not in ("name", "support")]
+
+
+@dataclass(frozen=True)
 class ByClass:
     """What a split's predictions came to, class by class.
 
     Attributes:
         scores: Of each class that counts, in the dataset's order.
         confusion: Of classes that exclude each other, (true class, predicted class) counts of all
-            of them; of labels, each one's [[tn, fp], [fn, tp]], as scikit-learn writes both.
+            of them; of labels, each one's [[tn, fp], [fn, tp]], as scikit-learn writes both; None
+            of objects.
     """
 
-    scores: tuple[ClassScores, ...]
-    confusion: npt.NDArray[np.int64]
+    scores: tuple[ClassScores, ...] | tuple[ClassPrecision, ...]
+    confusion: npt.NDArray[np.int64] | None = None
 
     def to_mapping(self) -> dict[str, Any]:
-        """``classes`` and ``confusion`` as plain JSON types."""
+        """``classes``, and ``confusion`` where there is one, as plain JSON types."""
         rows = [asdict(row) for row in self.scores]
-        return {"classes": rows, "confusion": self.confusion.tolist()}
+        confusion = {} if self.confusion is None else {"confusion": self.confusion.tolist()}
+        return {"classes": rows, **confusion}
 
 
 def class_scores(

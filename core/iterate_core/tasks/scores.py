@@ -42,7 +42,7 @@ class Scores(torchmetrics.Metric, ABC):
         self.metrics = tuple(metrics)
         self.kept: list[Tensor] | None = None
         self.add_state("loss", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("counted", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("counted", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, outputs: Tensor, targets: Any, loss: Tensor, counted: Tensor) -> None:
         """Take one batch.
@@ -51,7 +51,7 @@ class Scores(torchmetrics.Metric, ABC):
             outputs: Of the model.
             targets: As the task's loss takes them.
             loss: The batch's summed loss.
-            counted: How many targets it is summed over.
+            counted: The weight of all that is summed.
         """
         if loss.device != self.loss.device:
             taken = (outputs, targets, loss, counted)
@@ -72,7 +72,7 @@ class Scores(torchmetrics.Metric, ABC):
         if not self.counted:
             return {metric.name: math.nan for metric in self.metrics}
         sums = self.sums()
-        values = {"loss": float(self.loss) / int(self.counted)} | self.others()
+        values = {"loss": float(self.loss) / float(self.counted)} | self.others()
         for metric in self.metrics:
             if metric.of_sums is not None:
                 values[metric.name] = float(metric.of_sums(sums))

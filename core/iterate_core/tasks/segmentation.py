@@ -9,7 +9,7 @@ from iterate_core.tasks.exclusive import ExclusiveTask
 
 
 class SegmentationTask(ExclusiveTask):
-    """Cross-entropy over classes of each counted pixel; see `SEGMENTATION` for the scores."""
+    """One class of each counted pixel; see `SEGMENTATION` for the scores."""
 
     def __init__(self, model: Model, pack: Pack) -> None:
         super().__init__(model, pack.info, SEGMENTATION)

@@ -7,7 +7,7 @@ call, do there what it does around them.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor
 from iterate_core.data.loading.batch import Batch
 from iterate_core.device import seed_all
 from iterate_core.fingerprint import state_seed
+from iterate_core.losses.base import Loss, mean_of
 from iterate_core.models.assembly import Model
 from iterate_core.optimisation.learning import Learning
 from iterate_core.optimisation.schedules import StepRates
@@ -34,39 +35,47 @@ class SupervisedTask(LightningModule, ABC):
     Args:
         model: The assembled model.
         scores: Makes what takes its scores.
+        training: Makes what takes those of training batches, where these are others.
 
     Attributes:
         train_scores: Takes the scores of training batches.
         scores: Takes those of evaluated ones.
+        loss: What trains it, of those that serve its targets: whoever builds a task of a recipe
+            gives it. None where the task has a loss of its own, as `losses`.
         learning_for: Makes its optimiser and schedule for a Lightning Trainer, told whether the
             optimiser may take its fused step; None where it is not to be trained by one.
     """
 
-    def __init__(self, model: Model, scores: Callable[[], Scores]) -> None:
+    def __init__(
+        self,
+        model: Model,
+        scores: Callable[[], Scores],
+        training: Callable[[], Scores] | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
-        self.train_scores: Any = scores()
+        self.train_scores: Any = (training or scores)()
         self.scores: Any = scores()
+        self.loss: Loss | None = None
         self.learning_for: Callable[[bool], Learning] | None = None
         self._learning: Learning | None = None
         self._validated: dict[str, float] = {}
 
-    def forward(self, batch: Batch) -> Tensor:
-        """The model's outputs (n, classes) or (n, classes, height, width), float32.
+    def forward(self, batch: Batch) -> Any:
+        """The model's outputs, float32: see `iterate_core.models.assembly.Model`.
 
         The model computes in the recipe's arithmetic; losses and scores do not.
         """
         if batch.encoded:
             return self.model.decode(batch.inputs, batch.size).float()
-        outputs: Tensor = self.model(batch.inputs, batch.context)
-        return outputs.float()
+        return self.model(batch.inputs, batch.context).float()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """The batch's mean loss; its scores are taken in `train_scores`."""
         outputs = self.forward(batch)
         total, counted = self.losses(outputs, batch.targets)
         self.train_scores.update(outputs.detach(), batch.targets, total.detach(), counted)
-        return total / counted.clamp(min=1)
+        return mean_of(total, counted)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Take the batch's scores in `scores`.
@@ -77,7 +86,7 @@ class SupervisedTask(LightningModule, ABC):
         with torch.inference_mode(mode=False), torch.no_grad():
             outputs = self.forward(batch)
             total, counted = self.losses(outputs, batch.targets)
-            self.scores.update(outputs, batch.targets, total, counted)
+            self.scores.update(self.predictions(outputs), batch.targets, total, counted)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """See `validation_step`."""
@@ -124,9 +133,18 @@ class SupervisedTask(LightningModule, ABC):
         self.log_dict(metrics)
         return metrics
 
-    @abstractmethod
-    def losses(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Summed loss, and how many targets count."""
+    def losses(self, outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
+        """Summed loss, and the weight of all that it sums; see `Loss.forward`.
+
+        A task overrides it whose declaration names no loss.
+        """
+        assert self.loss is not None  # noqa: S101 - or this is overridden
+        pair: tuple[Tensor, Tensor] = self.loss(outputs, targets)
+        return pair
+
+    def predictions(self, outputs: Any) -> Any:
+        """What `scores` take of the outputs: these, unless predictions must be made of them."""
+        return outputs
 
     def by_class(self) -> ByClass | None:
         """What `scores` took, class by class; None of a task without classes."""

@@ -22,6 +22,7 @@ class ClassTarget(Target):
     """One class an image; int64 (n,) in batches."""
 
     form = "index"
+    classed = True
     takes = ("vector", "labels")
 
     def check(self, target: Any, where: str) -> None:
@@ -47,6 +48,7 @@ class ClassesTarget(Target):
     """Any number of classes an image; int64 (n, classes) of 0 and 1 in batches."""
 
     form = "indicators"
+    classed = True
     takes = ("vector", "labels")
     exclusive = False
 
@@ -72,6 +74,38 @@ class ClassesTarget(Target):
     def title(self, target: Any) -> str:
         """The classes."""
         return ", ".join(self.info.classes[index] for index in np.flatnonzero(np.asarray(target)))
+
+
+class QuantitiesTarget(Target):
+    """Numbers of the whole image, NaN where unknown; float32 (n, quantities) in batches."""
+
+    form = "quantities"
+    takes = ("vector",)
+    counted = "Values"
+
+    def check(self, target: Any, where: str) -> None:
+        """See `Target.check`."""
+        values = np.asarray(target)
+        self._check_shape(values, (len(self.info.classes),), where)
+        _check_finite(values, "Values that are unknown must be NaN.", where)
+
+    def packed(self, target: Any) -> Array:
+        """As float32."""
+        return np.asarray(target).astype(np.float32)
+
+    def known(self, target: Any) -> Array:
+        """(quantities, 1)."""
+        return np.asarray(target, dtype=np.float64)[:, None]
+
+    def counts(self, target: Any) -> npt.NDArray[np.int64]:
+        """Of each quantity whether it is known, and how many are not."""
+        known = ~np.isnan(np.asarray(target))
+        return np.append(known, (~known).sum()).astype(np.int64)
+
+    def title(self, target: Any) -> str:
+        """The values, in the order of the quantities."""
+        values = ("?" if np.isnan(value) else f"{value:.4g}" for value in np.asarray(target))
+        return ", ".join(values)
 
 
 class GridTarget(Target):
@@ -108,6 +142,7 @@ class MaskTarget(GridTarget):
     """One class a pixel, or `ignore_index`; int64 (n, height, width) in batches."""
 
     form = "mask"
+    classed = True
 
     def check(self, target: Any, where: str) -> None:
         """See `Target.check`."""
@@ -136,9 +171,7 @@ class QuantityTarget(GridTarget):
     def check(self, target: Any, where: str) -> None:
         """See `Target.check`."""
         values = self._check_grid(target, where)
-        if (np.isinf(values) | (np.abs(values) > LARGEST)).any():
-            what = "has target values that are infinite or mark no data by their size."
-            raise DataError(Problem(where, what, "Pixels without a target must be NaN."))
+        _check_finite(values, "Pixels without a target must be NaN.", where)
 
     def packed(self, target: Any) -> Array:
         """As float32."""
@@ -154,6 +187,12 @@ class QuantityTarget(GridTarget):
         values = np.asarray(target)
         missing = int(np.isnan(values).sum())
         return np.array([values.size - missing, missing], dtype=np.int64)
+
+
+def _check_finite(values: Array, hint: str, where: str) -> None:
+    if (np.isinf(values) | (np.abs(values) > LARGEST)).any():
+        what = "has target values that are infinite or mark no data by their size."
+        raise DataError(Problem(where, what, hint))
 
 
 def _check_labels(labels: Array, bound: int, where: str, ignored: int | None = None) -> None:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from iterate import __version__
 from iterate.bench.leaderboard.results_csv import ResultsFile
+from iterate.bench.leaderboard.submission import INFO_FILE
 
 BOARD_FILE = "leaderboard.json"
 
@@ -33,6 +34,7 @@ class Made:
         settings: The best point that was found, by override keys.
         versions: Of iterate and torch.
         finished: When the last repeat ended, in UTC; None where not known.
+        licence: Of the weights; None where there are none, or it is not known.
     """
 
     dataset: str
@@ -45,6 +47,7 @@ class Made:
     settings: dict[str, Any]
     versions: dict[str, str]
     finished: str | None
+    licence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,15 +62,17 @@ class RunRecord:
         words: Of the command line, for every study.
         unlike: Dataset → how the one on disk is not the published one.
         cells: What each was made with, as far as it is known.
+        shots: Training samples of each class, drawn anew for each repeat; None: as `percent` says.
     """
 
     suite: str
     protocol: str
     warning: str | None
-    percent: int
+    percent: float
     words: tuple[str, ...]
     unlike: dict[str, str]
     cells: tuple[Made, ...]
+    shots: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,12 +84,14 @@ class SubmittedFile:
         sha256: Of its content.
         published: Whether it is a published baseline.
         run: How its results were made; None where nothing says so.
+        licence: Of the results; None where nothing beside them says it.
     """
 
     label: str
     sha256: str
     published: bool
     run: RunRecord | None
+    licence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,8 @@ def versions() -> dict[str, str]:
 
 def source_of(file: ResultsFile, published: bool) -> SubmittedFile:
     """A results file, with what is known of the run that made it."""
-    return SubmittedFile(file.label, file.sha256, published, run_beside(file.path, file.sha256))
+    run = run_beside(file.path, file.sha256)
+    return SubmittedFile(file.label, file.sha256, published, run, licence_beside(file.path))
 
 
 def run_beside(path: Path, sha256: str) -> RunRecord | None:
@@ -141,6 +149,16 @@ def run_beside(path: Path, sha256: str) -> RunRecord | None:
         return next((one.run for one in known.sources if one.sha256 == sha256), None)
     except (OSError, ValueError, LookupError, TypeError, RecursionError, ValidationError):
         return None  # results of another origin: nothing says how they were made
+
+
+def licence_beside(path: Path) -> str | None:
+    """The licence that the description beside a results file names."""
+    try:
+        content = json.loads((path.parent / INFO_FILE).read_text(encoding="utf-8"))
+        licence = content["License"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return licence.strip() or None if isinstance(licence, str) else None
 
 
 def unknown_origin(sources: Sequence[SubmittedFile]) -> list[str]:

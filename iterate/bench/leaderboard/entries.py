@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from iterate.bench.leaderboard.portion import WHOLE, Portion
 from iterate.bench.leaderboard.results_csv import ResultsFile
 from iterate.bench.leaderboard.score import Repeats
 from iterate.bench.suites.suite import Suite
@@ -27,6 +28,7 @@ class BoardEntry:
         cells: Dataset → its scores.
         repeated: Datasets whose scores are those of an earlier entry of the same backbone, bit for
             bit: they belong to this entry's groups, and count once in figures over all entries.
+        origins: Dataset → the file that its scores were taken from.
     """
 
     label: str
@@ -36,12 +38,13 @@ class BoardEntry:
     published: bool
     cells: dict[str, Repeats] = field(default_factory=dict)
     repeated: set[str] = field(default_factory=set)
+    origins: dict[str, str] = field(default_factory=dict)
 
 
 def entries_of(
     files: Sequence[ResultsFile],
     suite: Suite,
-    fraction: float = 1.0,
+    portion: Portion = WHOLE,
     published: frozenset[str] = frozenset(),
 ) -> tuple[list[BoardEntry], list[str]]:
     """Bring files together.
@@ -53,7 +56,7 @@ def entries_of(
     Args:
         files: As read.
         suite: The benchmark.
-        fraction: Only results with this share of the training data.
+        portion: Only results with this portion of the training data.
         published: Contents (sha256) that are published baselines besides those the suite knows.
 
     Returns:
@@ -65,7 +68,7 @@ def entries_of(
     for file in files:
         repeats = cells = 0
         shared: list[str] = []
-        for (track, backbone), found in _backbones(file, fraction).items():
+        for (track, backbone), found in _backbones(file, portion).items():
             cells += len(found)
             shared += [f"{backbone} on {name}" for name, cell in found.items() if _clustered(cell)]
             repeats += _add(entries, file, track, backbone, found, file.sha256 in known)
@@ -74,18 +77,18 @@ def entries_of(
                 f"{repeats} of the {cells} cells of {file.label} repeat an earlier file bit for "
                 "bit; they are counted once."
             )
-        notes += _odd_rows(file, shared, fraction)
+        notes += _odd_rows(file, shared, portion)
         if not cells:
-            notes.append(f"{file.label} has no results at {fraction:.2f}x of the training data.")
+            notes.append(f"{file.label} has no results at {portion.told}.")
     return entries, notes
 
 
-def _odd_rows(file: ResultsFile, shared: Sequence[str], fraction: float) -> Iterator[str]:
+def _odd_rows(file: ResultsFile, shared: Sequence[str], portion: Portion) -> Iterator[str]:
     """What to tell of rows left out, and of those that are no further seeds."""
-    others = [cell for cell in file.cells if not _has_share(cell, fraction)]
+    others = [cell for cell in file.cells if cell.portion != portion]
     if 0 < len(others) < len(file.cells):
         yield (
-            f"Rows of {file.label} at another share of the training data than {fraction:.2f}x, "
+            f"Rows of {file.label} at another {_kind(portion)}, "
             f"which are left out: {sum(len(cell.scores) for cell in others)}."
         )
     if file.copies:
@@ -105,15 +108,18 @@ def _clustered(cell: Repeats) -> bool:
     return len(cell.by_seed) < len(cell.scores)
 
 
-def _has_share(cell: Repeats, fraction: float) -> bool:
-    return abs(cell.fraction - fraction) < 1e-9
+def _kind(portion: Portion) -> str:
+    """What other rows differ in."""
+    if portion.shots is None:
+        return f"share of the training data than {portion.share:.2f}x"
+    return f"portion of the training data than {portion.told}"
 
 
-def _backbones(file: ResultsFile, fraction: float) -> dict[tuple[str, str], dict[str, Repeats]]:
+def _backbones(file: ResultsFile, portion: Portion) -> dict[tuple[str, str], dict[str, Repeats]]:
     """(track, backbone) → dataset → its scores."""
     found: dict[tuple[str, str], dict[str, Repeats]] = {}
     for cell in file.cells:
-        if _has_share(cell, fraction):
+        if cell.portion == portion:
             found.setdefault((cell.track, cell.backbone), {})[cell.dataset] = cell
     return found
 
@@ -140,6 +146,7 @@ def _add(
         entries.append(home)
     for dataset, cell in cells.items():
         known = home.cells.setdefault(dataset, cell)
+        home.origins.setdefault(dataset, file.label)
         # A file tells the scores of a run, but not its samples.
         if known.samples is None and cell.samples is not None:
             home.cells[dataset] = replace(known, samples=cell.samples)

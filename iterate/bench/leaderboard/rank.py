@@ -4,35 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 
 from iterate.bench.leaderboard.entries import BoardEntry
+from iterate.bench.leaderboard.normaliser import Normaliser, scales_of
 from iterate.bench.leaderboard.rows import POINTS, DatasetRow, GroupFindings, GroupRow, Leaderboard
-from iterate.bench.suites.suite import Suite, SuiteDataset
+from iterate.bench.suites.suite import Suite
 from iterate.statistics import published
 from iterate.statistics.comparisons import Comparison, alike, compare, ranks
 from iterate.statistics.copies import copies, entwined, varies, with_copies
 from iterate.statistics.friedman import critical_difference
 from iterate.statistics.intervals import Estimate, Range, mean_estimate, pool_estimate, pool_range
-from iterate.statistics.scores import Scale, Scores, iqm, scales
+from iterate.statistics.scores import Scale, Scores, iqm
 from iterate.statistics.spread import spread
-
-
-def computed_normaliser(entries: Sequence[BoardEntry], suite: Suite) -> dict[str, Scale]:
-    """The min–max normaliser of these results: over the first track's, or over all without any."""
-    main = next(iter(suite.tracks))
-    chosen = [entry for entry in entries if entry.track == main] or list(entries)
-    falling = {name for name, dataset in suite.datasets.items() if dataset.direction == "min"}
-    cells = [(name, cell.values) for entry in chosen for name, cell in entry.cells.items()]
-    return scales(cells, falling)
 
 
 def build(
     entries: Sequence[BoardEntry],
     suite: Suite,
-    normaliser: Mapping[str, Scale] | Literal["suite", "computed"] = "suite",
+    normaliser: Normaliser = "suite",
     notes: Sequence[str] = (),
     unlike: Mapping[str, str] | None = None,
 ) -> Leaderboard:
@@ -41,14 +32,13 @@ def build(
     Args:
         entries: From `entries_of`.
         suite: The benchmark.
-        normaliser: ``"suite"``: the suite's own, and computed from the entries for datasets
-            where it has none; ``"computed"``: from the entries alone; or a given one.
+        normaliser: See `Normaliser`.
         notes: To carry along.
         unlike: Dataset → how what was measured is not the published dataset. The suite's scale
             says nothing of it, so raw scores stand in its place.
     """
     told = list(notes)
-    by = _scales(entries, suite, normaliser, unlike or {}, told)
+    by = scales_of(entries, suite, normaliser, unlike or {}, told)
     rows: list[GroupRow] = []
     findings: list[GroupFindings] = []
     same: dict[tuple[str, str, str], list[str]] = {}
@@ -76,43 +66,6 @@ def build(
         tuple(told),
         dict(unlike or {}),
     )
-
-
-def _scales(
-    entries: Sequence[BoardEntry],
-    suite: Suite,
-    normaliser: Mapping[str, Scale] | Literal["suite", "computed"],
-    unlike: Mapping[str, str],
-    told: list[str],
-) -> dict[str, Scale]:
-    """The scale of each dataset that has one; what to tell people of them is added to `told`."""
-    computed = computed_normaliser(entries, suite)
-    if normaliser == "suite":
-        own = {name: one.scale for name, one in suite.datasets.items() if one.scale is not None}
-        raw = {name: _raw_scale(suite.datasets[name]) for name in unlike}
-        by = {**computed, **own, **raw}
-        filled = [name for name in computed if name not in own and name not in raw]
-        if filled:
-            told.append(f"The results at hand set the scale of {', '.join(filled)}.")
-        told += [
-            f"{name} does not count as the published dataset: {why}. Its points are raw scores × "
-            "100, and compare with no published figure."
-            for name, why in unlike.items()
-        ]
-    else:
-        by = dict(computed if normaliser == "computed" else normaliser)
-    cells = [(name, cell.values) for entry in entries for name, cell in entry.cells.items()]
-    steep = {name for name, scores in cells if name in by and not by[name].carries(scores)}
-    by = {name: scale for name, scale in by.items() if name not in steep}
-    bare = sorted({name for name, _ in cells if name not in by})
-    if bare:
-        told.append(f"No scale for {', '.join(bare)}: only raw scores there.")
-    return by
-
-
-def _raw_scale(dataset: SuiteDataset) -> Scale:
-    """Scores as they are; where lower is better, what they lack to 1."""
-    return Scale(0.0, 1.0) if dataset.direction == "max" else Scale(1.0, 0.0)
 
 
 class _Group:

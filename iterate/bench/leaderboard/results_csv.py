@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from iterate.bench.leaderboard.csv_table import (
     table_text,
     whole,
 )
+from iterate.bench.leaderboard.portion import Portion, read_portion
 from iterate.bench.leaderboard.score import Repeats, Score, misfit
 from iterate.bench.suites.suite import Suite, SuiteDataset
 from iterate.statistics.intervals import Range
@@ -70,10 +70,10 @@ class _Layout:
     metric: str | None
     dataset: str = "dataset"
     score: str = "test metric"
-    fraction: str = "partition name"
+    portion: str = "partition name"
 
     def required(self) -> list[str]:
-        names = [self.dataset, self.score, self.fraction, self.backbone, self.seed]
+        names = [self.dataset, self.score, self.portion, self.backbone, self.seed]
         return names + [name for name in (self.track, self.metric) if name is not None]
 
 
@@ -105,11 +105,12 @@ def columns(score: Score) -> dict[str, Any]:
     told = {
         "dataset": score.dataset,
         "Metric": score.metric,
-        "partition name": f"{100 * score.fraction:g}%",
+        "partition name": score.portion.name,
         "backbone": score.backbone,
         "frozen_or_full_ft": score.track,
         "Seed": score.seed,
-        "data_percentages": round(100 * score.fraction),
+        # Of so many samples a class nobody asks for a share.
+        "data_percentages": round(100 * score.fraction) if score.shots is None else "",
         "test metric": score.value,
     }
     training = score.training
@@ -138,12 +139,17 @@ def read_results(paths: Sequence[Path], suite: Suite) -> list[ResultsFile]:
     files: list[ResultsFile] = []
     for path in paths:
         try:
-            files.append(_read(path / RESULTS_FILE if path.is_dir() else path, suite))
+            files.append(_read(results_path(path), suite))
         except DataError as error:
             problems += error.problems
     if problems:
         raise DataError(problems)
     return labelled(files)
+
+
+def results_path(path: Path) -> Path:
+    """A results file, by its own path or that of the folder that holds it."""
+    return path / RESULTS_FILE if path.is_dir() else path
 
 
 def _read(path: Path, suite: Suite) -> ResultsFile:
@@ -173,10 +179,10 @@ def _read(path: Path, suite: Suite) -> ResultsFile:
 
 
 def _cells(scores: Iterable[Score]) -> tuple[Repeats, ...]:
-    """Those of one backbone, dataset, track and share together."""
-    found: dict[tuple[str, str, str, float], list[Score]] = {}
+    """Those of one backbone, dataset, track and portion of the training data together."""
+    found: dict[tuple[str, str, str, Portion], list[Score]] = {}
     for score in scores:
-        key = (score.backbone, score.dataset, score.track, score.fraction)
+        key = (score.backbone, score.dataset, score.track, score.portion)
         found.setdefault(key, []).append(score)
     return tuple(Repeats(tuple(own)) for own in found.values())
 
@@ -217,19 +223,20 @@ def _score(row: Mapping[str, str], layout: _Layout, suite: Suite, told: _Row) ->
     seed = whole(row[layout.seed])
     if seed is None:
         told.wrong(layout.seed, f"must be a whole number, but is {row[layout.seed]!r}.")
-    fraction = _fraction(row[layout.fraction])
-    if fraction is None:
-        what = f"must be a share such as 100% or 1.00x, but is {row[layout.fraction]!r}."
-        told.wrong(layout.fraction, what)
+    portion = read_portion(row[layout.portion])
+    if portion is None:
+        what = f"must be a share such as 100% or 1.00x, or 5-shot, but is {row[layout.portion]!r}."
+        told.wrong(layout.portion, what)
     backbone = row[layout.backbone].strip()
     if not backbone:
         told.wrong(layout.backbone, "must name a backbone, but is empty.")
     track = _track(row, layout, suite, told)
     _check_metric(row, layout, dataset, told)
-    if dataset is None or value is None or seed is None or fraction is None:
+    if dataset is None or value is None or seed is None or portion is None:
         return
     if len(told.problems) == before:
-        yield Score(backbone, row[layout.dataset], track, dataset.metric, seed, value, fraction)
+        of = (backbone, row[layout.dataset], track, dataset.metric)
+        yield Score(*of, seed, value, portion.share, shots=portion.shots)
 
 
 def _track(row: Mapping[str, str], layout: _Layout, suite: Suite, told: _Row) -> str:
@@ -256,17 +263,6 @@ def _check_range(value: float, limits: Range, layout: _Layout, told: _Row) -> No
         share = limits == (0.0, 1.0) and 1 < value <= 100
         hint = "Is it in per cent? Write 0.893 for 89.3 %." if share else None
         told.wrong(layout.score, what, hint)
-
-
-def _fraction(text: str) -> float | None:
-    """``100%``, ``1.00x train`` and ``default`` alike as 1.0."""
-    if text.strip() == "default":
-        return 1.0
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%|x(?: train)?)", text.strip())
-    if found is None:
-        return None
-    share = round(float(found[1]) / (100 if found[2] == "%" else 1), 9)  # 33.3% is 0.333x
-    return share if 0 < share <= 1 else None
 
 
 def labelled(files: Sequence[ResultsFile]) -> list[ResultsFile]:

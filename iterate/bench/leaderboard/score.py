@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from iterate.bench.leaderboard.portion import DIGITS, Portion
 from iterate.statistics.intervals import Range
 from iterate.statistics.scores import LARGEST, Scores
 
@@ -45,8 +46,9 @@ class Score:
         metric: The dataset's, as results files call it.
         seed: Of the training.
         value: In that metric, neither rounded nor normalised.
-        fraction: The share of the training data that was used, 0 to 1.
+        fraction: The share of the training data that was used, 0 to 1; 1 with `shots`.
         training: How the model was trained; None of a score that was read from a file.
+        shots: Training samples of each class that were used; None where `fraction` says it.
     """
 
     backbone: str
@@ -57,11 +59,17 @@ class Score:
     value: float
     fraction: float = 1.0
     training: Training | None = None
+    shots: int | None = None
+
+    @property
+    def portion(self) -> Portion:
+        """What of the training data was used."""
+        return Portion(round(self.fraction, DIGITS), self.shots)
 
 
 @dataclass(frozen=True)
 class Repeats:
-    """The scores of one backbone on one dataset, track and share of the training data.
+    """The scores of one backbone on one dataset, track and portion of the training data.
 
     Attributes:
         scores: At least one, in the order of the file or run that they are from.
@@ -88,9 +96,9 @@ class Repeats:
         return self.scores[0].track
 
     @property
-    def fraction(self) -> float:
-        """The share of the training data of all scores."""
-        return self.scores[0].fraction
+    def portion(self) -> Portion:
+        """What of the training data all scores are of."""
+        return self.scores[0].portion
 
     @cached_property
     def values(self) -> Scores:

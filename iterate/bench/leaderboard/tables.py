@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
 from iterate.bench.leaderboard.csv_table import table_text
-from iterate.bench.leaderboard.heading import facts, origins
+from iterate.bench.leaderboard.heading import facts
+from iterate.bench.leaderboard.provenance import Provenance, origins, provenance
 from iterate.bench.leaderboard.rows import POINTS, DatasetRow, GroupFindings, GroupRow, Leaderboard
 from iterate.statistics.published import shown_error, shown_value
 from iterate_core.escaping import in_csv, in_markdown
@@ -25,6 +26,8 @@ def json_rows(board: Leaderboard) -> list[dict[str, Any]]:
     beside them: published_error, bootstrap_sd, ``shown_value`` and ``shown_error``, the last two
     rounded as leaderboards round them. ``kind`` is ``"group"`` or ``"dataset"``; the group of a
     dataset's row is the dataset's name, and it has the raw mean, sd, sem and interval besides.
+    Where the scores come from stands under ``scores``, ``sources``, ``protocols``, ``weights`` and
+    ``licences``; see `Provenance`.
     """
     names = {entry.label: board.suite.shown(entry.backbone) for entry in board.entries}
     rows: list[GroupRow | DatasetRow] = [*board.groups, *board.datasets]
@@ -36,7 +39,21 @@ def json_rows(board: Leaderboard) -> list[dict[str, Any]]:
             "name": names[row.backbone],
             "shown_value": _shown(row.published_value, shown_value),
             "shown_error": _shown(row.published_error, shown_error),
+            **{key: list(told) for key, told in asdict(of).items()},
         }
+        for row, of in zip(rows, _provenances(board, rows), strict=True)
+    ]
+
+
+def _provenances(board: Leaderboard, rows: Sequence[GroupRow | DatasetRow]) -> list[Provenance]:
+    """Where the scores of each row come from."""
+    entries = {(entry.track, entry.label): entry for entry in board.entries}
+    return [
+        provenance(
+            board,
+            entries[row.track, row.backbone],
+            board.suite.groups[row.group] if isinstance(row, GroupRow) else (row.dataset,),
+        )
         for row in rows
     ]
 
@@ -61,18 +78,22 @@ def json_board(board: Leaderboard) -> dict[str, Any]:
     }
 
 
-def csv_text(rows: Sequence[GroupRow] | Sequence[DatasetRow]) -> str:
-    """Rows as CSV; absent is empty."""
+def csv_text(board: Leaderboard, rows: Sequence[GroupRow | DatasetRow]) -> str:
+    """Rows as CSV, with where their scores come from; absent is empty."""
     if not rows:
         return ""
     lines = [
         {
-            key: in_csv(" ".join(cell) if isinstance(cell, tuple) else cell)
-            for key, cell in asdict(row).items()
+            **{key: in_csv(_joined(cell, " ")) for key, cell in asdict(row).items()},
+            **{key: in_csv(_joined(cell, "; ")) for key, cell in asdict(of).items()},
         }
-        for row in rows
+        for row, of in zip(rows, _provenances(board, rows), strict=True)
     ]
     return table_text(list(lines[0]), lines)
+
+
+def _joined(cell: Any, mark: str) -> Any:
+    return mark.join(map(str, cell)) if isinstance(cell, tuple) else cell
 
 
 def markdown(board: Leaderboard) -> str:
@@ -102,6 +123,9 @@ LEGEND = (
     "times too small for a sampling error."
 )
 
+ORIGIN_HEADS = ["backbone", "scores", "protocol", "weights", "licence", "parameters"]
+"""Of a table of `origins`."""
+
 NO_GROUP = "No backbone has every dataset of a group."
 
 NOT_KNOWN = "not known"
@@ -115,8 +139,8 @@ def _head(board: Leaderboard) -> list[str]:
     lines += [f"- {what}: {in_markdown(text)}" for what, text in facts(board)]
     known = origins(board)
     if known:
-        lines += ["", _line(["backbone", "weights", "parameters"]), _line(["---", "---", "---:"])]
-        lines += [_line([one.backbone, one.weights, one.parameters or DASH]) for one in known]
+        lines += ["", markdown_line(ORIGIN_HEADS), markdown_line([*["---"] * 5, "---:"])]
+        lines += [markdown_line([cell or DASH for cell in astuple(one)]) for one in known]
     return [*lines, ""] if lines else []
 
 
@@ -144,10 +168,10 @@ def _groups(
 ) -> list[str]:
     used = [group for group in board.suite.groups if any(row.group == group for row in rows)]
     cells = {(row.backbone, row.group): row for row in rows}
-    lines = [_line(["backbone", *used]), _line(["---", *["---:"] * len(used)])]
+    lines = [markdown_line(["backbone", *used]), markdown_line(["---", *["---:"] * len(used)])]
     for label in order(rows):
         found = [cells.get((label, group)) for group in used]
-        lines.append(_line([label, *map(cell, found)]))
+        lines.append(markdown_line([label, *map(cell, found)]))
     return lines
 
 
@@ -174,10 +198,10 @@ def _raw(board: Leaderboard, track: str) -> list[str]:
     rows = [row for row in board.datasets if row.track == track]
     used = [name for name in board.suite.datasets if any(row.dataset == name for row in rows)]
     cells = {(row.backbone, row.dataset): row for row in rows}
-    lines = [_line(["backbone", *used]), _line(["---", *["---:"] * len(used)])]
+    lines = [markdown_line(["backbone", *used]), markdown_line(["---", *["---:"] * len(used)])]
     for label in dict.fromkeys(row.backbone for row in rows):
         found = [cells.get((label, name)) for name in used]
-        lines.append(_line([label, *(_mean(row) for row in found)]))
+        lines.append(markdown_line([label, *(_mean(row) for row in found)]))
     return lines
 
 
@@ -194,11 +218,11 @@ def _sampled(board: Leaderboard, track: str) -> list[str]:
         return []
     heads = ["dataset", "backbone", "mean", "over seeds", "over test samples"]
     lines = ["", "### Would other seeds, or other test samples, give the same? (95 %)", ""]
-    lines += [_line(heads), _line(["---", "---", "---:", "---:", "---:"])]
+    lines += [markdown_line(heads), markdown_line(["---", "---", "---:", "---:", "---:"])]
     for row in sorted(rows, key=lambda row: list(board.suite.datasets).index(row.dataset)):
         ends = [(row.mean_low, row.mean_high), (row.sample_low, row.sample_high)]
         told = [NOT_KNOWN if low is None else f"{low:.4f} to {high:.4f}" for low, high in ends]
-        lines.append(_line([row.dataset, row.backbone, f"{row.mean:.4f}", *told]))
+        lines.append(markdown_line([row.dataset, row.backbone, f"{row.mean:.4f}", *told]))
     return lines
 
 
@@ -212,7 +236,8 @@ def _alike(findings: Sequence[GroupFindings]) -> list[str]:
     return lines
 
 
-def _line(cells: Sequence[str]) -> str:
+def markdown_line(cells: Sequence[str]) -> str:
+    """A line of a table; rules are taken as they are."""
     return f"| {' | '.join(cell if cell in _RULES else in_markdown(cell) for cell in cells)} |"
 
 
@@ -229,8 +254,8 @@ def write_board(board: Leaderboard, folder: Path, page: str) -> list[Path]:
     """
     texts = {
         "leaderboard.md": markdown(board),
-        "leaderboard.csv": csv_text(board.groups),
-        "datasets.csv": csv_text(board.datasets),
+        "leaderboard.csv": csv_text(board, board.groups),
+        "datasets.csv": csv_text(board, board.datasets),
         "leaderboard.html": page,
     }
     for name, text in texts.items():

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from iterate.bench.leaderboard.about import RunRecord, SubmittedFile, about, without
+from iterate.bench.leaderboard.about import RunRecord, SubmittedFile, about, licence_beside, without
 from iterate.bench.leaderboard.entries import BoardEntry, entries_of
 from iterate.bench.leaderboard.page.html import page
 from iterate.bench.leaderboard.rank import build
@@ -16,7 +16,7 @@ from iterate.bench.leaderboard.results_csv import ResultsFile, labelled, read_re
 from iterate.bench.leaderboard.rows import Leaderboard
 from iterate.bench.leaderboard.submission import INFO_FILE, INFO_MODELS, INFO_TEXT
 from iterate.bench.leaderboard.tables import write_board
-from iterate.bench.runs.plan import Request
+from iterate.bench.runs.plan import Request, drawn_shares
 from iterate.bench.runs.scores import CellResult
 from iterate.bench.suites.suite import Suite
 from iterate_core.storage.files import replacing
@@ -47,7 +47,10 @@ def board_of(
     """
     suite, run = request.suite, made_by(request, kept)
     *theirs, ours = labelled([*read_results(baselines, suite), results])
-    sources = [SubmittedFile(file.label, file.sha256, published=True, run=None) for file in theirs]
+    sources = [
+        SubmittedFile(file.label, file.sha256, True, None, licence_beside(file.path))
+        for file in theirs
+    ]
     sources.append(SubmittedFile(ours.label, ours.sha256, published=False, run=run))
     files = [*(without(file, run.unlike) for file in theirs), ours]
     left_out = [
@@ -57,9 +60,9 @@ def board_of(
         if any(cell.dataset == name for cell in file.cells)
     ]
     digests = frozenset(file.sha256 for file in theirs)
-    entries, told = entries_of(files, suite, request.percent / 100, digests)
+    entries, told = entries_of(files, suite, request.labels.portion, digests)
     own = [entry for entry in entries if not entry.published]
-    said = [*notes, *left_out, *told]
+    said = [*notes, *drawn_shares(request), *left_out, *told]
     board = build(entries, _with_part(suite, own), notes=said, unlike=run.unlike)
     return replace(board, about=about(sources))
 
@@ -71,6 +74,7 @@ def made_by(request: Request, kept: Sequence[CellResult]) -> RunRecord:
         protocol=request.protocol.name,
         warning=request.protocol.config.bench.warning,
         percent=request.percent,
+        shots=request.labels.portion.shots,
         words=request.overrides,
         unlike={one.dataset: one.unlike for one in kept if one.unlike is not None},
         cells=tuple(one.made for one in kept if one.made is not None),

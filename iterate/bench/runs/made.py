@@ -11,6 +11,7 @@ from iterate.hpo.ledger import Ledger
 from iterate.hpo.results import best_recipe
 from iterate_core.engine.resolved import prepare, weights_of
 from iterate_core.errors import RequestError
+from iterate_core.models.backbones.catalogue import card_of
 from iterate_core.models.backbones.options import BackboneOptions
 from iterate_core.recipe import Recipe
 
@@ -33,6 +34,7 @@ def made(ledger: Ledger, cell: Cell) -> Made | None:
         settings=dict(ledger.point(best)),
         versions=versions(),
         finished=stamp(max(ends).replace(tzinfo=_here())) if ends else None,
+        licence=_licence(recipe),
     )
 
 
@@ -50,6 +52,14 @@ def weights_text(recipe: Recipe) -> str:
     if options.file is not None:
         return f"{Path(options.weights).name} (sha256 {content})"
     return "hub" if content == "hub" else f"hub: {content}"
+
+
+def _licence(recipe: Recipe) -> str | None:
+    """Of published weights; that of a file is its owner's to know."""
+    options = recipe.model.backbone
+    card = card_of(options.name)
+    hub = isinstance(options, BackboneOptions) and options.weights == "hub"
+    return card.licence if hub and card is not None else None
 
 
 def _parameters(recipe: Recipe) -> int | None:

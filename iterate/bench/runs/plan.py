@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iterate.bench.leaderboard.portion import WHOLE
 from iterate.bench.runs.backbones import Contestant
+from iterate.bench.runs.labels import ALL, Labels
 from iterate.bench.runs.protocol import Protocol, Word, placed
 from iterate.bench.suites.folders import VARIABLE, dataset_folder
 from iterate.bench.suites.suite import Suite, SuiteDataset
 from iterate.config.load import LoadedStudy, load_study
 from iterate.hpo.space.text import value_text
 from iterate.hpo.study import Study
+from iterate_core.data.options import DataSection
 from iterate_core.errors import Problem, RequestError, near_miss, nearest
 from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
@@ -35,7 +37,7 @@ class Request:
         contestants: The backbones.
         datasets: Of the suite.
         root: Where the datasets lie.
-        partition: Share of the training samples, such as ``0.10x``; None: all of them.
+        labels: What of the training samples is trained on.
         overrides: The command line's words, for every study.
     """
 
@@ -44,14 +46,14 @@ class Request:
     contestants: tuple[Contestant, ...]
     datasets: tuple[str, ...]
     root: Path
-    partition: str | None = None
+    labels: Labels = ALL
     overrides: tuple[str, ...] = ()
 
     @property
-    def percent(self) -> int:
-        """Per cent of the training samples."""
-        found = re.fullmatch(r"(\d(?:\.\d+)?)x", self.partition or "")
-        return 100 if found is None else round(100 * float(found[1]))
+    def percent(self) -> float:
+        """Per cent of the training samples; 100 where there are so many of each class."""
+        found = round(100 * self.labels.portion.share, 7)
+        return int(found) if found == int(found) else found
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,7 @@ def _cell(request: Request, contestant: Contestant, name: str, folder: Path) -> 
         loaded = load_study(request.protocol.file, [word.text for word in words])
     except RequestError as error:
         raise RequestError([placed(problem, words) for problem in error.problems]) from None
+    _check_labels(request, loaded.config.data)
     tracks = request.suite.tracks
     for track in sorted({track_of(request, recipe) for _, recipe in loaded.branches()}):
         if track not in tracks:
@@ -224,24 +227,52 @@ def _cell(request: Request, contestant: Contestant, name: str, folder: Path) -> 
     return Cell(contestant, name, loaded)
 
 
+def drawn_shares(request: Request) -> list[str]:
+    """Tell of datasets whose files define no such share of their samples as is asked for."""
+    portion = request.labels.portion
+    if portion.shots is not None or portion == WHOLE:
+        return []
+    names = []
+    for name in request.datasets:
+        folder, _ = _place(request, name)
+        reader = request.suite.datasets[name].reader
+        if folder is None or reader is None:
+            continue
+        if not registries.datasets.get(reader).load_options().shipped_share(folder, portion.share):
+            names.append(name)
+    return [f"{', '.join(names)}: {_DRAWN.format(portion.told)}"] if names else []
+
+
+_DRAWN = (
+    "the files define no {}; one was drawn, balanced over classes and the same for every backbone "
+    "and seed."
+)
+
+
+def _check_labels(request: Request, data: DataSection) -> None:
+    """Refuse a number of labels that the table would not tell."""
+    portion = request.labels.portion
+    drawn = data.share is not None and data.share != portion.share
+    if drawn or data.shots != portion.shots:
+        what = "the labels of a run are those of all its studies, and stand in its table."
+        hint = "Say --partition or --shots, or bench.partition or bench.shots."
+        raise RequestError(Problem("data.share and data.shots", what, hint))
+
+
 def _words(request: Request, contestant: Contestant, name: str, folder: Path) -> Iterator[Word]:
     """All that this cell says differently from the protocol; a later word wins."""
     dataset = request.suite.datasets[name]
     origin = f"suite {request.suite.name}: {name}"
     yield Word(f"data.name={dataset.reader}", origin)
     yield Word(f"data.root={value_text(str(folder))}", origin)
-    takes = registries.datasets.get(str(dataset.reader)).load_options().model_fields
-    if "dataset" in takes:
+    options = registries.datasets.get(str(dataset.reader)).load_options()
+    if "dataset" in options.model_fields:
         yield Word(f"data.dataset={value_text(name)}", origin)
-    if request.partition is not None:
-        if "partition" not in takes:
-            what = f"{request.suite.name} has no partitions: {name} is read by {dataset.reader}."
-            raise RequestError(Problem("--partition", what))
-        yield Word(f"data.partition={value_text(request.partition)}", "--partition")
     metric = engine_metric(request.suite, dataset)
     if request.protocol.config.objective.metric is None:
         yield Word(f"objective.metric={metric}", origin)
     yield from request.protocol.words(dataset.task, name)
+    yield from request.labels.words(request.protocol, options, folder)
     yield from contestant.words
     yield from map(Word, request.overrides)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from iterate.bench.leaderboard.portion import WHOLE, Portion
 from iterate.bench.suites.suite import Suite, load_suite, suites
 from iterate.config.load import load_study
 from iterate.config.messages import shown
@@ -144,11 +145,13 @@ def load_protocol(name: str, suite: Suite, overrides: Sequence[str] = ()) -> Pro
     return protocol
 
 
-def run_name(suite: Suite, protocol: Protocol, percent: int) -> str:
+def run_name(suite: Suite, protocol: Protocol, portion: Portion) -> str:
     """How a run is called: by its protocol, and by what the protocol's name does not say."""
     own = max((name for name in suites() if f"{protocol.name}-".startswith(f"{name}-")), default="")
     name = protocol.name if own == suite.name else f"{suite.name}-{protocol.name}"
-    return name if percent == 100 else f"{name}-{percent}pct"
+    if portion == WHOLE:
+        return name
+    return f"{name}-{portion.name}" if portion.shots else f"{name}-{100 * portion.share:g}pct"
 
 
 def of_the_run(word: str) -> bool:

@@ -189,6 +189,7 @@ def _check_question(request: Request, notes: Notes, name: str) -> None:
     asked = {
         "suite": request.suite.name,
         "percent": request.percent,
+        **({"shots": shots} if (shots := request.labels.portion.shots) is not None else {}),
         "protocol": protocol.question(),
         "words": sorted(word for word in request.overrides if protocol.decides(word)),
     }

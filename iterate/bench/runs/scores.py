@@ -138,6 +138,7 @@ def result_of(ledger: Ledger, cell: Cell, request: Request, run: str) -> CellRes
             value=one.value,
             fraction=request.percent / 100,
             training=training,
+            shots=request.labels.portion.shots,
         )
         for one in found.scored
     )

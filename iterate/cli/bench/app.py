@@ -1,4 +1,4 @@
-"""``iterate bench``: run a benchmark, rank results, hand in a submission."""
+"""``iterate bench``: run a benchmark, rank results, compare rankings, hand in a submission."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from iterate.cli.bench.compare import compare
 from iterate.cli.bench.leaderboard import leaderboard
 from iterate.cli.bench.run import run
 from iterate.cli.bench.submit import submit
@@ -35,4 +36,5 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(leaderboard)
+app.command()(compare)
 app.command()(submit)

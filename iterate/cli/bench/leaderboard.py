@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,9 +14,10 @@ from iterate_core.errors import DataError, Problem, RequestError, nearest
 from iterate_core.escaping import in_terminal as escape
 
 if TYPE_CHECKING:
+    from iterate.bench.leaderboard.normaliser import Normaliser
+    from iterate.bench.leaderboard.portion import Portion
     from iterate.bench.leaderboard.results_csv import ResultsFile
     from iterate.bench.suites.suite import Suite
-    from iterate.statistics.scores import Scale
 
 
 def leaderboard(
@@ -43,8 +44,9 @@ def leaderboard(
         str | None, typer.Option(help="The capability group to show in detail; default the first.")
     ] = None,
     fraction: Annotated[
-        float, typer.Option(help="Only results with this share of the training data.", min=0, max=1)
-    ] = 1.0,
+        str,
+        typer.Option(help="Only results with this share of the training data: 0.1, or 5-shot."),
+    ] = "1",
 ) -> None:
     """Rank the backbones of results files, with honest uncertainty.
 
@@ -65,15 +67,16 @@ def leaderboard(
         what = f"{group!r} is no group of {chosen.name}."
         raise RequestError(Problem("--group", what, nearest(group, chosen.groups)))
     marked = baseline or []
+    portion = asked_portion(fraction)
     read = read_results([*marked, *files], chosen)
     digests = frozenset(file.sha256 for file in read[: len(marked)])
     known = digests | {one.sha256 for one in chosen.published}
     sources = [source_of(file, file.sha256 in known) for file in read]
     kept, unlike, left_out = comparable(read, sources)
-    entries, notes = entries_of(kept, chosen, fraction, digests)
+    entries, notes = entries_of(kept, chosen, portion, digests)
     if not entries:
-        raise RequestError(_no_share(kept, fraction))
-    scales = _normaliser(normaliser, chosen)
+        raise RequestError(no_share(kept, portion))
+    scales = chosen_normaliser(normaliser, chosen)
     if scales == "suite":
         notes += unknown_origin(sources)
     board = build(entries, chosen, scales, [*left_out, *notes], unlike)
@@ -86,13 +89,47 @@ def leaderboard(
         print_json(json_rows(board))
 
 
-def _no_share(files: Sequence[ResultsFile], fraction: float) -> Problem:
-    shares = sorted({cell.fraction for file in files for cell in file.cells})
-    what = f"no row has the share {fraction:g} of the training data."
-    return Problem("--fraction", what, f"There are: {', '.join(f'{one:g}' for one in shares)}.")
+def asked_portion(text: str) -> Portion:
+    """What ``--fraction`` asks for: ``0.1``, or as results files call it, ``10%`` or ``5-shot``.
+
+    Raises:
+        RequestError: It is none.
+    """
+    from iterate.bench.leaderboard.csv_table import finite
+    from iterate.bench.leaderboard.portion import portion_of, read_portion
+
+    number = finite(text)
+    found = read_portion(text) if number is None else portion_of(number)
+    if found is None:
+        what = f"must be a share above 0 to 1, or such as 5-shot, but is {text!r}."
+        raise RequestError(Problem("--fraction", what))
+    return found
 
 
-def _normaliser(text: str, suite: Suite) -> dict[str, Scale] | Literal["suite", "computed"]:
+def no_share(files: Sequence[ResultsFile], portion: Portion) -> Problem:
+    """That no file has results with a portion of the training data, and which there are."""
+    there = {cell.portion for file in files for cell in file.cells}
+    ordered = sorted(there, key=lambda one: (one.shots or 0, one.share))
+    what = f"no row has {_asked(portion)}."
+    return Problem("--fraction", what, f"There are: {', '.join(map(_short, ordered))}.")
+
+
+def _asked(portion: Portion) -> str:
+    if portion.shots is None:
+        return f"the share {portion.share:g} of the training data"
+    return portion.told
+
+
+def _short(portion: Portion) -> str:
+    return f"{portion.share:g}" if portion.shots is None else portion.name
+
+
+def chosen_normaliser(text: str, suite: Suite) -> Normaliser:
+    """What ``--normaliser`` asks for.
+
+    Raises:
+        DataError: The file cannot be read, or is no normaliser.
+    """
     if text == "suite":
         return "suite"
     if text == "computed":

@@ -37,6 +37,12 @@ ProtocolName = Annotated[
 Partition = Annotated[
     str | None, typer.Option(help="Share of the training samples, such as 0.10x.")
 ]
+Shots = Annotated[
+    int | None, typer.Option(help="Training samples of each class, in place of --partition.", min=1)
+]
+Episodes = Annotated[
+    int | None, typer.Option(help="Draws of --shots, each a repeat of its own.", min=1)
+]
 Data = Annotated[
     Path | None,
     typer.Option(help="Folder of all datasets; default $GEO_BENCH_DIR, else ~/dataset/geobench."),
@@ -67,6 +73,8 @@ def run(
     datasets: Datasets = None,
     protocol: ProtocolName = None,
     partition: Partition = None,
+    shots: Shots = None,
+    episodes: Episodes = None,
     data: Data = None,
     out: Out = None,
     fresh: Fresh = False,
@@ -81,7 +89,8 @@ def run(
     trains nothing that is finished, and takes in what was added; nothing is ever deleted.
     """
     began = time.monotonic()
-    request = _request(suite, protocol, partition, overrides, backbones, datasets, data)
+    labels = (partition, shots, episodes)
+    request = _request(suite, protocol, labels, overrides, backbones, datasets, data)
 
     from iterate.bench.runs.plan import Plan, cells_of
 
@@ -110,7 +119,7 @@ def run(
 def _request(
     suite: str,
     protocol: str | None,
-    partition: str | None,
+    labels: tuple[str | None, int | None, int | None],
     overrides: list[str] | None,
     backbones: list[str] | None,
     datasets: list[str] | None,
@@ -122,6 +131,7 @@ def _request(
         RequestError: What is wrong with it.
     """
     from iterate.bench.runs.backbones import contestants
+    from iterate.bench.runs.labels import labels_of
     from iterate.bench.runs.plan import Request, chosen_datasets
     from iterate.bench.runs.protocol import load_protocol
     from iterate.bench.suites.folders import data_root
@@ -137,7 +147,7 @@ def _request(
         contestants=tuple(contestants(backbones or (), told, where)),
         datasets=chosen_datasets(known, datasets or ()),
         root=data_root(data),
-        partition=partition,
+        labels=labels_of(found, *labels),
         overrides=tuple(overrides or ()),
     )
 
@@ -149,7 +159,7 @@ def _settings(request: Request, out: Path | None, *, fresh: bool, began: float) 
     from iterate.run.session import RunSettings
 
     config = request.protocol.config
-    own = run_name(request.suite, request.protocol, request.percent)
+    own = run_name(request.suite, request.protocol, request.labels.portion)
     name, folder = run_folder(own, out, fresh=fresh)
     return RunSettings(
         name=name,
@@ -171,7 +181,7 @@ def _check(
         RequestError: Something will be missing, and `strict` forbids it.
     """
     from iterate.bench.runs.check import checking
-    from iterate.bench.runs.plan import check_cells
+    from iterate.bench.runs.plan import check_cells, drawn_shares
     from iterate.bench.runs.published_data import unlike_published
     from iterate.run.folders import check_folder
     from iterate_core.escaping import in_terminal as escape
@@ -184,6 +194,8 @@ def _check(
     with checking(settings) as check:
         check_cells(request, cells, plan, settings, check, tell)
     plan.unlike.update(unlike_published(request, plan))
+    for note in drawn_shares(request):
+        say(f"[dim]note[/]  {escape(note)}")
     _refuse(plan.gaps, strict=strict)
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.table import Table
 
 from iterate.bench.leaderboard.entries import BoardEntry
-from iterate.bench.leaderboard.heading import facts, origins
+from iterate.bench.leaderboard.heading import facts
+from iterate.bench.leaderboard.provenance import origins
 from iterate.bench.leaderboard.rows import GroupRow, Leaderboard
-from iterate.bench.leaderboard.tables import NO_GROUP, NOT_KNOWN, order, published_text
+from iterate.bench.leaderboard.tables import DASH, NO_GROUP, NOT_KNOWN, order, published_text
+from iterate.cli.bench.tables import figures, names, plain_table, widest
 from iterate.cli.views.console import say
 from iterate.cli.views.progress import duration
 from iterate_core.escaping import in_terminal as escape
 
+AS_PUBLISHED = "as published leaderboards compute it"
+# Backbones of one origin that a line names; more are counted.
+_NAMED = 3
 # Raw means that a terminal shows; more are in the files.
 _MOST_MEANS = 40
 
@@ -31,9 +35,8 @@ def show_board(board: Leaderboard, group: str | None) -> None:
         say(f"[bold yellow]warning[/]  {escape(warning)}")
     for what, text in facts(board):
         say(f"[dim]{what.lower()}[/]  {escape(text)}")
-    for one in origins(board):
-        parameters = f", {one.parameters} parameters" if one.parameters else ""
-        say(f"[dim]backbone[/]  {escape(f'{one.backbone}: weights {one.weights}{parameters}')}")
+    for text in _origins(board):
+        say(f"[dim]scores[/]  {escape(text)}")
     for note in board.notes:
         say(f"[dim]note[/]  {escape(note)}")
     for track, title in board.suite.tracks.items():
@@ -45,12 +48,26 @@ def show_board(board: Leaderboard, group: str | None) -> None:
             _show_means(board, track)
             continue
         own_entries = [entry for entry in board.entries if entry.track == track]
-        names = {entry.label: _name(board, entry) for entry in own_entries}
-        say(_overview(title, rows, names))
+        shown = {entry.label: _name(board, entry) for entry in own_entries}
+        say(_overview(title, rows, shown))
         used = dict.fromkeys(row.group for row in rows if row.value is not None)
         for name in [group] if group is not None else list(used)[:1]:
             own = [row for row in rows if row.group == name]
-            say(_details(f"{title}: {name}", own, names))
+            say(_details(f"{title}: {name}", own, shown))
+
+
+def _origins(board: Leaderboard) -> list[str]:
+    """Where scores come from, the backbones of one origin together."""
+    together: dict[str, list[str]] = {}
+    for one in origins(board):
+        told = [one.scores, one.protocol, *([f"weights {one.weights}"] if one.weights else [])]
+        told += [f"licence: {one.licence}"] if one.licence else []
+        told += [f"{one.parameters} parameters"] if one.parameters else []
+        together.setdefault(", ".join(filter(None, told)), []).append(one.backbone)
+    return [
+        f"{', '.join(names) if len(names) <= _NAMED else f'{len(names)} backbones'}: {told}"
+        for told, names in together.items()
+    ]
 
 
 def _name(board: Leaderboard, entry: BoardEntry) -> str:
@@ -59,36 +76,27 @@ def _name(board: Leaderboard, entry: BoardEntry) -> str:
     return escape(board.suite.shown(entry.backbone) + mark + extra)
 
 
-def _plain(title: str) -> Table:
-    table = Table(
-        title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
-    )
-    table.show_edge = False
-    return table
-
-
-def _overview(title: str, rows: Sequence[GroupRow], names: Mapping[str, str]) -> Table:
-    table = _plain(f"{title}, points (* published)")
-    table.add_column("backbone", overflow="ellipsis", no_wrap=True, min_width=20)
+def _overview(title: str, rows: Sequence[GroupRow], shown: Mapping[str, str]) -> Table:
+    table = plain_table(f"{title}, points (* published)")
     # A group that nobody has whole fills no column.
     groups = list(dict.fromkeys(row.group for row in rows if row.value is not None))
+    cells = {(row.backbone, row.group): f"{row.value:.1f}" for row in rows if row.value is not None}
+    names(table, "backbone")
     for group in groups:
-        table.add_column(escape(group), justify="right", overflow="fold", min_width=5)
-    cells = {(row.backbone, row.group): row.value for row in rows}
+        figures(table, group, width=widest([t for (_, g), t in cells.items() if g == group], 5))
     for label in order(rows):
-        values = [cells.get((label, group)) for group in groups]
-        table.add_row(names[label], *("–" if v is None else f"{v:.1f}" for v in values))
+        table.add_row(shown[label], *(cells.get((label, group), DASH) for group in groups))
     return table
 
 
-def _details(title: str, rows: Sequence[GroupRow], names: Mapping[str, str]) -> Table:
-    table = _plain(title)
-    table.add_column("rank", justify="right", no_wrap=True)
-    table.add_column("backbone", overflow="fold")
-    for heading in ("score", "95 % interval", "as published leaderboards compute it"):
-        table.add_column(heading, justify="right")
+def _details(title: str, rows: Sequence[GroupRow], shown: Mapping[str, str]) -> Table:
+    table = plain_table(title)
+    figures(table, "rank")
+    names(table, "backbone")
+    figures(table, "score", "95 % interval")
+    figures(table, AS_PUBLISHED, width=widest([published_text(row) for row in rows], 12))
     for row in sorted(rows, key=lambda row: (row.rank is None, row.rank)):
-        name = names[row.backbone]
+        name = shown[row.backbone]
         if row.value is None:
             table.add_row("", f"{name} [dim]lacks {escape(', '.join(row.missing))}[/]", "–")
             continue
@@ -107,9 +115,9 @@ def show_gaps(gaps: Sequence[Gap]) -> None:
     together: dict[tuple[str, str, bool], list[str]] = {}
     for gap in gaps:
         together.setdefault((gap.dataset, gap.reason, gap.kept), []).append(gap.backbone)
-    for (dataset, reason, kept), names in together.items():
+    for (dataset, reason, kept), backbones in together.items():
         stands = " The results of an earlier run stand." if kept else ""
-        said = f"{dataset} ({', '.join(names)}): {reason}{stands}"
+        said = f"{dataset} ({', '.join(backbones)}): {reason}{stands}"
         say(f"[yellow]missing[/]  {escape(said)}")
 
 
@@ -144,28 +152,23 @@ def _show_means(board: Leaderboard, track: str) -> None:
     if len(rows) > _MOST_MEANS:
         say(f"[dim]{len(rows)} test scores stand in datasets.csv[/]")
         return
-    table = _plain("Test scores (95 % intervals over seeds and over test samples)")
-    for heading in ("dataset", "backbone"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("mean", "seeds", "over seeds", "over samples"):
-        table.add_column(heading, justify="right")
+    table = plain_table("Test scores (95 % intervals over seeds and over test samples)")
+    names(table, "dataset", "backbone")
+    figures(table, "mean", "seeds", "over seeds", "over samples")
     for name in board.suite.datasets:
         for row in (row for row in rows if row.dataset == name):
             ends = ((row.mean_low, row.mean_high), (row.sample_low, row.sample_high))
             told = [NOT_KNOWN if low is None else f"{low:.3f} to {high:.3f}" for low, high in ends]
-            figures = (f"{row.mean:.4f}", str(row.n), *told)
-            table.add_row(escape(name), escape(row.backbone), *figures)
+            table.add_row(escape(name), escape(row.backbone), f"{row.mean:.4f}", str(row.n), *told)
     say(table)
 
 
 def show_preview(preview: Preview) -> None:
     """Print the studies of a run, and how long they may take."""
-    table = _plain(preview.title)
+    table = plain_table(preview.title)
     hours = "GPU hours" if preview.gpu else "worker hours"
-    for heading in ("dataset", "backbone", "decoder"):
-        table.add_column(heading)
-    for heading in ("trials", "repeats", "epochs", "done", hours):
-        table.add_column(heading, justify="right")
+    names(table, "dataset", "backbone", "decoder")
+    figures(table, "trials", "repeats", "epochs", "done", hours)
     for study in preview.studies:
         table.add_row(
             escape(study.dataset),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from iterate.cli.data.download import download
-from iterate.cli.data.tables import band_table, show_info, target_table
+from iterate.cli.data.tables import band_table, show_info, target_tables
 from iterate.cli.views.console import print_json, say
 from iterate.cli.views.groups import NearestGroup
 from iterate_core.escaping import in_terminal as escape
@@ -34,7 +34,8 @@ def convert(
         str | None, typer.Option(help="Names of the bands in the files' order: B02,B03,B04.")
     ] = None,
     task: Annotated[
-        str | None, typer.Option(help="classification, segmentation or multilabel.")
+        str | None,
+        typer.Option(help="classification, segmentation, multilabel or scalar_regression."),
     ] = None,
     split: Annotated[
         str | None,
@@ -76,13 +77,14 @@ def convert(
     Nothing is dropped quietly: a file that does not fit is an error that names it.
     """
     from iterate_core.data.convert.convert import convert as run
+    from iterate_core.data.convert.source import CONVERTED
 
     info = run(
         source,
         out,
         name=name,
         bands=_listed(bands),
-        task=_choice("task", task, ("classification", "segmentation", "multilabel")),
+        task=_choice("task", task, CONVERTED),
         split=split,
         classes=_listed(classes),
         unit=unit,
@@ -103,7 +105,8 @@ def convert(
 def generate(
     out: Annotated[Path, typer.Argument(help="The folder to make.")],
     kind: Annotated[
-        str, typer.Option(help="classification, multilabel or segmentation.")
+        str,
+        typer.Option(help="classification, multilabel, segmentation or scalar_regression."),
     ] = "classification",
     train: Annotated[int, typer.Option(help="Training samples.", min=1)] = 240,
     val: Annotated[int, typer.Option(help="Validation samples.", min=1)] = 80,
@@ -168,7 +171,8 @@ def show(
         print_json({"dataset": asdict(reader.info), "picture": str(picture), **asdict(found)})
         return
     show_info(reader.info)
-    say(target_table(reader.info, found))
+    for table in target_tables(reader.info, found):
+        say(table)
     say(band_table(found))
     say(f"Samples of the {split} split: {escape(str(picture))}")
 

@@ -16,23 +16,27 @@ if TYPE_CHECKING:
     from iterate_core.data.inspect.survey import Survey
 
 
+QUANTITIES = ("map", "quantities")
+"""The forms of target that are numbers and no classes."""
+
+
 def show_info(info: DatasetInfo) -> None:
     """A dataset in one line, and its notes."""
     sizes = " / ".join(f"{count} {split}" for split, count in info.sizes.items())
     size = f"{counted(len(info.bands), 'band')} of {info.height}×{info.width} pixels"
-    quantity = target_class(info.task).form == "map"
-    classes = info.classes[0] if quantity else f"{len(info.classes)} classes"
+    quantity = target_class(info.task).form in QUANTITIES
+    classes = ", ".join(info.classes) if quantity else f"{len(info.classes)} classes"
     say(f"{escape(info.name)}: {info.task}, {escape(classes)}, {sizes}, {size}")
     for note in info.notes:
         say(f"note: {escape(note)}")
 
 
-def target_table(info: DatasetInfo, found: Survey) -> Table:
-    """How often each class, or how large the quantity."""
+def target_tables(info: DatasetInfo, found: Survey) -> list[Table]:
+    """How often each class, or how large each quantity."""
     target = target_class(info.task)
-    if target.form == "map":
-        return _quantity_table(info, found)
-    return _class_table(info, found, target)
+    if target.form not in QUANTITIES:
+        return [_class_table(info, found, target)]
+    return [_quantity_table(info, found, target, index) for index in range(len(info.classes))]
 
 
 def _class_table(info: DatasetInfo, found: Survey, target: type[Target]) -> Table:
@@ -55,16 +59,19 @@ def _share(found: Survey, split: Split, index: int, target: type[Target]) -> str
     return f"{counts[index]} ({100 * counts[index] / max(total, 1):.1f} %)"
 
 
-def _quantity_table(info: DatasetInfo, found: Survey) -> Table:
+def _quantity_table(info: DatasetInfo, found: Survey, target: type[Target], index: int) -> Table:
     """A quantity: its range, and from low to high how often it takes which value."""
-    unit = f", {info.unit}" if info.unit else ""
-    table = Table(title=f"{escape(info.classes[0])}{escape(unit)}")
-    table.add_column("pixels")
+    unit, name = f", {info.unit}" if info.unit else "", info.classes[index]
+    table = Table(title=f"{escape(name)}{escape(unit)}")
+    table.add_column(target.counted.lower())
+    quantity = found.quantity if len(info.classes) == 1 else found.quantities.get(name, {})
     columns = []
     for split, read in found.read.items():
         table.add_column(f"{split} ({read} read)", justify="right")
-        counts = (str(found.counts[split][0]), str(found.ignored[split]))
-        row = found.quantity.get(split)
+        known = found.counts[split][index]
+        ignored = found.ignored[split] if len(info.classes) == 1 else read - known
+        counts = (str(known), str(ignored))
+        row = quantity.get(split)
         numbers = () if row is None else (row.low, row.mean, row.std, row.high)
         values = [f"{value:.5g}" for value in numbers] or [""] * 4
         columns.append((*counts, *values, "" if row is None else _bars(row.histogram)))

@@ -17,8 +17,8 @@ from hypothesis.extra import numpy as arrays
 
 from iterate_core.data.bands import describe
 from iterate_core.data.dataset import SPLITS, Band
+from iterate_core.data.draws import draw_share
 from iterate_core.data.geobench_v1.reader import GeoBenchV1, GeoBenchV1Data
-from iterate_core.data.geobench_v1.summaries import draw
 from iterate_core.data.geobench_v1.writer import NewDataset, writing
 from iterate_core.errors import DataError, RequestError
 
@@ -112,7 +112,7 @@ def test_partitions_are_stratified_and_fixed_by_the_seed(tmp_path: Path) -> None
 )
 def test_a_draw_covers_every_class_it_can(present: Any, data: st.DataObject) -> None:
     count = data.draw(st.integers(1, len(present)))
-    chosen = draw(present, count, np.random.default_rng(0))
+    chosen = draw_share(present, count, np.random.default_rng(0))
     assert len(chosen) == len(set(chosen)) == count
     if count >= present.shape[1]:
         assert (present[chosen].any(axis=0) == present.any(axis=0)).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -191,7 +192,7 @@ def test_each_sample_comes_with_its_own_context_unflipped(workers: int) -> None:
 
 
 @pytest.mark.parametrize("dense", [False, True])
-@pytest.mark.parametrize("merge", ["mean", "max", "concat"])
+@pytest.mark.parametrize("merge", ["mean", "max", "concat", "difference"])
 def test_dates_are_run_one_by_one_and_merged(merge: Any, dense: bool) -> None:
     changes: dict[str, Any] = {"model": {"frames": merge}}
     data = section()
@@ -213,6 +214,7 @@ def test_dates_are_run_one_by_one_and_merged(merge: Any, dense: bool) -> None:
             "mean": stacked.mean(0),
             "max": stacked.max(0).values,
             "concat": torch.cat(parts, dim=1),
+            "difference": torch.cat([(b - a).abs() for a, b in pairwise(parts)], dim=1),
         }
         torch.testing.assert_close(level, merged[merge])
     shape = backbone.shape

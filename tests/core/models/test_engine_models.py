@@ -13,6 +13,7 @@ from typing import Any, get_args
 import huggingface_hub
 import numpy as np
 import pytest
+import segmentation_models_pytorch as smp
 import timm
 import torch
 from engine_support import RGB, give, random_images, recipe
@@ -20,6 +21,7 @@ from safetensors.torch import save_file
 from segmentation_models_pytorch.base.modules import get_norm_layer
 from torch import nn
 from torch.nn import functional
+from torchvision.models.segmentation.fcn import FCNHead
 from tuning_support import tuned
 
 from iterate_core.data.dataset import Band
@@ -30,12 +32,19 @@ from iterate_core.errors import RequestError
 from iterate_core.models.assembly import Model
 from iterate_core.models.backbones.timm.inflation import inflated
 from iterate_core.models.backbones.timm.names import timm_names
-from iterate_core.models.shapes import Maps, Pooled
+from iterate_core.models.shapes import PYRAMID, Maps, Pooled
 from iterate_core.registry import registries
 from iterate_core.registry.registry import Entry
 
 CNN, VIT, FOUR_STRIDES = "test_resnet", "test_vit", "test_convnext"
-PYRAMIDS = ["unet", "fpn", "upernet", "deeplabv3plus", "pspnet"]
+SWIN, PRITHVI = "swin_tiny_patch4_window7_224", "prithvi_eo_v2_tiny_tl"
+BUILT: dict[str, dict[str, Any]] = {PRITHVI: {"depth": 4, "missing": "zero"}}
+AS_PUBLISHED: dict[str, dict[str, Any]] = {
+    **{name: {} for name in ("unet", "unetplusplus", "manet", "linknet", "fpn", "upernet", "pan")},
+    "segformer": {},
+    "dpt": {},
+    "deeplabv3plus": {"rate": 12},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -59,20 +68,27 @@ def prepared_with(
 
 
 @pytest.mark.parametrize("size", [(32, 32), (37, 50)])
-@pytest.mark.parametrize("backbone", [CNN, VIT, FOUR_STRIDES])
+@pytest.mark.parametrize("backbone", [CNN, VIT, FOUR_STRIDES, SWIN, PRITHVI])
 @pytest.mark.parametrize(
-    "decoder", [entry.name for entry in registries.decoders if "map" in entry.tasks]
+    "decoder",
+    [
+        entry.name
+        for entry in registries.decoders
+        if entry.serves(("map",)) and entry.name != "identity"  # fits no backbone that ships
+    ],
 )
 def test_every_decoder_works_with_every_kind_of_backbone(
     decoder: str, backbone: str, size: tuple[int, int]
 ) -> None:
     prepared = prepared_with(
         size,
-        backbone={"name": backbone, "weights": "none"},
+        backbone={"name": backbone, "weights": "none", **BUILT.get(backbone, {})},
         decoder={"name": decoder},
     )
-    model = build_model(prepared)
-    logits = model(torch.randn(2, 3, *size))
+    meta = backbone == SWIN  # of which there is no small one
+    model = build_model(prepared, meta=meta)
+    with torch.device("meta" if meta else "cpu"):
+        logits = model(torch.randn(2, len(prepared.inputs.bands), *size))
     assert logits.shape == (2, 3, *size)
     logits.square().mean().backward()
     without = [name for name, value in model.decoder.named_parameters() if value.grad is None]
@@ -82,20 +98,23 @@ def test_every_decoder_works_with_every_kind_of_backbone(
 
 
 def choices() -> list[Any]:
-    """Decoder, field and value of all that a trained decoder lets its user choose from."""
+    """All that a trained decoder lets its user choose from, of maps and of vectors."""
     return [
-        pytest.param(entry, {field: value}, id=f"{entry.name}-{field}-{value}")
+        pytest.param(entry, {field: value}, dense, id=f"{entry.name}-{field}-{value}-{dense}")
         for entry in registries.decoders
         if not entry.facts.get("fitted")
         for field, declared in entry.load_options().model_fields.items()
         for value in get_args(declared.annotation)
         if isinstance(value, str)
+        for dense in (True, False)
+        if entry.serves(("map",) if dense else ("vector", "labels"))
     ]
 
 
-@pytest.mark.parametrize(("entry", "chosen"), choices())
-def test_every_choice_of_every_decoder_works(entry: Entry, chosen: dict[str, str]) -> None:
-    dense = entry.serves(("map",))
+@pytest.mark.parametrize(("entry", "chosen", "dense"), choices())
+def test_every_choice_of_every_decoder_works(
+    entry: Entry, chosen: dict[str, str], dense: bool
+) -> None:
     prepared = prepared_with((32, 32), dense=dense, decoder={"name": entry.name, **chosen})
     preflight(prepared)
     assert build_model(prepared)(torch.randn(2, 3, 32, 32)).shape[:2] == (2, 3)
@@ -113,19 +132,109 @@ def test_layer_norm_of_a_unet_heeds_each_pixel_alone() -> None:
     torch.testing.assert_close(norms[0](maps), last.movedim(-1, 1))
 
 
-@pytest.mark.parametrize("size", [(32, 32), (37, 50)])
-@pytest.mark.parametrize("decoder", PYRAMIDS)
-def test_pyramid_decoders_work_with_a_swin(decoder: str, size: tuple[int, int]) -> None:
-    prepared = prepared_with(
-        size,
-        backbone={"name": "swin_tiny_patch4_window7_224", "weights": "none"},
-        decoder={"name": decoder},
+def model_of(library: str) -> Any:
+    """The library's own model with the encoder that suits a decoder."""
+    encoder = {"segformer": "mit_b0", "dpt": "tu-vit_tiny_patch16_224"}.get(library, "resnet18")
+    more = {"decoder_readout": "ignore"} if library == "dpt" else {}
+    return smp.create_model(library, encoder, encoder_weights=None, classes=3, **more).eval()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("decoder", sorted(AS_PUBLISHED))
+def test_a_decoder_of_the_library_computes_what_it_does_in_its_model(decoder: str) -> None:
+    reference, side = model_of(decoder), 224
+    if decoder == "dpt":
+        maps, strides = [torch.randn(2, 192, 14, 14) for _ in range(4)], (16,) * 4
+        expected = reference.decoder(maps, [None] * 4)
+    else:
+        image, *maps = reference.encoder(torch.randn(2, 3, side, side))
+        strides = PYRAMID  # a dilated encoder's last map stands for stride 32
+        expected = reference.decoder([image, *maps])
+    entry = registries.decoders.get(decoder)
+    options = entry.load_options()(name=decoder, **AS_PUBLISHED[decoder])
+    made = entry.load()(options, Maps(tuple(level.shape[1] for level in maps), strides), 3).eval()
+    made.decoder.load_state_dict(reference.decoder.state_dict())
+    made.output = nn.Identity()
+    torch.testing.assert_close(made(maps, (side, side)), expected)
+
+
+@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("backbone", [CNN, VIT])
+def test_identity_is_refused_where_the_backbone_does_not_predict(
+    backbone: str, dense: bool
+) -> None:
+    chosen = {"name": backbone, "weights": "none"}
+    prepared = prepared_with((32, 32), dense=dense, backbone=chosen, decoder={"name": "identity"})
+    with pytest.raises(RequestError, match=r"3 channels are needed, and this one gives \d+"):
+        preflight(prepared)
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_identity_passes_on_what_a_backbone_predicts(dense: bool, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        """
+from torch import nn
+from iterate_core.models.backbones.base import Backbone
+from iterate_core.models.shapes import Maps, Pooled
+
+class Whole(Backbone):
+    def __init__(self, options, inputs):
+        super().__init__(Maps((8, 3), (1, 4)) if inputs.dense else Pooled(3), 4)
+        self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 3, 4, 4)
+        self.dense = inputs.dense
+
+    def forward(self, images, context=None):
+        fine = self.stem(self.pad(images))
+        coarse = self.head(fine)
+        return [fine, coarse] if self.dense else coarse.mean((2, 3))
+"""
     )
-    model = build_model(prepared, meta=True)
-    logits = model(torch.empty(2, 3, *size, device="meta"))
-    assert logits.shape == (2, 3, *size)
-    logits.square().mean().backward()
-    assert all(value.grad is not None for value in model.decoder.parameters())
+    own = {"name": f"{tmp_path}/mine.py:Whole", "weights": "none"}
+    chosen = {"dense": dense, "backbone": own, "decoder": {"name": "identity"}}
+    prepared = prepared_with((37, 50), **chosen)
+    preflight(prepared)
+    model, images = build_model(prepared), torch.randn(2, 3, 37, 50)
+    if dense:
+        whole = functional.interpolate(model.backbone(images)[1], size=(40, 52), mode="bilinear")
+        torch.testing.assert_close(model(images), whole[..., :37, :50])
+    else:
+        torch.testing.assert_close(model(images), model.backbone(images))
+    with pytest.raises(RequestError, match="nothing would train"):
+        preflight(prepared_with((37, 50), tuning="frozen", **chosen))
+
+
+def test_a_perceptron_of_maps_is_that_of_vectors_on_each_cell() -> None:
+    entry = registries.decoders.get("mlp")
+    options = entry.load_options()(name="mlp", hidden=7, layers=2, normalise="none")
+    vectors = entry.load()(options, Pooled(5), 3).eval()
+    maps = entry.load()(options, Maps((4, 5), (8, 16)), 3).eval()
+    weights = zip(maps.parameters(), vectors.parameters(), strict=True)
+    for of_maps, of_vectors in weights:
+        nn.init.normal_(of_vectors)
+        of_maps.data = of_vectors.data.reshape(of_maps.shape)
+    cells = torch.randn(2, 5, 3, 4)
+    expected = vectors(cells.movedim(1, -1)).movedim(-1, 1)
+    torch.testing.assert_close(maps([torch.zeros(0), cells], (48, 64)), expected)
+
+
+def test_one_convolution_of_an_fcn_is_torchvisions_head() -> None:
+    reference = FCNHead(24, 3).eval()
+    entry = registries.decoders.get("fcn")
+    options = entry.load_options()(name="fcn", channels=6, layers=1)
+    made = entry.load()(options, Maps((24,), (16,)), 3).eval()
+    tensors = zip(made.state_dict(), reference.state_dict().values(), strict=True)
+    made.load_state_dict(dict(tensors))
+    cells = torch.randn(2, 24, 3, 4)
+    torch.testing.assert_close(made([cells], (48, 64)), reference(cells))
+
+
+@pytest.mark.parametrize(("stride", "scale"), [(2, 1), (4, 1), (14, 2), (16, 4), (32, 8)])
+def test_a_map_is_enlarged_and_convolved_up_to_stride_4(stride: int, scale: int) -> None:
+    entry = registries.decoders.get("bilinear_conv")
+    made = entry.load()(entry.load_options()(name="bilinear_conv"), Maps((8,), (stride,)), 3)
+    convolved = [part for part in made.modules() if isinstance(part, nn.Conv2d)]
+    assert len(convolved) == 1 + scale.bit_length()  # one more than doublings, and the classifier
+    assert made([torch.randn(2, 8, 3, 5)], (0, 0)).shape == (2, 3, 3 * scale, 5 * scale)
 
 
 @pytest.mark.parametrize(("decoder", "stride"), [("deeplabv3plus", 16), ("pspnet", 8)])
@@ -165,7 +274,7 @@ def test_another_decoder_of_the_library_is_its_options_alone(tmp_path: Path) -> 
     (tmp_path / "mine.py").write_text(
         """
 from iterate_core.models.decoders.dense import build_smp
-from iterate_core.models.decoders.options import SmpOptions
+from iterate_core.models.decoders.smp_options import SmpOptions
 
 class Options(SmpOptions):
     channels: int = 8

@@ -332,8 +332,8 @@ def test_two_quantities_are_refused() -> None:
 
 
 def test_a_decoder_that_does_not_serve_the_task_is_refused() -> None:
-    with pytest.raises(RequestError, match="'mlp' does not serve regression"):
-        prepare(quantity(model={"decoder": {"name": "mlp"}}))
+    with pytest.raises(RequestError, match="'attentive_pool' does not serve regression"):
+        prepare(quantity(model={"decoder": {"name": "attentive_pool"}}))
     with pytest.raises(RequestError, match="'unet' does not serve multilabel"):
         prepare(multilabel(model={"decoder": {"name": "unet"}}))
 

@@ -256,8 +256,9 @@ def test_a_task_without_a_target_is_told_so() -> None:
 
 
 def test_a_decoder_of_vectors_does_not_serve_it() -> None:
-    with pytest.raises(RequestError, match=r"'mlp' does not serve points\..*linear, .*unet"):
-        preflight(prepare(points(model={"decoder": {"name": "mlp"}})))
+    expected = r"'attentive_pool' does not serve points\..*linear, .*unet"
+    with pytest.raises(RequestError, match=expected):
+        preflight(prepare(points(model={"decoder": {"name": "attentive_pool"}})))
 
 
 def test_a_target_on_a_finer_grid_is_turned_resized_and_predicted_there(tmp_path: Path) -> None:

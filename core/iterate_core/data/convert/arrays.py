@@ -10,6 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.convert.naming import renamed, usable
+from iterate_core.data.convert.quantities import (
+    are_quantities,
+    in_columns,
+    quantity_names,
+    quantity_strata,
+)
 from iterate_core.data.convert.source import (
     SPLIT_WORDS,
     UNSAID,
@@ -117,6 +123,9 @@ class ArraySource:
         if self._wanted.form == "mask":
             name = "masks"
         targets = self._need(name)
+        if name == "labels" and are_quantities(self._wanted, targets):
+            task = task_for(self._wanted, "quantities", "'labels' are numbers", self.where)
+            return "quantities", task, in_columns(targets, self.where)
         form = _FORMS.get(targets.ndim)
         if form is None or (form == "mask") != (name == "masks"):
             raise DataError(Problem(self.where, f"{name!r} has the shape {targets.shape}."))
@@ -125,7 +134,8 @@ class ArraySource:
             targets = self._indices(targets)
         if targets.dtype.kind not in "uib":
             what = f"{name!r} must hold whole numbers, but is {targets.dtype}."
-            raise DataError(Problem(self.where, what))
+            accept = "Are they quantities, say --task scalar_regression."
+            raise DataError(Problem(self.where, what, accept if name == "labels" else None))
         return form, task, targets.astype(np.uint8) if targets.dtype.kind == "b" else targets
 
     def _indices(self, labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
@@ -168,6 +178,9 @@ class ArraySource:
 
     def _classes(self) -> tuple[str, ...]:
         declared = self._texts("class_names")
+        if self.form == "quantities":
+            named = self._wanted.classes or declared
+            return quantity_names(self.where, named, self._targets.shape[1])
         if self.form == "indicators":
             present = set(range(self._targets.shape[1]))
         else:
@@ -261,6 +274,8 @@ class ArraySource:
     def _strata(self) -> list[int]:
         if self.form == "index":
             return [int(label) for label in self._targets]
+        if self.form == "quantities":
+            return quantity_strata(self._targets[:, 0])
         labels = range(len(self.classes))
         if self.form == "indicators":
             return rarest_present(self._targets > 0)

@@ -52,8 +52,8 @@ def convert(
 
     An .npz holds `images`, one of `labels` and `masks`, and optionally `split`, `class_names`,
     `band_names`, `ignore_index`, `scale` and `names` (or `files`). A folder holds a subfolder for
-    each class, or `images/` and `masks/` with equal stems; folders `train`, `val` and `test` may
-    stand above either.
+    each class, `images/` and `masks/` with equal stems, or `images/` and a table `labels.csv` of
+    quantities; folders `train`, `val` and `test` may stand above each.
 
     Args:
         source: The file or folder.
@@ -63,7 +63,7 @@ def convert(
         task: What the labels are, where the source leaves it open.
         split: A split file (.csv, .json), the name of an array in the .npz, or three shares such
             as ``"0.6,0.2,0.2"``; what the source says else, or else those shares.
-        classes: Class names in the order of their indices.
+        classes: Class names in the order of their indices, or names of the quantities.
         unit: The unit of every band; as the array `scale` says, or worked out from names and
             values else.
         sensor: Whose short names the bands bear (``sentinel-2``, ``landsat-8``).

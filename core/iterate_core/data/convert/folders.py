@@ -1,9 +1,7 @@
-"""Samples from a folder of images: a subfolder for each class, or images and masks side by side."""
+"""Samples from a folder of images: of classes, beside masks, or with a table of quantities."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.convert.images import (
-    DRIVERS,
     LOSSY,
     band_names,
     ignored_of,
@@ -19,9 +16,10 @@ from iterate_core.data.convert.images import (
     read_image,
     read_numbers,
 )
+from iterate_core.data.convert.listing import image_files
 from iterate_core.data.convert.naming import renamed, usable
+from iterate_core.data.convert.quantities import quantity_strata
 from iterate_core.data.convert.source import (
-    SPLIT_WORDS,
     UNSAID,
     Wanted,
     check_ignore_option,
@@ -32,22 +30,11 @@ from iterate_core.data.convert.source import (
     shortened,
     task_for,
 )
+from iterate_core.data.convert.tables import TABLE
 from iterate_core.data.dataset import Split
 from iterate_core.data.target import Form
 from iterate_core.errors import DataError, Problem
 from iterate_core.escaping import visible
-
-# Files that accompany an image, and papers that accompany a dataset: no samples.
-_SIDECARS = (".aux.xml", ".tfw", ".tifw", ".pgw", ".pngw", ".jgw", ".jpgw", ".wld", ".ovr", ".prj")
-_PAPERS = ("readme", "license", "licence", "citation", "copying")
-
-
-@dataclass(frozen=True)
-class _File:
-    image: Path
-    mask: Path | None
-    label: str | None
-    split: Split | None
 
 
 class FolderSource:
@@ -62,12 +49,12 @@ class FolderSource:
         self._root = root
         self._wanted = wanted
         split_file = Path(wanted.split).expanduser().resolve() if wanted.split else None
-        self._files = list(_find(root, split_file))
+        self._files = list(image_files(root, split_file))
         if not self._files:
-            hint = "It must hold a folder for each class, or images/ and masks/."
+            hint = f"It must hold a folder for each class, or images/ beside masks/ or {TABLE}."
             raise DataError(Problem(self.where, "holds no images.", hint))
         self.notes: tuple[str, ...] = ()
-        self.form: Form = "index" if self._files[0].mask is None else "mask"
+        self.form = self._form()
         self.task = task_for(wanted, self.form, "is laid out", self.where)
         check_ignore_option(wanted, self.form)
         self.names, self.aliases = self._sample_names()
@@ -77,14 +64,14 @@ class FolderSource:
         self._check_band_names()
         self.ignore_index = self._ignore_index()
         self._labels: list[int] = []
-        self.classes, self.strata = (
-            self._from_masks() if self.form == "mask" else self._from_folders()
-        )
+        self.classes, self.strata = self._targets()
 
     def read(self, index: int) -> tuple[npt.NDArray[Any], Any]:
         """Image (bands, height, width) and target of one sample."""
         file = self._files[index]
         image = read_image(file.image)
+        if file.values is not None:
+            return image, np.array([file.values[name] for name in self.classes])
         if file.mask is None:
             return image, self._labels[index]
         mask = self._read_mask(file.mask)
@@ -145,6 +132,34 @@ class FolderSource:
         """The nodata value of one image's file."""
         return nodata_of(self._files[index].image)
 
+    def _form(self) -> Form:
+        first = self._files[0]
+        if first.values is not None:
+            return "quantities"
+        return "index" if first.mask is None else "mask"
+
+    def _targets(self) -> tuple[tuple[str, ...], list[int]]:
+        """The classes or quantities, and a value for each sample that splits keep in proportion."""
+        if self.form == "quantities":
+            return self._from_table()
+        return self._from_masks() if self.form == "mask" else self._from_folders()
+
+    def _from_table(self) -> tuple[tuple[str, ...], list[int]]:
+        columns = [list(file.values or ()) for file in self._files]
+        if any(other != columns[0] for other in columns):
+            what = f"has tables {TABLE} of differing columns."
+            raise DataError(Problem(self.where, what))
+        names = self._wanted.classes or tuple(columns[0])
+        unknown = [name for name in names if name not in columns[0]]
+        if unknown or not names:
+            what = f"has no column {unknown[0]!r}." if unknown else "has no column of quantities."
+            raise DataError(Problem(str(self._root / TABLE), what, f"It has: {columns[0]}."))
+        left = [name for name in columns[0] if name not in names]
+        if left:
+            self.notes = (*self.notes, f"columns not taken over: {', '.join(left)}")
+        first = [file.values[names[0]] for file in self._files if file.values is not None]
+        return tuple(names), quantity_strata(np.array(first))
+
     def _from_folders(self) -> tuple[tuple[str, ...], list[int]]:
         folders = sorted({file.label or "" for file in self._files})
         classes = self._wanted.classes or tuple(folders)
@@ -180,93 +195,3 @@ class FolderSource:
             raise DataError(Problem(str(path), what))
         plane: npt.NDArray[Any] = mask[0]
         return plane
-
-
-def _find(root: Path, split_file: Path | None) -> Iterable[_File]:
-    """Every sample below `root`; every other file is an error."""
-    folders, files = _listing(root)
-    stray = [
-        path
-        for path in files
-        if path.resolve() != split_file and not path.name.lower().startswith(_PAPERS)
-    ]
-    _refuse(root, stray)
-    words = {folder.name.lower() for folder in folders}
-    if words and words <= SPLIT_WORDS.keys():
-        for folder in folders:
-            inner, loose = _listing(folder)
-            _refuse(folder, loose)
-            yield from _samples(folder, inner, SPLIT_WORDS[folder.name.lower()])
-    else:
-        yield from _samples(root, folders, None)
-
-
-def _samples(root: Path, folders: list[Path], split: Split | None) -> Iterable[_File]:
-    names = {folder.name for folder in folders}
-    if names == {"images", "masks"}:
-        yield from _pairs(root, split)
-        return
-    if names & {"images", "masks"}:
-        what = (
-            f"must hold images/ and masks/ and nothing else, but holds {shortened(sorted(names))}."
-        )
-        raise DataError(Problem(str(root), what))
-    for folder in folders:
-        for path in _images(folder):
-            yield _File(path, None, folder.name, split)
-
-
-def _pairs(root: Path, split: Split | None) -> Iterable[_File]:
-    images = _by_stem(root / "images")
-    masks = _by_stem(root / "masks")
-    problems = []
-    for one, other, kind in ((images, masks, "mask"), (masks, images, "image")):
-        alone = [str(path.relative_to(root)) for stem, path in one.items() if stem not in other]
-        if alone:
-            what = f"{len(alone)} files have no {kind} of the same stem: {shortened(alone)}."
-            problems.append(Problem(str(root), what))
-    if problems:
-        raise DataError(problems)
-    for stem, path in images.items():
-        yield _File(path, masks[stem], None, split)
-
-
-def _by_stem(folder: Path) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in _images(folder):
-        if path.stem in found:
-            what = f"holds both {found[path.stem].name} and {path.name}."
-            raise DataError(Problem(str(folder), what, "Stems must be distinct."))
-        found[path.stem] = path
-    return found
-
-
-def _images(folder: Path) -> list[Path]:
-    inner, files = _listing(folder)
-    unexpected = [*inner, *(path for path in files if path.suffix.lower() not in DRIVERS)]
-    _refuse(folder, unexpected)
-    if not files:
-        raise DataError(Problem(str(folder), "holds no images."))
-    return files
-
-
-def _listing(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Folders and files, sorted, without hidden ones and images' sidecars."""
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise DataError(Problem(str(folder), f"cannot be read ({error.strerror}).")) from None
-    seen = [
-        path
-        for path in entries
-        if not path.name.startswith(".") and not path.name.lower().endswith(_SIDECARS)
-    ]
-    return [path for path in seen if path.is_dir()], [path for path in seen if not path.is_dir()]
-
-
-def _refuse(folder: Path, unexpected: list[Path]) -> None:
-    if unexpected:
-        names = shortened([path.name for path in unexpected])
-        what = f"{len(unexpected)} entries are neither images nor expected here: {names}."
-        hint = f"Images end in {', '.join(DRIVERS)}; move anything else away."
-        raise DataError(Problem(str(folder), what, hint))

@@ -30,6 +30,9 @@ SPLIT_WORDS: dict[str, Split] = {
 }
 """What people call the splits."""
 
+CONVERTED = (*TASKS, "scalar_regression")
+"""The tasks that a source may be for: of each form of target the usual one."""
+
 _NAME_CLASSES = "Name every class with --classes"
 _NAME_IGNORED = ", or the value that does not count with --ignore-index"
 
@@ -65,8 +68,8 @@ class SampleSource(Protocol):
     Attributes:
         where: The file or folder, for messages.
         task: What the targets are for.
-        form: What they are: an ``index``, ``indicators`` or a ``mask``.
-        classes: Class names in the order of their indices.
+        form: What they are: an ``index``, ``indicators``, a ``mask`` or ``quantities``.
+        classes: Class names in the order of their indices, or names of the quantities.
         ignore_index: The mask value that does not count.
         band_names: What the files call their bands; None where they do not say.
         unit: The unit of all bands; None where the files do not say.
@@ -101,7 +104,7 @@ class SampleSource(Protocol):
 
 
 def task_for(wanted: Wanted, form: Form, what: str, where: str) -> str:
-    """The task asked for, or that of the published datasets whose targets have a form.
+    """The task asked for, or the usual one whose targets have a form.
 
     Args:
         wanted: May name a task.
@@ -112,7 +115,7 @@ def task_for(wanted: Wanted, form: Form, what: str, where: str) -> str:
     Raises:
         DataError: The targets of the task asked for are of another form.
     """
-    usual = next(task for task in TASKS if target_class(task).form == form)
+    usual = next(task for task in CONVERTED if target_class(task).form == form)
     if wanted.form not in (None, form):
         raise DataError(Problem(where, f"{what} for {usual}, not for {wanted.task}."))
     return wanted.task or usual

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from iterate_core.data.convert.source import SPLIT_WORDS, SampleSource, shortened
+from iterate_core.data.convert.tables import text_of
 from iterate_core.data.dataset import SPLITS, Split
 from iterate_core.errors import DataError, Problem, RequestError
 from iterate_core.fingerprint import seed_for
 from iterate_core.plurals import counted
-from iterate_core.storage.limits import check_plain_file
 
 DEFAULT_SHARES = (0.6, 0.2, 0.2)
 _MOST_TOLD = 10  # classes in a message
@@ -60,7 +60,7 @@ def check_filled(source: SampleSource, splits: list[Split]) -> None:
     empty = [split for split in SPLITS if split not in splits]
     if not empty:
         return
-    counts = Counter(source.strata)
+    counts = Counter(() if source.form == "quantities" else source.strata)
     told = ", ".join(
         f"{source.classes[label]!r} has {counts[label]}"
         for label in sorted(counts, key=lambda label: counts[label])[:_MOST_TOLD]
@@ -68,7 +68,8 @@ def check_filled(source: SampleSource, splits: list[Split]) -> None:
     )
     what = f"has {counted(len(splits), 'sample')}, of which none falls to {' and '.join(empty)}"
     hint = "Add samples, or say with --split which sample belongs where."
-    raise DataError(Problem(source.where, f"{what}; of its classes, {told}.", hint))
+    of_classes = f"; of its classes, {told}" if told else ""
+    raise DataError(Problem(source.where, f"{what}{of_classes}.", hint))
 
 
 def _sparse(source: SampleSource, splits: list[Split]) -> tuple[str, ...]:
@@ -124,13 +125,7 @@ def _from_file(source: SampleSource, path: Path) -> list[Split]:
     if path.suffix.lower() not in (".csv", ".json"):
         what = f"{str(path)!r} is no array of the source, no .csv or .json file, and no shares."
         raise RequestError(Problem("split", what, "For example 0.6,0.2,0.2."))
-    check_plain_file(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(Problem(str(path), f"cannot be read ({error.strerror}).")) from None
-    except ValueError as error:
-        raise DataError(Problem(str(path), f"is not UTF-8 text ({error}).")) from None
+    text = text_of(path)
     listed = _csv(text, path) if path.suffix.lower() == ".csv" else _json(text, path)
     owner = {alias: index for index, known in enumerate(source.aliases) for alias in known}
     splits: dict[int, Split] = {}

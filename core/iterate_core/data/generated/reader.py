@@ -15,6 +15,7 @@ from iterate_core.data.generated.samples import (
     EDITION,
     Kind,
     SampleSpec,
+    compares,
     draw,
     is_dated,
     sample_name,
@@ -33,22 +34,26 @@ from iterate_core.storage.files import Locked, lock
 _PATIENCE_SECONDS = 600.0
 _LICENCE = "CC0-1.0"
 _NO_FOLDER = (
-    "a regression or several dates are drawn as they are read: GeoBench v1's format holds neither"
+    "a quantity a pixel or several dates are drawn as they are read: GeoBench v1's format holds "
+    "neither"
 )
 
 
 class GeneratedData(DataSection):
     """A dataset that is drawn when it is first used.
 
-    Those of one date that are classified are kept as a folder in GeoBench v1 format. That format
-    holds neither several dates nor maps of a quantity: the others are drawn as they are read.
+    They are kept as a folder in GeoBench v1 format. That format holds neither several dates nor
+    maps of a quantity: datasets of those are drawn as they are read.
 
     Attributes:
         kind: The task: whole scenes of one land cover; mosaics with the covers they show, with a
-            mask, or with each pixel's canopy cover in percent (NaN where it was not surveyed).
+            mask, with what changed between two dates (or, as ``semantic_change``, what it became),
+            with the shares of canopy and built-up land in percent (NaN where unknown), or
+            with each pixel's canopy cover in percent (NaN where it was not surveyed).
         samples: Numbers of training, validation and test samples.
         size: Height and width in pixels of 10 m.
-        frames: Dates of a sample, spread over a year in which leaves come and fall.
+        frames: Dates of a sample, spread over a year in which leaves come and fall; of changes
+            two, in summers some years apart.
         seed: Fixes every pixel.
         root: Where to keep it; None keeps it in the cache folder, named by its content.
     """
@@ -57,9 +62,17 @@ class GeneratedData(DataSection):
     kind: Kind = "classification"
     samples: tuple[Positive, Positive, Positive] = (240, 80, 80)
     size: Annotated[int, Field(ge=16, le=512)] = 64
-    frames: Annotated[int, Field(ge=1, le=24)] = 1
+    frames: Annotated[int, Field(ge=1, le=24, validate_default=True)] = 1
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     root: Annotated[Path | None, HowOnly] = None
+
+    @field_validator("frames")
+    @classmethod
+    def _are_compared(cls, frames: int, known: ValidationInfo) -> int:
+        kind = known.data.get("kind")
+        if kind is not None and compares(kind) and frames != 2:
+            raise ValueError("change lies between two dates: set frames: 2")
+        return frames
 
     @field_validator("root")
     @classmethod
@@ -104,7 +117,7 @@ def _drawn(section: GeneratedData, root: Path) -> Reader:
 def _declared(section: GeneratedData) -> DatasetInfo:
     return DatasetInfo(
         name=dataset_name(section),
-        task=section.kind,
+        task=section.plan.task,
         classes=section.plan.classes,
         bands=BANDS,
         sizes=dict(zip(SPLITS, section.samples, strict=True)),
@@ -181,7 +194,7 @@ def generate(section: GeneratedData, out: Path) -> None:
         raise RequestError(Problem("kind", _NO_FOLDER))
     dataset = NewDataset(
         name=dataset_name(section),
-        task=plan.kind,
+        task=plan.task,
         classes=plan.classes,
         bands=BANDS,
         licence=_LICENCE,

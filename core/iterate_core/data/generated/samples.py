@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.dataset import Sample, Split
-from iterate_core.data.generated.scenes import COVERS, mosaic, scene, with_intrusion
+from iterate_core.data.generated.scenes import COVERS, changes, mosaic, scene, with_intrusion
 from iterate_core.data.generated.seasons import days_of, on_day
 from iterate_core.data.generated.spectra import MATERIALS, Array, material_spectra, observe
 from iterate_core.fingerprint import seed_for
@@ -18,9 +18,20 @@ from iterate_core.fingerprint import seed_for
 EDITION = 1
 """Raised when the same plan would give other pixels."""
 
-Kind = Literal["classification", "multilabel", "segmentation", "regression"]
+Kind = Literal[
+    "classification",
+    "multilabel",
+    "segmentation",
+    "change_detection",
+    "semantic_change",
+    "scalar_regression",
+    "regression",
+]
 
 _MOSAIC = ("water", "broadleaf forest", "grassland", "cropland", "bare ground", "built-up")
+_BECOMES = ("water", "bare ground", "built-up")
+"""What floods, clearings and building leave."""
+
 _WOODED = (
     "coniferous forest",
     "broadleaf forest",
@@ -53,8 +64,13 @@ class SampleSpec:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, or of the quantity."""
+        """Names of the classes, or of the quantities."""
         return _SUBJECTS[self.kind].classes
+
+    @property
+    def task(self) -> str:
+        """The task that it is for."""
+        return _SUBJECTS[self.kind].task or self.kind
 
     @property
     def unit(self) -> str | None:
@@ -72,6 +88,11 @@ def is_dated(kind: Kind, frames: int) -> bool:
     return frames > 1 or _SUBJECTS[kind].dated
 
 
+def compares(kind: Kind) -> bool:
+    """Whether samples of a kind have two dates, of which the second may show another ground."""
+    return _SUBJECTS[kind].compares
+
+
 def sample_name(split: Split, index: int) -> str:
     """The name of a split's sample."""
     return f"{split}_{index:05d}"
@@ -84,13 +105,32 @@ def draw(plan: SampleSpec, split: Split, index: int) -> Sample:
     name = sample_name(split, index)
     if not plan.dated:
         return Sample(name, observe(abundances, rng), target)
+    if compares(plan.kind):
+        return _pair(name, abundances, target, rng)
     days = days_of(rng, plan.frames)
     year = int(rng.integers(2018, 2024))
-    place = (round(rng.uniform(42.0, 58.0), 4), round(rng.uniform(-5.0, 25.0), 4))
+    place = _place(rng)
     spectra = material_spectra(rng)
     images = [observe(on_day(abundances, day), rng, spectra) for day in days]
     image = images[0] if plan.frames == 1 else np.stack(images, axis=1)
     return Sample(name, image, target, tuple((year, day) for day in days), place)
+
+
+def _pair(name: str, grounds: Array, target: Any, rng: np.random.Generator) -> Sample:
+    """Two grounds, each seen in a summer, some years apart."""
+    year = int(rng.integers(2016, 2020))
+    years = (year, year + int(rng.integers(1, 5)))
+    dates = tuple((year, days_of(rng, 1)[0]) for year in years)
+    place, spectra = _place(rng), material_spectra(rng)
+    images = [
+        observe(on_day(ground, day), rng, spectra)
+        for ground, (_, day) in zip(grounds, dates, strict=True)
+    ]
+    return Sample(name, np.stack(images, axis=1), target, dates, place)
+
+
+def _place(rng: np.random.Generator) -> tuple[float, float]:
+    return round(rng.uniform(42.0, 58.0), 4), round(rng.uniform(-5.0, 25.0), 4)
 
 
 def _scene(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
@@ -108,11 +148,36 @@ def _mask(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Array
     return mosaic(_MOSAIC, rng, plan.size)
 
 
+def _became(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
+    """A mosaic before and after, and what each changed pixel became: 0 is no change."""
+    del index
+    before, covers = mosaic(_MOSAIC, rng, plan.size)
+    after, became = changes(before, _BECOMES, rng)
+    before_of = np.array([_MOSAIC.index(cover) for cover in _BECOMES])
+    stayed = (became == 0) | (before_of[became - 1] == covers)
+    return np.stack((before, after)), np.where(stayed, 0, became).astype(np.uint8)
+
+
+def _changed(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
+    """A mosaic before and after, and which pixels changed."""
+    grounds, became = _became(plan, rng, index)
+    return grounds, np.minimum(became, 1)
+
+
 def _covers(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
     """A mosaic, and which covers it shows."""
     abundances, mask = _mask(plan, rng, index)
     shares = np.bincount(mask.ravel(), minlength=len(_MOSAIC)) / mask.size
     return abundances, (shares >= _PRESENT).astype(np.uint8)
+
+
+def _shares(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
+    """A wooded mosaic; how much of it is canopy and built-up, each unknown of every tenth."""
+    del index
+    abundances, mask = mosaic(_WOODED, rng, plan.size)
+    canopy = 100 * abundances[_CROWNS].sum(axis=0).mean()
+    built = 100 * (mask == _WOODED.index("built-up")).mean()
+    return abundances, np.where(rng.uniform(size=2) < 0.1, np.nan, (canopy, built))
 
 
 def _canopy(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
@@ -135,21 +200,34 @@ class _Subject:
     """What is drawn and asked of a kind of dataset.
 
     Attributes:
-        classes: Names of its classes, or of its quantity.
+        classes: Names of its classes, or of its quantities.
         ground: Draws what lies in a sample, as shares of materials in full leaf, and its target.
         dated: Whether samples of one date know when and where they were seen too.
         unit: Of its quantity.
+        task: What it is for; None: its name says so.
+        compares: Whether there are two grounds, of two dates, and what is asked lies between them.
     """
 
     classes: tuple[str, ...]
     ground: Callable[[SampleSpec, np.random.Generator, int], tuple[Array, Any]]
     dated: bool = False
     unit: str | None = None
+    task: str | None = None
+    compares: bool = False
 
 
 _SUBJECTS: dict[Kind, _Subject] = {
     "classification": _Subject(COVERS, _scene),
     "multilabel": _Subject(_MOSAIC, _covers),
     "segmentation": _Subject(_MOSAIC, _mask),
+    "change_detection": _Subject(("no change", "change"), _changed, dated=True, compares=True),
+    "semantic_change": _Subject(
+        ("no change", *(f"to {cover}" for cover in _BECOMES)),
+        _became,
+        dated=True,
+        task="change_detection",
+        compares=True,
+    ),
+    "scalar_regression": _Subject(("canopy cover in percent", "built-up in percent"), _shares),
     "regression": _Subject(("canopy cover in percent",), _canopy, dated=True, unit="%"),
 }

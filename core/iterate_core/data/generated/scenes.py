@@ -70,6 +70,30 @@ def mosaic(
     return coarse, shares.argmax(axis=0).astype(np.uint8)
 
 
+def changes(
+    before: Array, covers: tuple[str, ...], rng: np.random.Generator
+) -> tuple[Array, npt.NDArray[np.int64]]:
+    """What a mosaic is after up to two patches of it became another cover; often it stays.
+
+    Args:
+        before: (materials, size, size) shares.
+        covers: What patches may become.
+        rng: The source of chance.
+
+    Returns:
+        Shares afterwards, and (size, size) numbers of the new covers, counted from 1; 0 elsewhere.
+    """
+    size, after = before.shape[-1], before
+    became = np.zeros((size, size), dtype=np.int64)
+    for _ in range(int(rng.integers(0, 3))):
+        cover = int(rng.integers(len(covers)))
+        field = random_field(rng, size, size / 8)
+        inside = field > np.quantile(field, 1 - rng.uniform(0.1, 0.3))
+        after = np.where(inside, scene(covers[cover], rng, size), after)
+        became = np.where(inside, cover + 1, became)
+    return after, became
+
+
 def random_field(rng: np.random.Generator, size: int, length: float) -> Array:
     """(size, size) Gaussian field of mean 0 and variance 1, correlated over `length` pixels."""
     spectrum = np.fft.rfft2(rng.standard_normal((size, size))) * _filter(size, length)

@@ -27,7 +27,7 @@ _MOST_DIGITS = 9  # of a class's number
 TASKS = ("classification", "segmentation", "multilabel")
 """The tasks of the published datasets."""
 
-FORMS: tuple[Form, ...] = ("index", "mask", "indicators")
+FORMS: tuple[Form, ...] = ("index", "mask", "indicators", "quantities")
 """The forms of target that the format holds, of whatever task."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,14 @@ class GeoBenchV1Data(DataSection):
     task: Literal["classification", "segmentation", "multilabel"] | None = None
     classes: tuple[str, ...] | None = None
     ignore_index: int | None = None
+
+    @classmethod
+    def shipped_share(cls, root: Path, share: float) -> dict[str, Any]:
+        """The partition of that share, if the folder has its file."""
+        partition = f"{share:.2f}x"
+        known = float(partition[:-1]) == share and partition in get_args(Partition)
+        there = known and (root / _partition_file(partition)).is_file()
+        return {"partition": partition} if there else {}
 
 
 class GeoBenchV1:
@@ -181,8 +189,10 @@ class GeoBenchV1:
             return {}
         return read_json_mapping(self._root / "label_stats.json", absent={})
 
-    def _target(self, name: str, label: Any, path: Path) -> int | npt.NDArray[np.integer[Any]]:
+    def _target(self, name: str, label: Any, path: Path) -> int | npt.NDArray[Any]:
         count = len(self._declared.classes)
+        if self._declared.form == "quantities":
+            return _numbers(label, count, path)
         if self._declared.form == "indicators":
             found = label if label is not None else self._label_stats.get(name)
             return _multi_hot(found, count, path)
@@ -222,6 +232,17 @@ def _multi_hot(found: Any, count: int, path: Path) -> npt.NDArray[np.uint8]:
         what = f"must have a label of {count} zeros and ones, but has {found!r}."
         raise DataError(Problem(str(path), what))
     return vector.astype(np.uint8)
+
+
+def _numbers(found: Any, count: int, path: Path) -> npt.NDArray[np.float64]:
+    try:
+        vector = np.asarray(found, dtype=np.float64)
+    except (TypeError, ValueError):
+        vector = np.empty(0)
+    if vector.shape != (count,):
+        what = f"must have a label of {count} numbers, but has {found!r}."
+        raise DataError(Problem(str(path), what))
+    return vector
 
 
 def _shared_samples(names: dict[Split, Sequence[str]]) -> tuple[str, ...]:

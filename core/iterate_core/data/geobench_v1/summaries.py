@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.dataset import Split
+from iterate_core.data.draws import draw_share
 from iterate_core.fingerprint import seed_for
 
 FRACTIONS = ("0.01", "0.02", "0.05", "0.10", "0.20", "0.50", "1.00")
@@ -65,38 +66,7 @@ def partitions(
     for fraction in FRACTIONS:
         count = max(1, round(float(fraction) * len(train)))
         rng = np.random.default_rng(seed_for("partition", fraction, seed))
-        drawn = sorted(draw(present, count, rng))
+        drawn = sorted(draw_share(present, count, rng))
         name = f"{fraction}x_train_partition.json"
         files[name] = {"train": [train[index] for index in drawn], **fixed}
     return files
-
-
-def draw(present: npt.NDArray[np.bool_], count: int, rng: np.random.Generator) -> list[int]:
-    """Indices of `count` samples: one of every class where possible, the rest in proportion.
-
-    A sample counts for the rarest class it holds, so that rare classes keep their share.
-
-    Args:
-        present: (samples, classes): which classes a sample holds.
-        count: How many to draw.
-        rng: The source of chance.
-    """
-    frequency = present.sum(axis=0)
-    order = rng.permutation(len(present))
-    chosen: list[int] = []
-    covered = np.zeros(present.shape[1], dtype=bool)
-    for label in np.argsort(frequency, kind="stable"):
-        holders = order[present[order, label]]
-        if len(holders) and not covered[label] and len(chosen) < count:
-            chosen.append(int(holders[0]))
-            covered |= present[holders[0]]
-    rank = np.where(present, frequency, len(present) + 1)
-    key = np.where(present.any(axis=1), rank.argmin(axis=1), -1)
-    position = np.empty(len(present))
-    for label in np.unique(key):
-        members = order[key[order] == label]
-        position[members] = (np.arange(len(members)) + 0.5) / len(members)
-    taken = set(chosen)
-    rest = [int(index) for index in order[np.argsort(position[order], kind="stable")]]
-    chosen += [index for index in rest if index not in taken][: count - len(chosen)]
-    return chosen

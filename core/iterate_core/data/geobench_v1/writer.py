@@ -109,7 +109,8 @@ class GeoBenchV1Writer:
             split: The split it belongs to.
             name: Its identifier, which names its file.
             image: (bands, height, width), in the order of the declared bands.
-            target: A class index, a (height, width) integer mask, or a multi-hot vector.
+            target: A class index, a (height, width) integer mask, a multi-hot vector, or numbers
+                (NaN: unknown).
 
         Raises:
             DataError: The sample does not fit the declaration or the samples before it.
@@ -152,7 +153,8 @@ class GeoBenchV1Writer:
         train = self._written.splits["train"]
         statistics = band_statistics([self._folder / f"{name}.hdf5" for name in train], keys)
         write_json(self._folder / "band_stats.json", statistics)
-        present = np.stack([self._written.contents[name] > 0 for name in train])
+        contents = np.stack([self._written.contents[name] for name in train])
+        present = np.isfinite(contents) if self._form == "quantities" else contents > 0
         for file, listed in partitions(self._written.splits, present, seed).items():
             write_json(self._folder / file, listed)
 
@@ -173,13 +175,23 @@ class GeoBenchV1Writer:
             raise DataError(Problem(where, what, hint))
 
     def _content(self, where: str, shape: tuple[int, ...], target: Any) -> npt.NDArray[np.float64]:
-        """The share of each class in a sample, (classes,); refuses targets that do not fit."""
+        """The share of each class in a sample, or its quantities; refuses what does not fit.
+
+        Returns:
+            (classes,).
+        """
         count = len(self._dataset.classes)
         labels = np.asarray(target)
-        wanted = {"mask": shape, "indicators": (count,)}.get(self._form, ())
-        if labels.shape != wanted or labels.dtype.kind not in "uib":
+        vector = self._form in ("indicators", "quantities")
+        wanted = shape if self._form == "mask" else (count,) if vector else ()
+        kinds, number = ("uif", "number") if self._form == "quantities" else ("uib", "whole number")
+        if labels.shape != wanted or labels.dtype.kind not in kinds:
             what = f"has a target of type {labels.dtype} and shape {labels.shape}, which must be "
-            raise DataError(Problem(where, f"{what}a whole number or array of shape {wanted}."))
+            raise DataError(Problem(where, f"{what}a {number} or array of shape {wanted}."))
+        if self._form == "quantities":
+            if np.isinf(labels).any():
+                raise DataError(Problem(where, "has an infinite value.", "Unknown ones are NaN."))
+            return labels.astype(np.float64)
         if self._form == "indicators":
             if not np.isin(labels, (0, 1)).all():
                 raise DataError(Problem(where, "has a multi-hot target of other than 0 and 1."))
@@ -204,6 +216,8 @@ class GeoBenchV1Writer:
             order.append(MASK)
         elif self._form == "indicators":
             found[MASK] = [int(value) for value in target]
+        elif self._form == "quantities":
+            found[MASK] = [float(value) for value in target]
         else:
             found[MASK] = int(target)
         return {**found, "bands_order": order}
@@ -223,7 +237,10 @@ class GeoBenchV1Writer:
             for name, content in contents.items():
                 members[str(int(content.argmax()))].append(name)
             write_json(self._folder / "label_map.json", members)
-        stats = {name: content.tolist() for name, content in contents.items()}
+        stats = {
+            name: [None if np.isnan(value) else value for value in content.tolist()]
+            for name, content in contents.items()
+        }
         write_json(self._folder / "label_stats.json", stats)
 
 

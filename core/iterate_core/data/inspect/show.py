@@ -33,7 +33,7 @@ def draw(reader: Reader, split: Split, out: Path, count: int = 18, seed: int = 0
     """Write a PNG of samples: true colour where there is red, green and blue, else grey.
 
     Masks and maps stand beside their images, in the colours of the legend or bar; objects are
-    frames in them. Of several dates the last is drawn.
+    frames in them, and their masks tint what they cover. Of several dates the last is drawn.
 
     Raises:
         RequestError: The picture cannot be written.

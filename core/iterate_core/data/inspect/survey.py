@@ -55,6 +55,7 @@ class Survey:
         ignored: For each split, how many of them do not count.
         bands: Statistics of each band.
         quantity: What a target of one quantity is in each split that knows some of it.
+        quantities: The same of a target of several, by their names.
     """
 
     read: dict[Split, int]
@@ -62,6 +63,7 @@ class Survey:
     ignored: dict[Split, int]
     bands: tuple[BandStatistics, ...]
     quantity: dict[Split, Quantity]
+    quantities: dict[str, dict[Split, Quantity]]
 
 
 def survey(reader: Reader, limit: int = 1000) -> Survey:
@@ -72,25 +74,30 @@ def survey(reader: Reader, limit: int = 1000) -> Survey:
     """
     info, target = reader.info, target_of(reader.info)
     moments = _Moments(len(info.bands))
-    counts, ignored, read, quantity = {}, {}, {}, {}
+    counts, ignored, read = {}, {}, {}
+    found: dict[str, dict[Split, Quantity]] = {name: {} for name in info.classes}
     for split in SPLITS:
         names = _spread(reader.names(split), limit)
         total = np.zeros(len(info.classes) + 1, dtype=np.int64)
-        values = _Values()
+        values = {name: _Values() for name in info.classes}
         order = [band.name for band in info.bands] if split == "train" else [info.bands[0].name]
         for name in names:
             sample = checked(reader.read(name, order), target)
             total += target.counts(sample.target)
             known = target.known(sample.target)
-            if known is not None and len(known) == 1:
-                values.add(known[0])
+            if known is not None:
+                for quantity, row in zip(info.classes, known, strict=True):
+                    values[quantity].add(row[~np.isnan(row)])
             if split == "train":
                 moments.add(sample.image)
         counts[split], ignored[split] = total[:-1].tolist(), int(total[-1])
         read[split] = len(names)
-        if (found := values.described()) is not None:
-            quantity[split] = found
-    return Survey(read, counts, ignored, moments.rows(info.bands), quantity)
+        for quantity, taken in values.items():
+            if (described := taken.described()) is not None:
+                found[quantity][split] = described
+    one = found[info.classes[0]] if len(info.classes) == 1 else {}
+    several = {name: splits for name, splits in found.items() if splits and not one}
+    return Survey(read, counts, ignored, moments.rows(info.bands), one, several)
 
 
 def _spread(names: Sequence[str], limit: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""How a sample's target is drawn: masks and maps beside its image, objects as frames in it."""
+"""How a sample's target is drawn: masks and maps beside its image, objects in it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ BESIDE = ("mask", "map")
 
 _GREY = "0.5"
 _HATCHED: dict[str, Any] = {"facecolor": "white", "edgecolor": _GREY, "hatch": "//////"}
+_TINT = 0.5  # opacity of an object's mask over its image
 _GAP = 0.03  # between an image and its target, as a share of its width
 _BACKGROUND = re.compile(r"(back ?ground|no[- _]|not[- _]|non[- _])", re.IGNORECASE)
 
@@ -88,10 +89,15 @@ def quantity(info: DatasetInfo) -> str:
 
 
 def _draw_boxes(axis: Axes, boxes: Boxes, info: DatasetInfo) -> None:
-    """A frame around each object, in the colour of its class."""
+    """A frame around each object, in the colour of its class, which tints its mask too."""
     from matplotlib.patches import Rectangle
 
     colours = _palette(info.classes)
+    if boxes.masks is not None and len(boxes.masks):
+        layer = np.zeros((*boxes.masks.shape[1:], 4))
+        for mask, label in zip(boxes.masks, boxes.labels, strict=True):
+            layer[mask > 0] = (*colours[label][:3], _TINT)
+        axis.imshow(layer, interpolation="nearest")
     for (left, top, right, bottom), label in zip(boxes.corners, boxes.labels, strict=True):
         place, size = (left - 0.5, top - 0.5), (right - left, bottom - top)
         axis.add_patch(Rectangle(place, *size, fill=False, edgecolor=colours[label]))

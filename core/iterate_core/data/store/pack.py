@@ -202,7 +202,7 @@ class _Taken:
 
     def __init__(self, bands: int) -> None:
         self.bands = Moments(bands)
-        self.known: Moments | None = None
+        self.known: list[Moments] | None = None
         self.dates: list[Dates | None] = []
         self.places: list[Place | None] = []
 
@@ -211,8 +211,9 @@ class _Taken:
         self.bands.add(sample.image.reshape(len(sample.image), -1))
         known = target.known(sample.target)
         if known is not None:
-            self.known = self.known or Moments(len(known))
-            self.known.add(known)
+            self.known = self.known or [Moments(1) for _ in known]
+            for moments, values in zip(self.known, known, strict=True):
+                moments.add(values[~np.isnan(values)][None])
         self.dates.append(sample.dates)
         self.places.append(sample.place)
 
@@ -250,8 +251,8 @@ def _write(
     record: dict[str, Any] = {"names": names, "arrays": ["images", *targets.kinds, *beside]}
     record |= {"mean": taken.bands.mean.tolist(), "std": taken.bands.std.tolist()}
     if taken.known is not None:
-        known = taken.known
-        record |= {"target_mean": known.mean.tolist(), "target_std": known.std.tolist()}
+        record["target_mean"] = [quantity.mean.item() for quantity in taken.known]
+        record["target_std"] = [quantity.std.item() for quantity in taken.known]
     write_json(folder / f"{split}.json", record)
 
 

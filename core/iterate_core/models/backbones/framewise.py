@@ -20,7 +20,10 @@ class Framewise(Backbone):
         inner: The backbone.
         frames: Dates of a sample.
         merge: ``mean`` and ``max`` of the dates' features, or ``concat``: all of them side by
-            side, date after date, which multiplies their channels.
+            side, date after date, which multiplies their channels. ``difference``: the absolute
+            difference of each date's to those of the date before, side by side. Of two dates the
+            last two are the siamese networks of Daudt, Le Saux & Boulch, "Fully Convolutional
+            Siamese Networks for Change Detection", 2018.
     """
 
     takes_frames = True
@@ -58,11 +61,15 @@ class Framewise(Backbone):
         dated = features.reshape(-1, self.frames, *features.shape[1:])
         if self.merge == "mean":
             return dated.mean(dim=1)
-        return dated.amax(dim=1) if self.merge == "max" else dated.flatten(1, 2)
+        if self.merge == "max":
+            return dated.amax(dim=1)
+        if self.merge == "difference":
+            dated = (dated[:, 1:] - dated[:, :-1]).abs()
+        return dated.flatten(1, 2)
 
 
 def _merged(shape: Shape, frames: int, merge: FrameMerge) -> Shape:
-    times = frames if merge == "concat" else 1
+    times = {"concat": frames, "difference": frames - 1}.get(merge, 1)
     if isinstance(shape, Maps):
         return Maps(tuple(channels * times for channels in shape.channels), shape.strides)
     return type(shape)(shape.width * times)

@@ -1,4 +1,4 @@
-"""Decoders of feature maps: each pixel gets a class."""
+"""Decoders of a pyramid of feature maps: each pixel gets a class."""
 
 from __future__ import annotations
 
@@ -6,38 +6,10 @@ from timm.layers.norm import LayerNorm2d
 from torch import Tensor, nn
 
 from iterate_core.errors import Problem, RequestError
-from iterate_core.models.decoders.levels import level_of, standardise_maps
-from iterate_core.models.decoders.options import LinearOptions, SmpOptions
-from iterate_core.models.necks import Hierarchical
+from iterate_core.models.decoders.smp_options import SmpOptions
+from iterate_core.models.necks import Deepest, Hierarchical
 from iterate_core.models.shapes import Maps
 from iterate_core.registry.registry import resolve
-
-
-class LinearMaps(nn.Module):
-    """A 1×1 convolution on one feature map: a linear classifier of each cell.
-
-    Args:
-        options: Its options.
-        shape: The maps that come in.
-        classes: Number of classes.
-
-    Raises:
-        RequestError: The backbone has no map of the stride asked for.
-    """
-
-    def __init__(self, options: LinearOptions, shape: Maps, classes: int) -> None:
-        super().__init__()
-        self.level = level_of(options.level, shape)
-        width = shape.channels[self.level]
-        self.standardise = standardise_maps(options.normalise, width)
-        self.dropout = nn.Dropout2d(options.dropout)
-        self.output = nn.Conv2d(width, classes, 1)
-
-    def forward(self, maps: list[Tensor], size: tuple[int, int]) -> Tensor:
-        """Logits at the map's resolution."""
-        del size
-        logits: Tensor = self.output(self.dropout(self.standardise(maps[self.level])))
-        return logits
 
 
 class DenseDecoder(nn.Module):
@@ -69,18 +41,28 @@ class DenseDecoder(nn.Module):
         return logits
 
 
+def refuse_lacking(name: str, required: tuple[int, ...], shape: Maps) -> None:
+    """Refuse a backbone without the maps that a decoder cannot do without.
+
+    Raises:
+        RequestError: It lacks one of the strides.
+    """
+    if not set(required) <= set(shape.strides):
+        needed, given = (", ".join(map(str, strides)) for strides in (required, shape.strides))
+        what = f"{name} needs feature maps of stride {needed}, and the backbone gives {given}."
+        raise RequestError(Problem("model.decoder.name", what, "Choose unet or linear."))
+
+
 def build_smp(options: SmpOptions, shape: Maps, classes: int) -> nn.Module:
     """A decoder of segmentation-models-pytorch, on any backbone's maps.
 
     Raises:
         RequestError: The backbone is hierarchical but lacks a stride that the decoder requires.
     """
-    if not (shape.plain or set(options.required) <= set(shape.strides)):
-        needed, given = (", ".join(map(str, them)) for them in (options.required, shape.strides))
-        what = f"{options.name} needs feature maps of stride {needed},"
-        hint = f"and the backbone gives {given}. Choose unet or linear."
-        raise RequestError(Problem("model.decoder.name", what, hint))
-    hierarchy = Hierarchical(shape, options.strides, options.deepest, options.multiple)
+    if not shape.plain:
+        refuse_lacking(options.name, options.required, shape)
+    deepest = Deepest(options.deepest, options.cells)
+    hierarchy = Hierarchical(shape, options.strides, deepest, options.multiple)
     decoder = resolve(options.library)([0, *hierarchy.channels], **options.arguments())
     return DenseDecoder(hierarchy, _over_channels(decoder), options.width, options.dropout, classes)
 

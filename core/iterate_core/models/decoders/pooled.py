@@ -1,12 +1,12 @@
-"""Decoders of one vector an image."""
+"""Decoders of one vector an image, or of each cell of a map alike."""
 
 from __future__ import annotations
 
 from torch import nn
 
-from iterate_core.models.decoders.dense import LinearMaps
 from iterate_core.models.decoders.options import LinearOptions, MlpOptions, Normalise
-from iterate_core.models.shapes import Maps, Pooled, Shape
+from iterate_core.models.decoders.single import LinearMaps, build_mlp_maps
+from iterate_core.models.shapes import Maps, Shape
 
 
 def build_linear(options: LinearOptions, shape: Shape, classes: int) -> nn.Module:
@@ -20,8 +20,10 @@ def build_linear(options: LinearOptions, shape: Shape, classes: int) -> nn.Modul
     )
 
 
-def build_mlp(options: MlpOptions, shape: Pooled, classes: int) -> nn.Module:
-    """A multi-layer perceptron on vectors."""
+def build_mlp(options: MlpOptions, shape: Shape, classes: int) -> nn.Module:
+    """A multi-layer perceptron on vectors, or on each cell of a feature map."""
+    if isinstance(shape, Maps):
+        return build_mlp_maps(options, shape, classes)
     width = shape.width
     layers: list[nn.Module] = [standardise(options.normalise, width)]
     for _ in range(options.layers):

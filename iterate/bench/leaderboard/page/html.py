@@ -5,6 +5,7 @@ What the page shows is prepared here and in ``panels``; how it looks is ``report
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -13,11 +14,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from iterate.bench.leaderboard.about import Made
-from iterate.bench.leaderboard.heading import cells, facts, origins
+from iterate.bench.leaderboard.heading import cells, facts
 from iterate.bench.leaderboard.page.panels import AS_PUBLISHED, tracks_of
 from iterate.bench.leaderboard.page.plots import share_bars
+from iterate.bench.leaderboard.provenance import origins
 from iterate.bench.leaderboard.rows import Leaderboard
-from iterate.bench.leaderboard.tables import DASH, NO_GROUP
+from iterate.bench.leaderboard.tables import DASH, NO_GROUP, ORIGIN_HEADS
 from iterate_core.escaping import in_html
 
 _HERE = "iterate.bench.leaderboard.page"
@@ -31,7 +33,8 @@ def page(board: Leaderboard) -> str:
         datasets=len({row.dataset for row in board.datasets}),
         warnings=() if board.about is None else board.about.warnings,
         facts=facts(board),
-        origins=[(one.backbone, one.weights, one.parameters or DASH) for one in origins(board)],
+        origins=[[cell or DASH for cell in astuple(one)] for one in origins(board)],
+        origin_heads=[head.capitalize() for head in ORIGIN_HEADS],
         settings=[
             (cell.dataset, cell.backbone, _settings(cell)) for cell in cells(board) if cell.settings
         ],

@@ -8,7 +8,7 @@ from typing import Any
 
 import torchgeo.models
 from torch import Tensor, nn
-from torchvision.ops import StochasticDepth  # type: ignore[import-untyped]
+from torchvision.ops import StochasticDepth
 
 from iterate_core.models.backbones.base import Backbone, Context
 from iterate_core.models.backbones.blocks import LAST, Blocks, Place, blocks_of

@@ -1,0 +1,1 @@
+"""Detectors of torchvision on any backbone's maps."""

@@ -1,0 +1,1 @@
+"""Objects: their boxes, or their boxes and masks."""
