@@ -120,6 +120,8 @@ def _numbers(folder: Path) -> Iterator[tuple[str, Any]]:
             yield from _trials(path)
     for name in ("summary.json", "leaderboard.json"):
         for path in sorted(folder.rglob(name)):
+            if "mlartifacts" in path.parts:
+                continue  # copies, in folders of random names
             place = str(path.relative_to(folder))
             yield from _leaves(json.loads(path.read_text(encoding="utf-8")), place)
 

@@ -67,7 +67,7 @@ def with_translated_spaces(content: Any, section: str = "") -> Any:
 
 
 def _translated_space(space: Any, section: str) -> Any:
-    if not isinstance(space, Mapping):
+    if not _names_freeze(space, section):
         return space
     translated = {}
     for key, value in rejoined(space).items():
@@ -79,6 +79,13 @@ def _translated_space(space: Any, section: str) -> Any:
         else:
             translated[f"/{GROUP}"] = _names_in(value) if isinstance(value, str) else value
     return translated
+
+
+def _names_freeze(space: Any, section: str) -> bool:
+    return isinstance(space, Mapping) and any(
+        _absolute(key, section) == FREEZE or _names_freeze(value, section)
+        for key, value in space.items()
+    )
 
 
 def _absolute(key: Any, section: str) -> str:

@@ -19,6 +19,7 @@ from omegaconf.errors import (
 )
 
 from iterate.config import limits
+from iterate.config.earlier import FREEZE, HINT
 from iterate.config.environment import FROM_ENVIRONMENT, may_read, reading
 from iterate.config.messages import unresolved
 from iterate.hpo.space.grammar import MOST_CHARACTERS
@@ -194,7 +195,8 @@ class _Resolution:
             self._refuse(path, *_not_here(text))
             return
         problem = unresolved(self._locate(key), text, error)
-        self._refuse(path, problem.what, problem.hint)
+        hint = HINT if f"{{{FREEZE}}}" in text else problem.hint
+        self._refuse(path, problem.what, hint)
 
     def _why(self, path: Place) -> str:
         """Why a value is not plain when all that could be resolved is."""

@@ -22,7 +22,7 @@ from iterate.config import earlier
 from iterate.config.limits import check_size
 from iterate.config.messages import shown, unreadable
 from iterate.config.yaml_files import FAILURES, check_numbers
-from iterate_core.errors import RequestError
+from iterate_core.errors import Problem, RequestError
 
 
 class Repository(CachingConfigRepository):
@@ -79,6 +79,10 @@ class Repository(CachingConfigRepository):
         content: Any = earlier.with_translated_spaces(before)
         defaults = result.defaults_list or []
         option = None if _choosing(earlier.GROUP, defaults) else earlier.pop_choice(content)
+        if option is not None and earlier.GROUP in content:
+            what = f"says {earlier.GROUP} and {earlier.FREEZE}, which is its earlier spelling."
+            hint = f"Leave out {earlier.FREEZE}."
+            raise RequestError(Problem(f"{shown(file)}: {earlier.FREEZE}", what, hint))
         if option is not None:
             reading = f"{earlier.GROUP}: {{name: {option}}}"
             if self._builds_on(earlier.GROUP, defaults):

@@ -10,12 +10,15 @@ from typing import Any
 from iterate.hpo.settings import ResourceSettings, SearchSettings
 from iterate.hpo.space import Point, Space
 from iterate.hpo.space.grammar import read_space
+from iterate_core import __version__
 from iterate_core.engine.resolved import decisive, prepare
 from iterate_core.errors import Problem, RequestError
 from iterate_core.objective import Objective
 from iterate_core.recipe import Recipe
 from iterate_core.registry.marks import PerTraining
 from iterate_core.registry.parsing import parse
+
+_VERSION = "version"
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,8 @@ class Study:
         The budget is no part of it, and neither is what is marked to decide no result.
         """
         recipe = decisive(self.recipe, PerTraining)
-        return {"recipe": recipe, "space": self.space.to_mapping(), "data": self.data}
+        space = self.space.to_mapping()
+        return {"recipe": recipe, "space": space, "data": self.data, _VERSION: __version__}
 
 
 def _with_values(base: Recipe, point: Point, seed: int) -> Recipe:
@@ -120,12 +124,16 @@ def same_question(name: str, asked: Mapping[str, Any], before: Mapping[str, Any]
     Raises:
         RequestError: One problem for each difference, what they come to and what to do.
     """
+    advice = "Run it with --fresh as a new study, or give it another name; nothing is deleted."
+    if asked.get(_VERSION) != (version := before.get(_VERSION)):
+        made = f"iterate {version}" if version else "an earlier version"
+        what = f"was made by {made}, and this is iterate {asked[_VERSION]}."
+        raise RequestError(Problem(f"study {name!r}", what, advice))
     now, then = _flat(asked), _flat(before)
     changed = [key for key in sorted({*now, *then}) if now.get(key) != then.get(key)]
     if not changed:
         return
     problems = [Problem(key, f"was {_said(then, key)}, now {_said(now, key)}.") for key in changed]
-    advice = "Run it with --fresh as a new study, or give it another name; nothing is deleted."
     headline = f"study {name!r} asks another question than its finished trials answer."
     raise RequestError(problems, headline, advice)
 

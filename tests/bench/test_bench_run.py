@@ -284,6 +284,21 @@ def test_nothing_at_all_to_do_is_refused_with_every_reason(tmp_path: Path) -> No
     assert len(error.value.problems) == 5
 
 
+@pytest.mark.parametrize("words", [("tuning=last_k",), ("tuning=choice(full,last_k)",)])
+def test_a_way_between_the_tracks_is_on_neither_unless_told(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    suite = small_suite(tmp_path)
+    root = folders(tmp_path / "data", suite, "alpha")
+    asked = request_of(root, suite, "quick", "resnet18=none", "alpha", words)
+    with pytest.raises(RequestError, match=r"has no track 'last_k'.* bench\.track"):
+        cells_of(asked)
+    protocol = tmp_path / "mine.yaml"
+    protocol.write_text("defaults: [recipe, _self_]\nname: mine\nbench: {track: full_ft}\n")
+    told = request_of(root, suite, str(protocol), "resnet18=none", "alpha", words)
+    assert len(cells_of(told)[0]) == 1
+
+
 def test_mistakes_are_told_where_they_were_written(tmp_path: Path) -> None:
     suite = small_suite(tmp_path)
     root = folders(tmp_path / "data", suite)

@@ -70,6 +70,7 @@ def test_the_example_of_the_guide(load: Load) -> None:
         "data.batch_size": 32,
         "model/decoder": "linear",
         "augmentation.flip": True,
+        "optimiser.weight_decay": 0.01,
     }
 
 

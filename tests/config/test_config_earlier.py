@@ -101,6 +101,27 @@ def test_how_it_is_read_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFi
     assert told.endswith("command line: tuning=choice(frozen,full)")
 
 
+def test_both_spellings_in_one_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"old\.yaml: model\.freeze: says tuning and"):
+        load_study(write(tmp_path, BASE + TRUE + "tuning: {name: last_k, k: 1}\n"))
+
+
+def test_what_leads_to_the_earlier_spelling_is_told_the_new_one(tmp_path: Path) -> None:
+    text = BASE + TRUE + "augmentation: {flip: '${model.freeze}'}\n"
+    with pytest.raises(RequestError, match=r"no model\.freeze\. .*tuning=frozen"):
+        load_study(write(tmp_path, text))
+
+
+def test_other_spaces_are_read_as_they_are(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _tell.cache_clear()
+    split = "space: {augmentation.flip: {true: {optimiser.lr: interval(0.1, 1)}, false: {}}}\n"
+    with caplog.at_level(logging.WARNING):
+        load_study(write(tmp_path, BASE + split))
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize(
     "text", ["model: {freeze: 3}\n", "model: {freeze: '${augmentation.flip}'}\n"]
 )

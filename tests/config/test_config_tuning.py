@@ -99,6 +99,27 @@ def test_a_way_may_be_named_by_the_path_of_its_code(tmp_path: Path) -> None:
     assert saved_stages(tmp_path / "run") == {"layer2"}
 
 
+def test_the_template_of_the_guide_trains_norms_and_the_first_convolution(tmp_path: Path) -> None:
+    template = Path(__file__).parents[2] / "docs/examples/own_tuning.py"
+    study = loader_in(tmp_path)(SMALL, f"tuning.name='{template}:Norms'", "tuning.first=true")
+    fit.fit(prepare(study.recipe), tmp_path / "run")
+    with safe_open(tmp_path / "run" / "best.safetensors", framework="pt") as file:
+        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    assert [name for name, shape in shapes.items() if len(shape) == 4] == [
+        "backbone.model.conv1.0.weight"
+    ]
+    assert any("bn" in name for name in shapes)
+
+
+def test_a_way_that_lacks_a_part_is_refused(tmp_path: Path) -> None:
+    base = "from iterate_core.models.tuning.base import Tuning\nclass Mine(Tuning): pass\n"
+    (tmp_path / "own.py").write_text(base)
+    with pytest.raises(
+        RequestError, match=r"tuning\.name: .* is no way to fine-tune: it lacks parts"
+    ):
+        loader_in(tmp_path)(SMALL, f"tuning.name='{tmp_path}/own.py:Mine'")
+
+
 def saved_stages(folder: Path) -> set[str]:
     """The stages of the backbone that a checkpoint holds."""
     with safe_open(folder / "best.safetensors", framework="pt") as file:

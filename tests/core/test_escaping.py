@@ -17,6 +17,7 @@ from iterate.cli.views.console import stderr
 from iterate.cli.views.tables import outcome
 from iterate.run.session import RunResult
 from iterate_core.data.generated.reader import GeneratedData, generate
+from iterate_core.engine import resolved
 from iterate_core.errors import Problem
 from iterate_core.escaping import in_csv, in_html, in_markdown, in_plot, in_terminal, visible
 from iterate_core.tasks.per_class import SCORES
@@ -63,7 +64,9 @@ def recipe(dataset: Path) -> list[str]:
     return ["mine.yaml", "--out", "fitted"]
 
 
-def test_what_commands_say_of_a_dataset(iterate: Command, dataset: Path) -> None:
+def test_what_commands_say_of_a_dataset(
+    iterate: Command, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = iterate("data", "show", str(dataset), "--out", "picture.png")
     assert said.code == 0
     shown(said.err)
@@ -76,6 +79,7 @@ def test_what_commands_say_of_a_dataset(iterate: Command, dataset: Path) -> None
     hostile.write_bytes(sample.read_bytes()[:100])
     partition = dataset / "default_partition.json"
     partition.write_text(partition.read_text().replace(sample.stem, json.dumps(hostile.stem)[1:-1]))
+    monkeypatch.setattr(resolved, "_opened", {})  # as in another process
     said = iterate("fit", *words)
     assert said.code == 2
     assert ESCAPES.search(said.err) is None

@@ -115,6 +115,16 @@ def test_a_trainer_continues_from_its_own_checkpoint(tmp_path: Path) -> None:
         assert found == pytest.approx(last.metrics[f"{split}/loss"], abs=1e-5)
 
 
+def test_a_trainer_may_validate_before_and_test_twice_after(tmp_path: Path) -> None:
+    chosen = recipe("classification", trainer={"epochs": 1})
+    module, data = module_of(chosen), datamodule_of(chosen)
+    trainer = plain_trainer(tmp_path / "logs", 1)
+    trainer.validate(module, data, verbose=False)  # the first to ask for the backbone
+    trainer.fit(module, data)
+    first, second = (trainer.test(module, data, verbose=False) for _ in range(2))
+    assert first == second
+
+
 @pytest.mark.parametrize("decoder", ["knn", "logistic"])
 def test_a_decoder_that_is_fitted_is_refused(decoder: str) -> None:
     chosen = recipe(model={"decoder": {"name": decoder}}, tuning=FROZEN)

@@ -20,6 +20,7 @@ from iterate.hpo.jobs import Progress
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.results import importances, interval, summarise
 from iterate.hpo.storage.open import open_storage
+from iterate.hpo.study import same_question
 from iterate_core.engine.reports import EpochReport
 from iterate_core.errors import RequestError
 from iterate_core.models.backbones.options import TimmOptions
@@ -222,6 +223,15 @@ def test_a_changed_question_is_refused_with_the_difference(
     assert advice.startswith("Run it with --fresh")
     assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
     assert len(Ledger(ledger.study, open_storage(None, tmp_path), tmp_path).history("trial")) == 1
+
+
+@pytest.mark.parametrize(("then", "told"), [("0.2.9", "iterate 0.2.9"), (None, "an earlier")])
+def test_a_study_of_another_version_is_refused_for_that(then: str | None, told: str) -> None:
+    asked = make_study(trials=2).question()
+    before = {**asked, "data": "other", "version": then}
+    with pytest.raises(RequestError, match=rf"was made by {told}.*--fresh") as refused:
+        same_question("s", asked, before)
+    assert len(refused.value.problems) == 1
 
 
 def test_budget_and_sampler_may_change(ledger: Ledger, tmp_path: Path) -> None:

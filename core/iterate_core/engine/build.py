@@ -61,14 +61,14 @@ def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:
         # Whoever asks first may be inferring; tensors made then could never be trained.
         with torch.inference_mode(mode=False):
             made: Backbone = build(recipe.model.backbone, prepared.inputs, meta)
-        if not isinstance(made, Backbone):
-            what = f"{recipe.model.backbone.name!r} built a {type(made).__name__}, no Backbone."
-            raise RequestError(Problem("model.backbone.name", what))
-        if prepared.info.frames > 1 and not made.takes_frames:
-            made = Framewise(made, prepared.info.frames, recipe.model.frames)
-        named = made.named_parameters()
-        made.fixed = frozenset(name for name, value in named if not value.requires_grad)
-        return channels_last(made)
+            if not isinstance(made, Backbone):
+                what = f"{recipe.model.backbone.name!r} built a {type(made).__name__}, no Backbone."
+                raise RequestError(Problem("model.backbone.name", what))
+            if prepared.info.frames > 1 and not made.takes_frames:
+                made = Framewise(made, prepared.info.frames, recipe.model.frames)
+            named = made.named_parameters()
+            made.fixed = frozenset(name for name, value in named if not value.requires_grad)
+            return channels_last(made)
 
     recipe = prepared.recipe
     return memory.backbones.get((backbone_key(prepared), meta), make, _size)

@@ -69,6 +69,8 @@ def _unfit(target: Any, call: tuple[str, ...]) -> str | None:
     """
     if not callable(target):
         return "it cannot be called"
+    if missing := sorted(getattr(target, "__abstractmethods__", ())):
+        return f"it lacks {', '.join(missing)}"
     package = (getattr(target, "__module__", None) or "").partition(".")[0]
     if package in _PYTHONS_OWN:
         return "it is a part of Python"

@@ -150,5 +150,7 @@ class SupervisedTask(LightningModule, ABC):
     def reported(self, taken: Scores) -> dict[str, float]:
         """The metrics of what was taken, which is then forgotten."""
         values = taken.compute()
-        taken.reset()
+        # Sums that begin at 0 in inference mode could not be added to outside of it.
+        with torch.inference_mode(mode=False):
+            taken.reset()
         return values

@@ -217,11 +217,12 @@ def _cell(request: Request, contestant: Contestant, name: str, folder: Path) -> 
     except RequestError as error:
         raise RequestError([placed(problem, words) for problem in error.problems]) from None
     _check_labels(request, loaded.config.data)
-    track = track_of(request, loaded.config)
-    if track not in request.suite.tracks:
-        tracks = ", ".join(request.suite.tracks)
-        what = f"{request.suite.name} has no track {track!r} for what is trained here."
-        raise RequestError(Problem("tuning", what, f"Legal: {tracks}."))
+    tracks = request.suite.tracks
+    for track in sorted({track_of(request, recipe) for _, recipe in loaded.branches()}):
+        if track not in tracks:
+            what = f"{request.suite.name} has no track {track!r} for what is trained here."
+            hint = f"It has {', '.join(tracks)}: a protocol's bench.track says where it belongs."
+            raise RequestError(Problem("tuning", what, hint))
     return Cell(contestant, name, loaded)
 
 
@@ -290,9 +291,11 @@ def engine_metric(suite: Suite, dataset: SuiteDataset) -> str:
 
 
 def track_of(request: Request, recipe: Recipe) -> str:
-    """The track that a recipe's results belong to."""
-    told = request.protocol.config.bench.track
-    return told or ("frozen" if recipe.tuning.constant else "full_ft")
+    """The track that a recipe's results belong to: of a way between the two, its own."""
+    told, tuning = request.protocol.config.bench.track, recipe.tuning
+    if told is not None:
+        return told
+    return "frozen" if tuning.constant else "full_ft" if tuning.whole else tuning.name
 
 
 def gap_of(cell: Cell, error: RequestError) -> Gap:

@@ -16,13 +16,17 @@ class TuningOptions(Component):
         constant: Whether the backbone stays as it was loaded, so that an image has the same
             features in every epoch and trial: they are computed once and kept, trials share the
             backbone, and decoders can be fitted to them.
+        whole: Whether all of it trains, by the recipe's own learning rate.
     """
 
     constant: ClassVar[bool] = False
+    whole: ClassVar[bool] = False
 
 
 class FullOptions(TuningOptions):
     """All of the backbone trains."""
+
+    whole: ClassVar[bool] = True
 
 
 class FrozenOptions(TuningOptions):

@@ -16,7 +16,6 @@ import pytest
 import torch
 from engine_support import merged
 
-from iterate_core.data.loading.augmentation import IDENTITY
 from iterate_core.engine.build import shared_backbone
 from iterate_core.engine.order import pixel_supply
 from iterate_core.engine.resolved import Prepared, prepare
@@ -62,7 +61,7 @@ def prepared(find: Find, dataset: str, backbone: dict[str, Any], **data: Any) ->
 def pixel(given: Prepared) -> list[float]:
     """The channels of one pixel of the first training sample, as the backbone receives them."""
     backbone = shared_backbone(given, meta=True)
-    supply = pixel_supply(given, "train", backbone, (IDENTITY,), torch.device("cpu"))
+    supply = pixel_supply(given, "train", torch.device("cpu"), 0)
     (batch,) = supply.batches([np.array([0])], None)
     with torch.device("meta"):
         backbone(torch.empty(batch.inputs.shape))  # and it takes them
