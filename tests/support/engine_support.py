@@ -9,13 +9,9 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from iterate_core.data.dataset import Band, DatasetInfo, Sample, Split
 from iterate_core.data.options import DataSection
-from iterate_core.engine.checkpoints import load_best
-from iterate_core.engine.resolved import Prepared
-from iterate_core.engine.setup import Setup
 from iterate_core.fingerprint import fingerprint
 from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
@@ -147,13 +143,3 @@ def random_images(shape: tuple[int, ...], seed: int = 0) -> npt.NDArray[np.uint8
 
 def folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def predicted(prepared: Prepared, folder: Path, split: Split = "test") -> npt.NDArray[Any]:
-    """The outputs of a fit's best checkpoint for a whole split."""
-    setup = Setup(prepared)
-    setup.take(load_best(folder, prepared.identity)[0])
-    setup.task.eval()
-    with torch.no_grad():
-        outputs = [setup.module(batch) for batch in setup.supplies.evaluated(split)]
-    return torch.cat(outputs).numpy()

@@ -165,7 +165,8 @@ def drafted(scene: Scene) -> bool:
 def protocol(scene: Scene) -> str:
     """Of a run that names none."""
     file, root = str(written(scene)), scene.folder / "data"
-    return _request(file, None, None, None, ["resnet10t"], ["alpha"], root).protocol.name
+    labels = (None, None, None)
+    return _request(file, None, labels, None, ["resnet10t"], ["alpha"], root).protocol.name
 
 
 def told(scene: Scene) -> list[str]:
@@ -211,7 +212,7 @@ SUITES: dict[str, Case] = {
     "Suite.metrics": Case(
         ({"Accuracy": {"of": "accuracy"}}, {"Accuracy": {"of": "f1_macro"}}), planned
     ),
-    "SuiteDataset.task": Case(("classification", "detection"), planned),
+    "SuiteDataset.task": Case(("classification", "captioning"), planned),
     "SuiteDataset.classes": Case((8, 99), told),
     "SuiteDataset.splits": Case((SIZES, {**SIZES, "test": 99}), told),
     "SuiteDataset.metric": Case(("Accuracy", "F1"), planned),

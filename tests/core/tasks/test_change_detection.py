@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from engine_support import RGB, give, predicted, random_images, recipe
+from engine_support import RGB, give, random_images, recipe
+from prediction_support import predicted
 from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_score
 
 from iterate_core.data.generated.reader import GeneratedData, open_generated

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from engine_support import RGB, give, predicted, random_images, recipe
+from engine_support import RGB, give, random_images, recipe
+from prediction_support import predicted
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 from iterate_core.data.loading.loader import PixelSupply
