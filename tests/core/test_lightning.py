@@ -81,6 +81,12 @@ def test_two_epochs_give_the_losses_of_our_own_loop(
     assert_same_losses(recipe(kind, trainer={"epochs": 2}, **changes), tmp_path)
 
 
+@pytest.mark.parametrize("name", ["gradual", "layerwise", "bitfit"])
+def test_ways_to_fine_tune_give_the_losses_of_our_own_loop(name: str, tmp_path: Path) -> None:
+    model = {"backbone": {"name": "test_vit", "weights": "none"}}
+    assert_same_losses(recipe(model=model, tuning={"name": name}), tmp_path)
+
+
 def test_what_is_random_in_a_step_is_the_same_too(tmp_path: Path) -> None:
     decoder = {"name": "mlp", "dropout": 0.5}
     # 25 samples by 8: one is left out of each epoch, which batch normalisation cannot take alone.

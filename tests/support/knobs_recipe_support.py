@@ -11,6 +11,7 @@ import torch
 from engine_support import recipe
 from knobs_support import Case, Scene, merged, refused, setting, small, trained
 from torch import nn
+from tuning_support import tuned
 
 from iterate_core.data.loading import loader
 from iterate_core.device import fabric_for
@@ -93,6 +94,30 @@ def stages(scene: Scene) -> set[str]:
     chosen = small(tuning={"name": scene.knob.component, scene.knob.field: scene.value})
     names = Setup(prepare(chosen)).trained()
     return {name.split(".")[2] for name in names if name.startswith("backbone.")}
+
+
+def rates(scene: Scene) -> list[float]:
+    """The shares of the learning rate, from the input on, that a tuning gives the backbone."""
+    chosen = small(tuning={"name": scene.knob.component, scene.knob.field: scene.value})
+    built = build_model(prepare(chosen), meta=True)
+    assert built.backbone is not None
+    return [share for share, _ in built.tuning.groups(built.backbone)]
+
+
+def first_rates(scene: Scene) -> list[float]:
+    """All but the last block's."""
+    return rates(scene)[:-1]
+
+
+def last_rates(scene: Scene) -> float:
+    """That of the last block."""
+    return rates(scene)[-1]
+
+
+def paces(scene: Scene) -> list[float]:
+    """The shares of the schedule's learning rate in each of five epochs."""
+    tuning = tuned(scene.knob.component, **{scene.knob.field: scene.value})
+    return [tuning.pace(epoch, 5) for epoch in range(1, 6)]
 
 
 def loss(scene: Scene) -> str:
@@ -183,6 +208,9 @@ RECIPE: dict[str, Case] = {
     "model.backbone": Case(("test_resnet", "test_vit"), model),
     "model.decoder": Case(("linear", "mlp"), model),
     "tuning": Case(("full", "frozen"), learned, (True, False)),
+    "LayerwiseOptions.decay": Case((0.5, 0.9), first_rates, same=last_rates),
+    "GradualOptions.share": Case((0.4, 0.6), paces, ([1, 1, 0.1, 0.1, 0.1], [1, 1, 1, 0.1, 0.1])),
+    "GradualOptions.rate": Case((0.5, 1.0), paces, ([1, 0.5, 0.5, 0.5, 0.5], [1, 1, 1, 1, 1])),
     "LastKOptions.k": Case((1, 2), stages, ({"layer4"}, {"layer3", "layer4"})),
     "model.frames": Case(
         ("mean", "concat"),

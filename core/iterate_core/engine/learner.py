@@ -75,14 +75,14 @@ class GradientLearner:
     def learn(self, epoch: int) -> dict[str, float]:
         """See `Learner.learn`."""
         task, fabric = self._setup.task, self._setup.fabric
-        groups, schedule = self._optimiser.param_groups, self.learning.schedule
+        groups = self._optimiser.param_groups
         clip = self._setup.recipe.trainer.gradient_clip
         first = (epoch - 1) * self.steps_per_epoch
-        self._setup.module.model.begin_epoch(epoch)
+        self._setup.module.model.begin_epoch(epoch, self.learning.epochs)
         task.train()
         batches = self._setup.supplies.batches("train", self._course(epoch))
         for number, batch in enumerate(batches):
-            set_learning_rate(groups, schedule.factor(first + number))
+            set_learning_rate(groups, self.learning.factor(first + number))
             loss = self._setup.step(task.training_step, batch, number)
             self._optimiser.zero_grad(set_to_none=True)
             fabric.backward(loss)
@@ -136,7 +136,15 @@ def learning_of(recipe: Recipe, model: Model, steps_per_epoch: int, fused: bool)
     schedule = registries.schedulers.get(recipe.scheduler.name).load()(
         recipe.scheduler, recipe.objective, steps_per_epoch, trainer.epochs
     )
-    return Learning(optimiser, schedule, recipe.objective, recipe.seed)
+    return Learning(
+        optimiser,
+        schedule,
+        recipe.objective,
+        recipe.seed,
+        steps_per_epoch,
+        trainer.epochs,
+        model.tuning.pace,
+    )
 
 
 class FittedLearner:

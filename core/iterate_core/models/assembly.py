@@ -75,10 +75,10 @@ class Model(nn.Module):
             self.tuning.train(self.backbone, mode)
         return self
 
-    def begin_epoch(self, epoch: int) -> None:
-        """Tell the tuning that an epoch of training begins, counted from 1."""
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        """Tell the tuning that an epoch of training begins, counted from 1, of so many."""
         if self.backbone is not None:
-            self.tuning.begin_epoch(self.backbone, epoch)
+            self.tuning.begin_epoch(self.backbone, epoch, epochs)
 
     def trained(self) -> dict[str, Tensor]:
         """What training changes, by its name in `state_dict`."""

@@ -144,17 +144,21 @@ class StepRates(LRScheduler):
     """A schedule as PyTorch's own schedulers are driven: a step after each of the optimiser's.
 
     Args:
-        optimiser: Its groups carry ``top``, the rate that the schedule gives shares of.
-        schedule: The schedule.
+        optimiser: Its groups carry ``top``, the rate of which shares are taken.
+        schedule: Hears the objective's value.
+        factor: The shares of `top`, step by step.
     """
 
-    def __init__(self, optimiser: Optimizer, schedule: Schedule) -> None:
+    def __init__(
+        self, optimiser: Optimizer, schedule: Schedule, factor: Callable[[int], float]
+    ) -> None:
         self._schedule = schedule
+        self._factor = factor
         super().__init__(optimiser)
 
     def get_lr(self) -> list[float | Tensor]:
         """Each group's rate at the next step."""
-        share = self._schedule.factor(self.last_epoch)
+        share = self._factor(self.last_epoch)
         return [group["top"] * share for group in self.optimizer.param_groups]
 
     def epoch_ended(self, value: float) -> None:

@@ -98,7 +98,7 @@ class SupervisedTask(LightningModule, ABC):
             return None
         # Lightning clips no gradients in mixed precision where the optimiser's step is fused.
         learning = self._learning = self.learning_for(not self.trainer.precision.endswith("mixed"))
-        rates = StepRates(learning.optimiser, learning.schedule)
+        rates = StepRates(learning.optimiser, learning.schedule, learning.factor)
         return {
             "optimizer": learning.optimiser,
             "lr_scheduler": {"scheduler": rates, "interval": "step"},
@@ -106,10 +106,13 @@ class SupervisedTask(LightningModule, ABC):
 
     def on_train_epoch_start(self) -> None:
         """Begin the epoch as our loop does, from random state of its own."""
-        self.model.begin_epoch(self.current_epoch + 1)
+        epoch, learning = self.current_epoch + 1, self._learning
+        # A subclass of one's own may have made its optimiser otherwise.
+        epochs = (self.trainer.max_epochs or epoch) if learning is None else learning.epochs
+        self.model.begin_epoch(epoch, epochs)
         self.model.train()
-        if self._learning is not None:
-            seed_all(state_seed(self._learning.seed, self.current_epoch + 1))
+        if learning is not None:
+            seed_all(state_seed(learning.seed, epoch))
 
     def on_validation_epoch_end(self) -> None:
         """Log ``val/…``."""

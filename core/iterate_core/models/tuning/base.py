@@ -10,13 +10,16 @@ from torch import Tensor, nn
 from iterate_core.models.backbones.base import Backbone
 from iterate_core.models.tuning.options import TuningOptions
 
-_BACKWARD = 2.0  # operations of a backward pass over those of its forward pass, about
+# Operations of a backward pass over those of its forward pass, about: half for the gradients of
+# what passes through, half for those of weights.
+_BACKWARD = 2.0
 
 
 class Tuning(ABC):
     """What of a backbone trains, and how that is grouped, saved and merged.
 
-    A subclass says which modules train (`parts`); whatever else it does otherwise it overrides.
+    A subclass says which modules train (`parts`), or which parameters (`trains`); whatever else it
+    does otherwise it overrides.
     One that changes the backbone (adapters, prompts) does so in `prepare`, and hears of the
     backbone only as it was returned there.
 
@@ -35,6 +38,12 @@ class Tuning(ABC):
         dropout is off.
         """
 
+    def trains(self, backbone: Backbone) -> set[str]:
+        """Names of the parameters that train: those of `parts`, but for what is `fixed`."""
+        trained = {value for part in self.parts(backbone) for value in part.parameters()}
+        named = backbone.named_parameters()
+        return {name for name, value in named if value in trained and name not in backbone.fixed}
+
     def prepare(self, backbone: Backbone) -> Backbone:
         """The backbone, ready to train: changed in place, or another in its place.
 
@@ -44,9 +53,9 @@ class Tuning(ABC):
         Raises:
             RequestError: The backbone cannot be tuned so.
         """
-        trained = {value for part in self.parts(backbone) for value in part.parameters()}
+        trained = self.trains(backbone)
         for name, value in backbone.named_parameters():
-            value.requires_grad_(value in trained and name not in backbone.fixed)
+            value.requires_grad_(name in trained)
         return backbone
 
     def train(self, backbone: Backbone, mode: bool) -> None:
@@ -55,9 +64,19 @@ class Tuning(ABC):
         for part in self.parts(backbone):
             part.train(mode)
 
-    def begin_epoch(self, backbone: Backbone, epoch: int) -> None:
-        """Change what trains with the epoch, counted from 1, and with that alone."""
-        del backbone, epoch
+    def begin_epoch(self, backbone: Backbone, epoch: int, epochs: int) -> None:
+        """Change what trains with the epoch, counted from 1, of so many, and with these alone."""
+        del backbone, epoch, epochs
+
+    def pace(self, epoch: int, epochs: int) -> float:
+        """The share of the schedule's learning rate, for all that trains, decoder included.
+
+        Args:
+            epoch: Counted from 1; nothing else may decide.
+            epochs: Of the whole training.
+        """
+        del epoch, epochs
+        return 1.0
 
     def groups(self, backbone: Backbone) -> list[tuple[float, list[nn.Parameter]]]:
         """Everything that ever takes a gradient, by its learning rate as a share of the usual."""
@@ -65,12 +84,11 @@ class Tuning(ABC):
 
     def state(self, backbone: Backbone) -> dict[str, Tensor]:
         """What training changes, by its name in ``backbone.state_dict()``: checkpoints hold it."""
-        parts = set(self.parts(backbone))
+        parts, trained = set(self.parts(backbone)), self.trains(backbone)
         named = [name for name, module in backbone.named_modules() if module in parts]
         below = tuple(f"{name}." if name else "" for name in named)
-        return {
-            name: value for name, value in backbone.state_dict().items() if name.startswith(below)
-        }
+        state = backbone.state_dict().items()
+        return {name: value for name, value in state if name in trained or name.startswith(below)}
 
     def merge(self, backbone: Backbone) -> Backbone:
         """The trained backbone for use elsewhere: what was added is folded into its weights.
@@ -87,3 +105,13 @@ class Tuning(ABC):
         trained = {value for part in self.parts(backbone) for value in part.parameters()}
         total = sum(value.numel() for value in backbone.parameters())
         return _BACKWARD * sum(value.numel() for value in trained) / max(1, total)
+
+    def cost_throughout(self, backbone: Backbone) -> float:
+        """`backward_cost` where little trains, but from the first block on.
+
+        Gradients pass through all of the backbone, and are taken of that little's weights alone.
+        """
+        trained = self.trains(backbone)
+        sizes = {name: value.numel() for name, value in backbone.named_parameters()}
+        share = sum(sizes[name] for name in trained) / max(1, sum(sizes.values()))
+        return _BACKWARD / 2 * (1.0 + share)

@@ -13,5 +13,8 @@ def register(tunings: Registry) -> None:
         ("full", "FullOptions", "full:Full"),
         ("frozen", "FrozenOptions", "frozen:Frozen"),
         ("last_k", "LastKOptions", "last_k:LastK"),
+        ("layerwise", "LayerwiseOptions", "layerwise:Layerwise"),
+        ("gradual", "GradualOptions", "gradual:Gradual"),
+        ("bitfit", "BitFitOptions", "bitfit:BitFit"),
     ):
         tunings.register(Entry(name, f"{_TUNING}.options:{options}", f"{_TUNING}.{method}"))

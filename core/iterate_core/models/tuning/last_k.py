@@ -9,6 +9,7 @@ from torch import nn
 from iterate_core.errors import Problem, RequestError
 from iterate_core.models.backbones.base import Backbone
 from iterate_core.models.tuning.base import Tuning
+from iterate_core.models.tuning.blocks import named_blocks
 from iterate_core.models.tuning.options import LastKOptions
 
 
@@ -25,10 +26,7 @@ class LastK(Tuning):
         Raises:
             RequestError: The backbone has not as many blocks, or names none.
         """
-        blocks = backbone.blocks()
-        if not blocks:
-            what = "the backbone names no blocks, of which the last could train."
-            raise RequestError(Problem("tuning.name", what, "Choose full or frozen."))
+        blocks = named_blocks(backbone, "of which the last could train")
         if self._k > len(blocks):
             what = f"the backbone has {len(blocks)} blocks, but got {self._k}."
             raise RequestError(Problem("tuning.k", what, "Lower it, or choose full."))

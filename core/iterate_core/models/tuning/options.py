@@ -44,3 +44,31 @@ class LastKOptions(TuningOptions):
     """
 
     k: Annotated[int, Field(gt=0)] = 2
+
+
+class LayerwiseOptions(TuningOptions):
+    """All of the backbone trains, each block at a lower rate than the one behind it.
+
+    Attributes:
+        decay: A block's learning rate as a share of the next one's; the last has the backbone's
+            usual rate, and what comes before the first counts as one more block.
+    """
+
+    decay: Annotated[float, Field(gt=0, le=1)] = 0.75
+
+
+class GradualOptions(TuningOptions):
+    """The decoder trains alone at first, then all of the model at a lower rate.
+
+    Attributes:
+        share: Of `trainer.epochs`, during which the backbone is frozen; one epoch at least, and
+            never the last.
+        rate: Afterwards, the learning rate of the whole model as a share of the schedule's.
+    """
+
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    rate: Annotated[float, Field(gt=0, le=1)] = 0.1
+
+
+class BitFitOptions(TuningOptions):
+    """The biases of the backbone train, and the decoder."""

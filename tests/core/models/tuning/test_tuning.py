@@ -162,7 +162,7 @@ class Adapters(Tuning):
     def groups(self, backbone: Backbone) -> list[tuple[float, list[nn.Parameter]]]:
         return [(4.0, [value for value in backbone.parameters() if value.requires_grad])]
 
-    def begin_epoch(self, backbone: Backbone, epoch: int) -> None:
+    def begin_epoch(self, backbone: Backbone, epoch: int, epochs: int) -> None:
         for part in self.parts(backbone):
             part.requires_grad_(epoch > 1)
 
