@@ -46,6 +46,23 @@ def plan(
     stderr().print(view(described, loaded.space))
 
 
+def described_data(base: Prepared) -> dict[str, Any]:
+    """The recipe's dataset as plain JSON types: what its files say before any is trained on."""
+    info = base.info
+    return {
+        "name": info.name,
+        "task": info.task,
+        "classes": list(info.classes),
+        "samples": dict(info.sizes),
+        "bands": [{"name": band.name, "unit": band.unit} for band in base.stated],
+        "pixels": [info.height, info.width],
+        "frames": info.frames,
+        "metres": info.metres,
+        "crs": info.crs,
+        "notes": list(info.notes),
+    }
+
+
 def describe(loaded: LoadedStudy, base: Prepared, share: Share | None) -> dict[str, Any]:
     """The plan as plain JSON types.
 
@@ -64,6 +81,7 @@ def describe(loaded: LoadedStudy, base: Prepared, share: Share | None) -> dict[s
         "note": config["note"],
         "source": str(loaded.source),
         "recipe": base.recipe.to_mapping(),
+        "data": described_data(base),
         "channels": base.matching.described(base.chosen),
         "space": loaded.space.to_mapping(),
         "points": loaded.space.size(),

@@ -14,6 +14,7 @@ from knobs_backbones_support import BACKBONES
 from knobs_bench_support import PROTOCOLS
 from knobs_data_support import DATA
 from knobs_detectors_support import DETECTORS
+from knobs_folders_support import FOLDERS
 from knobs_parts_support import PARTS
 from knobs_recipe_support import RECIPE
 from knobs_search_support import SEARCH
@@ -24,6 +25,7 @@ from knobs_terratorch_support import TERRATORCH
 CASES: dict[str, Case] = {
     **RECIPE,
     **DATA,
+    **FOLDERS,
     **PARTS,
     **DETECTORS,
     **BACKBONES,

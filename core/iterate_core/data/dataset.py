@@ -54,6 +54,7 @@ class DatasetInfo:
         notes: What the reader corrected, for people and for the record.
         licence: The dataset's licence, where its files say.
         source: Where the data come from, where its files say.
+        crs: The coordinate system of its images, where the files say: ``EPSG:32632``.
     """
 
     name: str
@@ -70,6 +71,7 @@ class DatasetInfo:
     licence: str | None = None
     source: str | None = None
     unit: str | None = None
+    crs: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from rich.tree import Tree
 
 from iterate.hpo.space import Space
 from iterate.hpo.space.text import dimension_text, value_text
+from iterate_core.data.convert.source import shortened
 from iterate_core.escaping import in_terminal as escape
 from iterate_core.plurals import counted
 
@@ -26,6 +27,9 @@ def view(plan: dict[str, Any], space: Space) -> RenderableType:
         Text.from_markup("\n[bold]recipe[/]  (at the base point)"),
         Text(recipe.rstrip()),
         Text(),
+        Text.from_markup(f"[bold]data[/]    {escape(data_line(plan['data']))}"),
+        *(Text(f"        {note}", style="italic") for note in plan["data"]["notes"]),
+        Text(),
         Text.from_markup(f"[bold]bands[/]   {escape(_channels(plan['channels']))}"),
         *(Text(f"        {note}", style="italic") for note in plan["channels"]["notes"]),
         Text(),
@@ -37,6 +41,18 @@ def view(plan: dict[str, Any], space: Space) -> RenderableType:
         Text.from_markup(f"[bold]source[/]  {escape(plan['source'])}"),
     ]
     return Group(*parts)
+
+
+def data_line(told: dict[str, Any]) -> str:
+    """A dataset in one line: its task, classes, samples, dates, size and coordinates."""
+    samples = " / ".join(f"{count} {split}" for split, count in told["samples"].items())
+    height, width = told["pixels"]
+    words = [f"{told['name']}: {told['task']} ({shortened(told['classes'])})", samples]
+    if told["frames"] > 1:
+        words.append(counted(told["frames"], "date"))
+    metres = f" of {told['metres']:g} m" if told["metres"] else ""
+    words.append(f"{height}×{width} pixels{metres}")
+    return "; ".join([*words, *([told["crs"]] if told["crs"] else [])])
 
 
 def _channels(told: dict[str, Any]) -> str:

@@ -9,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.convert.images import (
-    LOSSY,
     band_names,
     ignored_of,
     nodata_of,
     read_image,
-    read_numbers,
+    read_mask,
 )
 from iterate_core.data.convert.listing import image_files
-from iterate_core.data.convert.naming import renamed, usable
+from iterate_core.data.convert.naming import aliases_of, names_of_files
 from iterate_core.data.convert.quantities import quantity_strata
 from iterate_core.data.convert.source import (
     UNSAID,
@@ -34,7 +33,6 @@ from iterate_core.data.convert.tables import TABLE
 from iterate_core.data.dataset import Split
 from iterate_core.data.target import Form
 from iterate_core.errors import DataError, Problem
-from iterate_core.escaping import visible
 
 
 class FolderSource:
@@ -49,7 +47,7 @@ class FolderSource:
         self._root = root
         self._wanted = wanted
         split_file = Path(wanted.split).expanduser().resolve() if wanted.split else None
-        self._files = list(image_files(root, split_file))
+        self._files = list(image_files(root, () if split_file is None else (split_file,)))
         if not self._files:
             hint = f"It must hold a folder for each class, or images/ beside masks/ or {TABLE}."
             raise DataError(Problem(self.where, "holds no images.", hint))
@@ -74,7 +72,7 @@ class FolderSource:
             return image, np.array([file.values[name] for name in self.classes])
         if file.mask is None:
             return image, self._labels[index]
-        mask = self._read_mask(file.mask)
+        mask = read_mask(file.mask)
         if mask.shape != image.shape[1:]:
             what = f"is {mask.shape} pixels, but {file.image.name} is {image.shape[1:]}."
             raise DataError(Problem(str(file.mask), what))
@@ -85,21 +83,9 @@ class FolderSource:
         return str(self._files[index].image)
 
     def _sample_names(self) -> tuple[list[str], list[set[str]]]:
-        """Stems where they are distinct, else paths with '-' between their parts."""
         relative = [file.image.relative_to(self._root) for file in self._files]
-        given = [path.stem for path in relative]
-        if usable(given) is None:
-            given = ["-".join(path.with_suffix("").parts) for path in relative]
-        names = [visible(name) for name in given]
-        seen: dict[str, Path] = {}
-        for name, path in zip(names, relative, strict=True):
-            if name in seen:
-                what = f"{seen[name]} and {path} would both be sample {name!r}."
-                raise DataError(Problem(self.where, what))
-            seen[name] = path
-        self.notes = renamed(given, names)
-        pairs = zip(names, relative, strict=True)
-        return names, [{name, path.as_posix(), path.name} for name, path in pairs]
+        names, self.notes = names_of_files(relative, self.where)
+        return names, [aliases_of(*pair) for pair in zip(names, relative, strict=True)]
 
     def _splits(self) -> list[Split] | None:
         found = [file.split for file in self._files if file.split is not None]
@@ -175,7 +161,7 @@ class FolderSource:
         holds_ignored = False
         for file in self._files:
             assert file.mask is not None  # noqa: S101 - the layout has a mask beside every image
-            values = np.unique(self._read_mask(file.mask))
+            values = np.unique(read_mask(file.mask))
             present.append(present_labels(values, self.ignore_index, str(file.mask)))
             holds_ignored |= UNSAID in values
         everywhere = set().union(*present)
@@ -184,14 +170,3 @@ class FolderSource:
         classes = class_names(self.where, self._wanted.classes, None, everywhere, self.form)
         table = [[label in values for label in range(len(classes))] for values in present]
         return classes, rarest_present(np.array(table))
-
-    def _read_mask(self, path: Path) -> npt.NDArray[Any]:
-        if path.suffix.lower() in LOSSY:
-            what = "is a JPEG, whose compression changes the labels."
-            raise DataError(Problem(str(path), what, "Use PNG or GeoTIFF for masks."))
-        mask = read_numbers(path)
-        if len(mask) != 1 or mask.dtype.kind not in "ui":
-            what = f"must have one band of whole numbers, but has {len(mask)} of {mask.dtype}."
-            raise DataError(Problem(str(path), what))
-        plane: npt.NDArray[Any] = mask[0]
-        return plane

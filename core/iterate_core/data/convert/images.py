@@ -68,17 +68,39 @@ def read_numbers(path: Path) -> npt.NDArray[Any]:
         return numbers
 
 
+def read_mask(path: Path) -> npt.NDArray[Any]:
+    """(height, width) whole numbers: the labels of an image's pixels.
+
+    Raises:
+        DataError: It has several bands, or may not hold what was saved.
+    """
+    if path.suffix.lower() in LOSSY:
+        what = "is a JPEG, whose compression changes the labels."
+        raise DataError(Problem(str(path), what, "Use PNG or GeoTIFF for masks."))
+    mask = read_numbers(path)
+    if len(mask) != 1 or mask.dtype.kind not in "ui":
+        what = f"must have one band of whole numbers, but has {len(mask)} of {mask.dtype}."
+        raise DataError(Problem(str(path), what))
+    plane: npt.NDArray[Any] = mask[0]
+    return plane
+
+
 def band_names(path: Path) -> tuple[str, ...] | None:
     """The file's band descriptions, or its colours; None where it declares neither."""
     with open_image(path) as file:
-        if has_palette(file):
-            return COLOURS
-        described = tuple(text for text in file.descriptions if text)
-        if len(described) == file.count:
-            return described
-        colours = tuple(colour.name for colour in file.colorinterp)
-        named = all(colour in ("red", "green", "blue", "alpha") for colour in colours)
-        return colours if named else None
+        return names_in(file)
+
+
+def names_in(file: Any) -> tuple[str, ...] | None:
+    """As `band_names`, of an open image."""
+    if has_palette(file):
+        return COLOURS
+    described = tuple(text for text in file.descriptions if text)
+    if len(described) == file.count:
+        return described
+    colours = tuple(colour.name for colour in file.colorinterp)
+    named = all(colour in ("red", "green", "blue", "alpha") for colour in colours)
+    return colours if named else None
 
 
 def nodata_of(path: Path) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +36,12 @@ class ImageFile:
     split: Split | None = None
 
 
-def image_files(root: Path, split_file: Path | None) -> Iterable[ImageFile]:
+def image_files(root: Path, beside: Collection[Path] = ()) -> Iterable[ImageFile]:
     """Every sample below `root`.
+
+    Args:
+        root: The folder.
+        beside: Further files that may lie in it, such as one that says the splits.
 
     Raises:
         DataError: Any other file is there, or one without its partner.
@@ -46,7 +50,7 @@ def image_files(root: Path, split_file: Path | None) -> Iterable[ImageFile]:
     stray = [
         path
         for path in files
-        if path.resolve() != split_file and not path.name.lower().startswith(_PAPERS)
+        if path.resolve() not in beside and not path.name.lower().startswith(_PAPERS)
     ]
     words = {folder.name.lower() for folder in folders}
     if words and words <= SPLIT_WORDS.keys():

@@ -64,21 +64,47 @@ class Missing:
             DataError: A band of it holds nothing else, so that there is no mean.
         """
         image, target = source.read(index)
-        mark = source.nodata(index) if self.nodata is None else self.nodata
+        where = f"sample {source.names[index]}"
+        image, missing = self.cleared(image, source.nodata(index), where)
+        if missing is None:
+            return image, target
+        self._treated.add(index)
+        return image, self.masked(target, missing, source.ignore_index) if self.mask else target
+
+    def cleared(
+        self, image: npt.NDArray[Any], nodata: float | None, where: str
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+        """An image with its pixels without data filled, and where they were.
+
+        Args:
+            image: (bands, height, width).
+            nodata: The value that marks such pixels, where the image's file says one.
+            where: The sample, for messages.
+
+        Returns:
+            The image, and (height, width) whether a pixel lacks any band; None where none does.
+
+        Raises:
+            DataError: See `treated`.
+        """
+        mark = nodata if self.nodata is None else self.nodata
         missing = np.isnan(image) if image.dtype.kind == "f" else np.zeros(image.shape, np.bool_)
         if isinstance(mark, float):
             missing |= image == mark
         if not missing.any():
-            return image, target
-        where = f"sample {source.names[index]}"
+            return image, None
         if self.fill is None and not self.mask:
             raise _untold(where, int(missing.sum()), mark)
-        self._treated.add(index)
-        image = self._filled(image, missing, where)
-        if self.mask:
-            kind = np.result_type(target, np.min_scalar_type(source.ignore_index))
-            target = np.where(missing.any(axis=0), source.ignore_index, target).astype(kind)
-        return image, target
+        anywhere: npt.NDArray[np.bool_] = np.any(missing, axis=0)
+        return self._filled(image, missing, where), anywhere
+
+    @staticmethod
+    def masked(
+        mask: int | npt.NDArray[Any], missing: npt.NDArray[np.bool_], ignored: int
+    ) -> npt.NDArray[Any]:
+        """A (height, width) mask that leaves pixels out; in a type that holds what is ignored."""
+        kind = np.result_type(mask, np.min_scalar_type(ignored))
+        return np.where(missing, ignored, mask).astype(kind)
 
     def _filled(
         self, image: npt.NDArray[Any], missing: npt.NDArray[np.bool_], where: str

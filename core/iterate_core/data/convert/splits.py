@@ -6,14 +6,16 @@ import csv
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from iterate_core.data.convert.source import SPLIT_WORDS, SampleSource, shortened
+from iterate_core.data.convert.source import SPLIT_WORDS, shortened
 from iterate_core.data.convert.tables import text_of
 from iterate_core.data.dataset import SPLITS, Split
+from iterate_core.data.target import Form
 from iterate_core.errors import DataError, Problem, RequestError
 from iterate_core.fingerprint import seed_for
 from iterate_core.plurals import counted
@@ -23,9 +25,19 @@ _MOST_TOLD = 10  # classes in a message
 _NUMBER = re.compile(r"[0-9.]+")
 
 
-def assign(
-    source: SampleSource, asked: str | None, seed: int
-) -> tuple[list[Split], tuple[str, ...]]:
+class Divisible(Protocol):
+    """What is known of samples that are divided among the splits; see `SampleSource`."""
+
+    where: str
+    form: Form
+    classes: tuple[str, ...]
+    names: list[str]
+    aliases: list[set[str]]
+    splits: list[Split] | None
+    strata: list[int]
+
+
+def assign(source: Divisible, asked: str | None, seed: int) -> tuple[list[Split], tuple[str, ...]]:
     """The split of each sample, and notes on how it came about.
 
     Args:
@@ -41,17 +53,25 @@ def assign(
     if asked and shares is None and not Path(asked).suffix and source.splits is not None:
         return source.splits, (f"split as in {asked!r}",)
     if asked and shares is None:
-        return _from_file(source, Path(asked).expanduser()), (f"split as in {Path(asked).name}",)
+        return split_of_file(source, Path(asked).expanduser()), (f"split as in {Path(asked).name}",)
     if source.splits is not None and shares is None:
         return source.splits, ()
-    shares = shares or DEFAULT_SHARES
+    return drawn(source, shares or DEFAULT_SHARES, seed)
+
+
+def drawn(
+    source: Divisible, shares: Sequence[float], seed: int
+) -> tuple[list[Split], tuple[str, ...]]:
+    """A random split of each sample that keeps strata in proportion, and notes on it."""
     shown = "/".join(f"{share:g}" for share in shares)
-    splits = _drawn(source, shares, seed)
-    notes = (f"split drawn in proportion {shown} with seed {seed}", *_sparse(source, splits))
-    return splits, notes
+    splits = _in_proportion(source, shares, seed)
+    return splits, (
+        f"split drawn in proportion {shown} with seed {seed}",
+        *_sparse(source, splits),
+    )
 
 
-def check_filled(source: SampleSource, splits: list[Split]) -> None:
+def check_filled(source: Divisible, splits: list[Split]) -> None:
     """Refuse to leave a split empty, and say which classes are too small.
 
     Raises:
@@ -72,7 +92,7 @@ def check_filled(source: SampleSource, splits: list[Split]) -> None:
     raise DataError(Problem(source.where, f"{what}{of_classes}.", hint))
 
 
-def _sparse(source: SampleSource, splits: list[Split]) -> tuple[str, ...]:
+def _sparse(source: Divisible, splits: list[Split]) -> tuple[str, ...]:
     """Which classes have so few samples that a split lacks them."""
     if source.form != "index":
         return ()  # a sample holds several classes
@@ -104,7 +124,7 @@ def _shares(asked: str) -> tuple[float, ...] | None:
     return shares
 
 
-def _drawn(source: SampleSource, shares: tuple[float, ...], seed: int) -> list[Split]:
+def _in_proportion(source: Divisible, shares: Sequence[float], seed: int) -> list[Split]:
     """Each stratum is cut in proportion; the cuts are rounded over all strata together."""
     rng = np.random.default_rng(seed_for("split", seed))
     strata = np.array(source.strata)
@@ -121,7 +141,13 @@ def _drawn(source: SampleSource, shares: tuple[float, ...], seed: int) -> list[S
     return splits
 
 
-def _from_file(source: SampleSource, path: Path) -> list[Split]:
+def split_of_file(source: Divisible, path: Path) -> list[Split]:
+    """The split of each sample, as a .csv or .json file lists them.
+
+    Raises:
+        RequestError: It is neither.
+        DataError: It is damaged, or does not list each sample once.
+    """
     if path.suffix.lower() not in (".csv", ".json"):
         what = f"{str(path)!r} is no array of the source, no .csv or .json file, and no shares."
         raise RequestError(Problem("split", what, "For example 0.6,0.2,0.2."))

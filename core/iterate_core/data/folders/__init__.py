@@ -1,0 +1,1 @@
+"""Folders of images as they are, read without conversion."""

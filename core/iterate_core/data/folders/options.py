@@ -1,0 +1,139 @@
+"""What a recipe says of a folder of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from iterate_core.data.options import DataSection, Positive
+from iterate_core.data.units import UNITS
+from iterate_core.errors import nearest
+from iterate_core.registry.marks import HowOnly
+from iterate_core.registry.options import Section
+
+LEGAL_UNITS = (*UNITS, "unknown")
+Classes = tuple[str, ...] | dict[int | str, str | None]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Splitting(Section):
+    """Which split each sample belongs to. Nothing said: as folders or tables say, else at random.
+
+    Attributes:
+        file: A .csv file with the columns ``name`` and ``split``, or a .json file; below `root`.
+        train: A text file of the training samples' names, one a line; below `root`. With `val` and
+            `test`; samples that no file lists are not used.
+        val: Likewise.
+        test: Likewise.
+        shares: Of a random split: those of training, validation and test.
+        seed: Of a random split.
+    """
+
+    file: Path | None = None
+    train: Path | None = None
+    val: Path | None = None
+    test: Path | None = None
+    shares: tuple[Share, Share, Share] | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @field_validator("shares")
+    @classmethod
+    def _are_all(cls, shares: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if shares is not None and abs(sum(shares) - 1) > 1e-6:
+            raise ValueError("must sum to 1")
+        return shares
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Splitting:
+        lists = (self.train, self.val, self.test)
+        if any(lists) and not all(lists):
+            raise ValueError("train, val and test need a file each")
+        ways = [bool(self.file), any(lists), self.shares is not None]
+        if sum(ways) > 1:
+            raise ValueError("say one of file, shares, or train, val and test")
+        return self
+
+    @property
+    def lists(self) -> tuple[Path, ...]:
+        """The files of names: none, or one each of training, validation and test."""
+        return tuple(path for path in (self.train, self.val, self.test) if path is not None)
+
+
+class FolderData(DataSection):
+    """What is said of any folder of images.
+
+    Attributes:
+        root: The folder.
+        task: What the labels are for, where that is not the usual task of such labels.
+        classes: Names of the classes in the order of their indices; of a mask's values 0, 1, …. Or
+            each value of the files with the name of its class, in that order: ``{10: trees, 20:
+            shrubs, 0: null}``. Values of one name are one class; null does not count (masks).
+        ignore_index: The value of a mask that does not count, beside its file's nodata value.
+        band_names: Names of the files' bands, in their order; None takes what the files say.
+        sensor: Whose short names they are: ``sentinel-2``, ``landsat-8``, …
+        unit: The unit of all bands (`iterate_core.data.units`); None tells it from names and
+            values.
+        nodata: The value that marks pixels without data; None takes what the files say, ``none``
+            says that all values are real.
+        fill: What stands in such pixels: a number, or ``mean``, that of the image's other pixels
+            of the band. Without it such pixels are refused.
+        mask: Leave such pixels out of the masks.
+        size: Height and width that every file is brought to as it is read, where they differ.
+        table: A .csv or .jsonl file of labels, below `root`: a row an image.
+        label: The table's column of class names, or of lists of them.
+        quantities: The table's columns of numbers to be predicted.
+        split: Which sample belongs to which split.
+    """
+
+    root: Annotated[Path, HowOnly]
+    task: str | None = None
+    classes: Classes | None = None
+    ignore_index: int | None = None
+    band_names: tuple[str, ...] | None = None
+    sensor: str | None = None
+    unit: str | None = None
+    nodata: float | Literal["none"] | None = None
+    fill: float | Literal["mean"] | None = None
+    mask: bool = False
+    size: Positive | None = None
+    table: Path | None = None
+    label: str | None = None
+    quantities: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    split: Splitting = Splitting()
+
+    @field_validator("unit")
+    @classmethod
+    def _is_known(cls, unit: str | None) -> str | None:
+        return known_unit(unit)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> FolderData:
+        if self.label is not None and self.quantities is not None:
+            raise ValueError("label and quantities: say one of the two")
+        if self.nodata == "none" and (self.fill is not None or self.mask):
+            raise ValueError("nodata: none says that nothing is missing: leave out fill and mask")
+        return self
+
+
+def known_unit(unit: str | None) -> str | None:
+    """The unit.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
+    if unit is not None and unit not in LEGAL_UNITS:
+        hint = nearest(unit, LEGAL_UNITS) or f"Legal: {', '.join(LEGAL_UNITS)}."
+        raise ValueError(f"there is no unit {unit!r}. {hint}")
+    return unit
+
+
+class ImageFolderData(FolderData):
+    """A folder of images as torchvision's and Hugging Face's image folders are laid out.
+
+    A folder a class; or images and a table ``metadata.csv``, ``metadata.jsonl`` or ``labels.csv``;
+    or ``images/`` beside ``masks/``. Folders ``train``, ``val`` and ``test`` may stand above each.
+    """
+
+    name: Literal["image_folder"] = "image_folder"
