@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -203,6 +204,20 @@ def stepped(scene: Scene) -> dict[str, list[float]]:
     }
 
 
+def matrix_stepped(scene: Scene) -> list[float]:
+    """A matrix and a vector after three steps along random gradients."""
+    given = options(scene)
+    torch.manual_seed(0)
+    values = [nn.Parameter(torch.randn(6, 4)), nn.Parameter(torch.randn(4))]
+    groups = [{"params": values, "lr": given.lr, "weight_decay": 0.0}]
+    optimiser = registries.optimisers.get(given.name).load()(given, groups, False)
+    for _ in range(3):
+        for value in values:
+            value.grad = torch.randn_like(value)
+        optimiser.step()
+    return [round(x, 6) for value in values for x in value.flatten().tolist()]
+
+
 def decoder_stepped(scene: Scene) -> Any:
     """The decoder's alone."""
     return stepped(scene)["decoder"]
@@ -214,6 +229,16 @@ OPTIMISERS: dict[str, Case] = {
     "OptimiserOptions.backbone_lr_scale": Case((1.0, 0.1), stepped, same=decoder_stepped),
     "AdamWOptions.beta1": Case((0.9, 0.5), stepped),
     "AdamWOptions.beta2": Case((0.999, 0.5), stepped),
+    "AdamOptions.beta1": Case((0.9, 0.5), stepped),
+    "AdamOptions.beta2": Case((0.999, 0.5), stepped),
+    "LionOptions.beta1": Case((0.9, 0.1), matrix_stepped),
+    "LionOptions.beta2": Case((0.99, 0.1), matrix_stepped),
+    "LambOptions.beta1": Case((0.9, 0.5), matrix_stepped),
+    "LambOptions.beta2": Case((0.999, 0.5), matrix_stepped),
+    "MuonOptions.momentum": Case((0.95, 0.5), matrix_stepped),
+    "MuonOptions.nesterov": Case((True, False), matrix_stepped),
+    "MuonOptions.beta1": Case((0.9, 0.5), matrix_stepped),
+    "MuonOptions.beta2": Case((0.95, 0.5), matrix_stepped),
     "SgdOptions.momentum": Case((0.9, 0.5), stepped),
     "SgdOptions.nesterov": Case((True, False), stepped),
 }
@@ -222,9 +247,10 @@ OPTIMISERS: dict[str, Case] = {
 # Schedules
 
 
-def rates(scene: Scene) -> list[float]:
+def rates(scene: Scene, **others: Any) -> list[float]:
     """The learning rate at each step of eight epochs of two steps; nothing improves."""
-    given = options(scene, **({} if scene.knob.field == "warmup_epochs" else {"warmup_epochs": 0}))
+    rises = {"warmup_epochs"} & scene.knob.owner.model_fields.keys() - {scene.knob.field}
+    given = options(scene, **dict.fromkeys(rises, 0), **others)
     build = registries.schedulers.get(given.name).load()
     schedule = build(given, Objective(metric="loss", mode="min"), 2, 8)
     group = {"top": 1.0, "lr": 0.0}
@@ -245,6 +271,16 @@ def first_rate(scene: Scene) -> float:
 SCHEDULES: dict[str, Case] = {
     "ScheduleOptions.warmup_epochs": Case((0, 2), first_rate, (1.0, 0.25)),
     "CosineOptions.floor": Case((0.0, 0.5), rates, same=first_rate),
+    "PolynomialOptions.power": Case((1.0, 2.0), rates, same=first_rate),
+    "PolynomialOptions.floor": Case((0.0, 0.5), rates, same=first_rate),
+    "CosineRestartsOptions.period": Case((2, 3.5), rates, same=first_rate),
+    "CosineRestartsOptions.growth": Case((1, 2.5), partial(rates, period=2), same=first_rate),
+    "CosineRestartsOptions.decay": Case((1.0, 0.5), rates, same=first_rate),
+    "CosineRestartsOptions.floor": Case((0.0, 0.5), rates, same=first_rate),
+    "OneCycleOptions.rise": Case((0.3, 0.5), rates, same=first_rate),
+    "OneCycleOptions.start": Case((0.04, 0.5), first_rate, (0.04, 0.5)),
+    "OneCycleOptions.floor": Case((0.0, 0.5), rates, same=first_rate),
+    "OneCycleOptions.shape": Case(("cosine", "linear"), rates, same=first_rate),
     "PlateauOptions.factor": Case((0.5, 0.1), rates, same=first_rate),
     "PlateauOptions.patience": Case((3, 0), rates, same=first_rate),
     "PlateauOptions.floor": Case((0.001, 0.9), rates, same=first_rate),

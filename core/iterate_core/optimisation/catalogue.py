@@ -10,21 +10,24 @@ _ROOM = "iterate_core.optimisation"
 def register_optimisers(optimisers: Registry) -> None:
     """Add every optimiser that ships."""
     for name, options, builder in (
-        ("adamw", "AdamWOptions", "build_adamw"),
-        ("sgd", "SgdOptions", "build_sgd"),
+        ("adamw", "AdamWOptions", "optimisers:build_adamw"),
+        ("adam", "AdamOptions", "optimisers:build_adam"),
+        ("sgd", "SgdOptions", "optimisers:build_sgd"),
+        ("lion", "LionOptions", "timm_optimisers:build_lion"),
+        ("lamb", "LambOptions", "timm_optimisers:build_lamb"),
+        ("muon", "MuonOptions", "timm_optimisers:build_muon"),
     ):
-        optimisers.register(
-            Entry(name, f"{_ROOM}.options:{options}", f"{_ROOM}.optimisers:{builder}")
-        )
+        optimisers.register(Entry(name, f"{_ROOM}.options:{options}", f"{_ROOM}.{builder}"))
 
 
 def register_schedules(schedulers: Registry) -> None:
     """Add every learning-rate schedule that ships."""
     for name, options, builder in (
-        ("constant", "ConstantOptions", "build_constant"),
-        ("cosine", "CosineOptions", "build_cosine"),
-        ("plateau", "PlateauOptions", "build_plateau"),
+        ("constant", "ConstantOptions", "closed_forms:build_constant"),
+        ("cosine", "CosineOptions", "closed_forms:build_cosine"),
+        ("cosine_restarts", "CosineRestartsOptions", "closed_forms:build_cosine_restarts"),
+        ("polynomial", "PolynomialOptions", "closed_forms:build_polynomial"),
+        ("one_cycle", "OneCycleOptions", "closed_forms:build_one_cycle"),
+        ("plateau", "PlateauOptions", "schedules:build_plateau"),
     ):
-        schedulers.register(
-            Entry(name, f"{_ROOM}.options:{options}", f"{_ROOM}.schedules:{builder}")
-        )
+        schedulers.register(Entry(name, f"{_ROOM}.options:{options}", f"{_ROOM}.{builder}"))

@@ -6,10 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from iterate_core.models.assembly import Model
-from iterate_core.optimisation.options import AdamWOptions, OptimiserOptions, SgdOptions
+from iterate_core.optimisation.options import (
+    AdamOptions,
+    AdamWOptions,
+    OptimiserOptions,
+    SgdOptions,
+)
 
 Groups = list[dict[str, Any]]
 
@@ -40,6 +45,12 @@ def build_adamw(options: AdamWOptions, groups: Groups, fused: bool) -> Optimizer
     """AdamW over parameter groups."""
     betas = (options.beta1, options.beta2)
     return AdamW(groups, lr=options.lr, betas=betas, fused=fused)
+
+
+def build_adam(options: AdamOptions, groups: Groups, fused: bool) -> Optimizer:
+    """Adam over parameter groups."""
+    betas = (options.beta1, options.beta2)
+    return Adam(groups, lr=options.lr, betas=betas, fused=fused)
 
 
 def build_sgd(options: SgdOptions, groups: Groups, fused: bool) -> Optimizer:

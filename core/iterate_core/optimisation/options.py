@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -38,6 +38,69 @@ class AdamWOptions(OptimiserOptions):
 
     beta1: Share = 0.9
     beta2: Share = 0.999
+
+
+class AdamOptions(OptimiserOptions):
+    """Adam (Kingma & Ba 2015): weight decay is part of the gradient, as in `torch.optim.Adam`.
+
+    Attributes:
+        beta1: Decay of the gradient's running mean.
+        beta2: Decay of the gradient's running square.
+    """
+
+    weight_decay: NonNegative = 0.0
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+
+
+class LionOptions(OptimiserOptions):
+    """Lion (Chen et al. 2023): steps of one size, along the sign of the running gradient.
+
+    Its learning rate is some ten times lower than AdamW's, its weight decay as much higher.
+
+    Attributes:
+        beta1: How much of the running gradient is in a step, beside the newest.
+        beta2: Decay of the running gradient.
+    """
+
+    lr: Positive = 1e-4
+    weight_decay: NonNegative = 0.1
+    beta1: Share = 0.9
+    beta2: Share = 0.99
+
+
+class LambOptions(OptimiserOptions):
+    """LAMB (You et al. 2020): Adam whose step in each parameter is as long as that is, times `lr`.
+
+    For batches of thousands. Gradients are clipped by `trainer.gradient_clip` alone; parameters
+    that are not decayed take Adam's steps.
+
+    Attributes:
+        beta1: Decay of the gradient's running mean.
+        beta2: Decay of the gradient's running square.
+    """
+
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+
+
+class MuonOptions(OptimiserOptions):
+    """Muon (Jordan et al. 2024): momentum, made orthogonal, for matrices and filters.
+
+    Biases, normalisation parameters and what is no proper matrix take AdamW's steps at the same
+    rate: Muon's are scaled to AdamW's size (Liu et al. 2025), so that one learning rate suits both.
+
+    Attributes:
+        momentum: Decay of the running gradient.
+        nesterov: Look ahead along the momentum.
+        beta1: AdamW's decay of the gradient's running mean.
+        beta2: AdamW's decay of the gradient's running square.
+    """
+
+    momentum: Share = 0.95
+    nesterov: bool = True
+    beta1: Share = 0.9
+    beta2: Share = 0.95
 
 
 class SgdOptions(OptimiserOptions):
@@ -77,6 +140,50 @@ class CosineOptions(ScheduleOptions):
     """
 
     floor: Share = 0.0
+
+
+class PolynomialOptions(ScheduleOptions):
+    """A power of what remains of training, from the top to its end.
+
+    Attributes:
+        power: 1 falls in a straight line, above 1 early, below 1 late.
+        floor: The learning rate at the end, as a share of its top.
+    """
+
+    power: Positive = 1.0
+    floor: Share = 0.0
+
+
+class CosineRestartsOptions(ScheduleOptions):
+    """Half a cosine again and again (SGDR, Loshchilov & Hutter 2017).
+
+    Attributes:
+        period: Epochs (or parts of one) of the first half cosine.
+        growth: How many times as long as the last one each further one is.
+        decay: How many times as high.
+        floor: The learning rate at the end of each, as a share of the first top.
+    """
+
+    period: Positive = 5.0
+    growth: Annotated[float, Field(ge=1)] = 1.0
+    decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    floor: Share = 0.0
+
+
+class OneCycleOptions(Component):
+    """One rise to the top and one fall to nearly nothing (Smith & Topin 2018).
+
+    Attributes:
+        rise: Share of all steps at whose end the top is reached.
+        start: The first learning rate, as a share of its top.
+        floor: The last one, as a share of its top.
+        shape: Of the rise and the fall: half a cosine, or a straight line.
+    """
+
+    rise: Share = 0.3
+    start: Annotated[float, Field(gt=0, le=1)] = 0.04
+    floor: Share = 4e-6
+    shape: Literal["cosine", "linear"] = "cosine"
 
 
 class PlateauOptions(ScheduleOptions):

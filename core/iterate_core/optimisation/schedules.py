@@ -1,8 +1,7 @@
-"""Learning-rate schedules."""
+"""Learning-rate schedules: what each is, and the one that listens to the objective."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -11,12 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from iterate_core.objective import Objective
-from iterate_core.optimisation.options import (
-    ConstantOptions,
-    CosineOptions,
-    PlateauOptions,
-    ScheduleOptions,
-)
+from iterate_core.optimisation.options import PlateauOptions, ScheduleOptions
 
 
 class Schedule(Protocol):
@@ -64,32 +58,6 @@ def warmup(step: int, steps: int) -> float:
 def warmup_steps(options: ScheduleOptions, steps_per_epoch: int) -> int:
     """How many optimiser steps the warm-up takes."""
     return round(options.warmup_epochs * steps_per_epoch)
-
-
-def build_constant(
-    options: ConstantOptions, objective: Objective, steps_per_epoch: int, epochs: int
-) -> Schedule:
-    """Warm-up, then 1."""
-    del objective, epochs
-    rising = warmup_steps(options, steps_per_epoch)
-    return ClosedForm(lambda step: warmup(step, rising))
-
-
-def build_cosine(
-    options: CosineOptions, objective: Objective, steps_per_epoch: int, epochs: int
-) -> Schedule:
-    """Warm-up over w steps, then floor + (1 − floor) (1 + cos(π (step − w) / (total − w))) / 2."""
-    del objective
-    rising = warmup_steps(options, steps_per_epoch)
-    falling = max(1, steps_per_epoch * epochs - rising)
-
-    def factor(step: int) -> float:
-        if step < rising:
-            return warmup(step, rising)
-        half = (1 + math.cos(math.pi * min(1.0, (step - rising) / falling))) / 2
-        return options.floor + (1 - options.floor) * half
-
-    return ClosedForm(factor)
 
 
 class Plateau:

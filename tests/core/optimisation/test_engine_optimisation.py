@@ -26,7 +26,7 @@ def schedule(name: str, objective: Objective = UP, **options: float):  # type: i
     return entry.load()(chosen, objective, STEPS, EPOCHS)
 
 
-@pytest.mark.parametrize("name", ["constant", "cosine", "plateau"])
+@pytest.mark.parametrize("name", ["constant", "cosine", "cosine_restarts", "polynomial", "plateau"])
 def test_warm_up_rises_linearly_step_by_step_to_the_top(name: str) -> None:
     rising = schedule(name, warmup_epochs=1.5)
     assert [rising.factor(step) for step in range(15)] == [
@@ -99,6 +99,11 @@ def test_a_frozen_backbone_has_no_group() -> None:
             "adamw",
             {"lr": 0.1, "weight_decay": 0.2, "beta1": 0.8},
             lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.2, betas=(0.8, 0.999)),
+        ),
+        (
+            "adam",
+            {"lr": 0.1, "weight_decay": 0.2, "beta2": 0.9},
+            lambda p: torch.optim.Adam(p, lr=0.1, weight_decay=0.2, betas=(0.9, 0.9)),
         ),
         (
             "sgd",
