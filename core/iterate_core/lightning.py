@@ -2,7 +2,7 @@
 
 The steps, their order, augmentation and learning rates are those of our own loop. What the recipe's
 `trainer` section says is the Trainer's to decide here, except that the schedule runs over the
-recipe's epochs.
+recipe's epochs, of so many steps as `trainer.accumulate` makes of an epoch's batches.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from iterate_core.data.dataset import Split
 from iterate_core.data.loading.batch import Batch
 from iterate_core.data.loading.loader import Indices, PixelSupply
 from iterate_core.device import isolated
+from iterate_core.engine.accumulation import steps_of
 from iterate_core.engine.build import build_model
 from iterate_core.engine.learner import learning_of
 from iterate_core.engine.order import (
@@ -56,7 +57,8 @@ def module_of(recipe: Recipe) -> SupervisedTask:
         # Frozen backbones are shared within a process; this one is its owner's alone.
         task = copy.deepcopy(built_task(prepared))
     course = training_course(prepared, 1, drop_single=needs_pairs(task))
-    task.learning_for = partial(learning_of, prepared.recipe, task.model, len(course.chunks))
+    steps = steps_of(course, prepared.recipe.trainer)
+    task.learning_for = partial(learning_of, prepared.recipe, task.model, steps)
     return task
 
 

@@ -16,7 +16,7 @@ from iterate_core.models.options import ModelSection
 from iterate_core.models.tuning.options import FullOptions, TuningOptions
 from iterate_core.objective import Objective
 from iterate_core.registry import registries
-from iterate_core.registry.marks import AfterBackbone, HowOnly, PerTraining
+from iterate_core.registry.marks import AddedLater, AfterBackbone, HowOnly, PerTraining
 from iterate_core.registry.options import Component, Section
 from iterate_core.registry.parsing import Chosen, parse
 from iterate_core.storage.files import replacing
@@ -43,7 +43,11 @@ class TrainerSection(Section):
         min_delta: What counts as better for `patience`, in units of the objective.
         precision: Of the model's forward passes, as PyTorch Lightning names it; weights, losses
             and scores are float32 in each.
+        accumulate: Batches whose gradients make one step: that of the mean over all that counts in
+            them, as of one larger batch.
         gradient_clip: Largest norm of the gradient; None does not clip.
+        ema: Decay, step by step, of a moving average of what trains, which is scored and kept in
+            its place; None takes the last step's weights.
         accelerator: ``auto`` takes a GPU where this process sees one, on a Mac through MPS.
         deterministic: Refuse algorithms that give other results under the same seed.
         threads: CPU threads of one operation, which decide the last digits of a result on a CPU;
@@ -54,7 +58,9 @@ class TrainerSection(Section):
     patience: Annotated[Positive | None, AfterBackbone] = None
     min_delta: Annotated[float, Field(ge=0), AfterBackbone] = 0.0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    accumulate: Annotated[Positive, AfterBackbone, AddedLater] = 1
     gradient_clip: Annotated[float | None, Field(gt=0), AfterBackbone] = None
+    ema: Annotated[float | None, Field(gt=0, lt=1), AfterBackbone, AddedLater] = None
     accelerator: Annotated[Literal["auto", "cpu", "gpu", "mps"], AfterBackbone] = "auto"
     deterministic: bool = True
     threads: Annotated[Positive | None, HowOnly] = None

@@ -47,6 +47,11 @@ def first_epoch(scene: Scene, **others: Any) -> Any:
     return trained(scene, **others).epochs[0]
 
 
+def training_loss(scene: Scene) -> list[float]:
+    """Of each epoch."""
+    return [epoch["train/loss"] for epoch in trained(scene).epochs]
+
+
 def epochs_trained(scene: Scene, **others: Any) -> int:
     """How many there were."""
     return len(trained(scene, **others).epochs)
@@ -230,7 +235,9 @@ RECIPE: dict[str, Case] = {
         (0.0, 10.0), partial(epochs_trained, **DOWN), (4, 2), same=partial(first_epoch, **DOWN)
     ),
     "trainer.precision": Case(("32-true", "bf16-mixed"), results),
+    "trainer.accumulate": Case((1, 2), steps, (2, 1)),
     "trainer.gradient_clip": Case((None, 1e-3), results),
+    "trainer.ema": Case((None, 0.5), results, same=training_loss),
     "trainer.accelerator": Case(("cpu", "gpu"), refused(device)),
     "trainer.threads": Case((1, 2), threads, ({1}, {2})),
     "trainer.deterministic": Case((True, False), deterministic, ({True}, {False}), same=results),

@@ -110,7 +110,7 @@ def _next_epoch(trainer: Trainer, progress: FitProgress, folder: Path) -> EpochR
     progress.reports.append(report)
     if improved:
         metadata = {"identity": progress.identity, "epoch": str(epoch), "value": repr(value)}
-        save_best(folder, trainer.setup.trained(), metadata | {"objective": recipe.objective.key})
+        save_best(folder, trainer.learner.weights(), metadata | {"objective": recipe.objective.key})
     progress.state = None if report.done else trainer.learner.state()
     save_progress(folder, progress)
     return report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from iterate_core.data.dataset import Split
 from iterate_core.device import fuses
+from iterate_core.engine.accumulation import MeanGradient, steps_of
+from iterate_core.engine.averaging import MovingAverage
 from iterate_core.engine.evaluator import Evaluator
 from iterate_core.engine.order import Course, needs_pairs, training_course
 from iterate_core.engine.setup import Setup
@@ -39,6 +42,12 @@ class Learner(Protocol):
     def epoch_ended(self, value: float) -> None:
         """Hear the objective's value after an epoch's validation."""
 
+    def weights(self) -> dict[str, Tensor]:
+        """What training has come to, by its name in the model: it is scored, and kept."""
+
+    def scored(self) -> AbstractContextManager[None]:
+        """The model holds `weights`; after it, what training goes on from."""
+
     def state(self) -> dict[str, Any]:
         """Everything that decides the next epoch, beside the recipe."""
 
@@ -67,45 +76,69 @@ class GradientLearner:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._drop_single = needs_pairs(setup.module)
-        self.steps_per_epoch = len(self._course(1).chunks)
+        self.steps_per_epoch = steps_of(self._course(1), setup.recipe.trainer)
         fused = fuses(setup.recipe.trainer.precision)
         self.learning = learning_of(setup.recipe, setup.module.model, self.steps_per_epoch, fused)
         self._optimiser: Any = setup.fabric.setup_optimizers(self.learning.optimiser)
+        decay = setup.recipe.trainer.ema
+        self._average = None if decay is None else MovingAverage(setup.trained(), decay)
 
     def learn(self, epoch: int) -> dict[str, float]:
         """See `Learner.learn`."""
         task, fabric = self._setup.task, self._setup.fabric
         groups = self._optimiser.param_groups
-        clip = self._setup.recipe.trainer.gradient_clip
+        together = self._setup.recipe.trainer.accumulate
         first = (epoch - 1) * self.steps_per_epoch
         self._setup.module.model.begin_epoch(epoch, self.learning.epochs)
         task.train()
-        batches = self._setup.supplies.batches("train", self._course(epoch))
-        for number, batch in enumerate(batches):
-            set_learning_rate(groups, self.learning.factor(first + number))
-            loss = self._setup.step(task.training_step, batch, number)
-            self._optimiser.zero_grad(set_to_none=True)
-            fabric.backward(loss)
-            if clip is not None:
-                # A gradient that is not finite shows in the loss, which is checked once an epoch.
-                fabric.clip_gradients(
-                    task, self._optimiser, max_norm=clip, error_if_nonfinite=False
-                )
-            self._optimiser.step()
+        course, gradient = self._course(epoch), MeanGradient(groups)
+        for number, batch in enumerate(self._setup.supplies.batches("train", course)):
+            step, place = divmod(number, together)
+            if place == 0:
+                set_learning_rate(groups, self.learning.factor(first + step))
+                self._optimiser.zero_grad(set_to_none=True)
+                gradient.begin()
+            found = self._setup.step(task.training_step, batch, number)
+            fabric.backward(gradient.share(found["loss"], found["weight"]))
+            if place == together - 1 or number == len(course.chunks) - 1:
+                self._step()
         trained = self._setup.module.reported(self._setup.module.train_scores)
         return training_scores(trained, epoch) | {"lr": float(groups[0]["lr"])}
+
+    def _step(self) -> None:
+        """Change the parameters along their gradients."""
+        clip = self._setup.recipe.trainer.gradient_clip
+        if clip is not None:
+            # A gradient that is not finite shows in the loss, which is checked once an epoch.
+            self._setup.fabric.clip_gradients(
+                self._setup.task, self._optimiser, max_norm=clip, error_if_nonfinite=False
+            )
+        self._optimiser.step()
+        if self._average is not None:
+            self._average.update()
 
     def epoch_ended(self, value: float) -> None:
         """See `Learner.epoch_ended`."""
         self.learning.schedule.epoch_ended(value)
 
+    def weights(self) -> dict[str, Tensor]:
+        """See `Learner.weights`: averages, where they are wanted."""
+        averages = {} if self._average is None else self._average.tensors()
+        return self._setup.trained() | averages
+
+    def scored(self) -> AbstractContextManager[None]:
+        """See `Learner.scored`."""
+        return nullcontext() if self._average is None else self._setup.holding(self.weights())
+
     def state(self) -> dict[str, Any]:
         """See `Learner.state`."""
+        average = {} if self._average is None else {"average": self._average.state()}
         return {
             "model": self._setup.trained(),
             "optimiser": self._optimiser.state_dict(),
             "schedule": self.learning.schedule.state(),
             "precision": self._setup.fabric.strategy.precision.state_dict(),
+            **average,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -114,6 +147,8 @@ class GradientLearner:
         self._optimiser.load_state_dict(state["optimiser"])
         self.learning.schedule.restore(state["schedule"])
         self._setup.fabric.strategy.precision.load_state_dict(state["precision"])
+        if self._average is not None:
+            self._average.restore(state["average"])
 
     def _course(self, epoch: int) -> Course:
         return training_course(self._setup.prepared, epoch, drop_single=self._drop_single)
@@ -172,6 +207,14 @@ class FittedLearner:
         """Fit to the validation split too, now that it has been scored, where the decoder does."""
         if self._decoder.refits:
             self._decoder.refit(*self._gathered("train", "val"))
+
+    def weights(self) -> dict[str, Tensor]:
+        """See `Learner.weights`."""
+        return self._setup.trained()
+
+    def scored(self) -> AbstractContextManager[None]:
+        """See `Learner.scored`: nothing is to be put in its place."""
+        return nullcontext()
 
     def state(self) -> dict[str, Any]:
         """See `Learner.state`."""

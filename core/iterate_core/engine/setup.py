@@ -75,6 +75,16 @@ class Setup:
         self.module.model.load_state_dict(trained, strict=False)
 
     @contextmanager
+    def holding(self, trained: dict[str, Tensor]) -> Iterator[None]:
+        """Hold other values of what training changes, and take up its own again at the end."""
+        own = {name: value.clone() for name, value in self.trained().items()}
+        self.take(trained)
+        try:
+            yield
+        finally:
+            self.take(own)
+
+    @contextmanager
     def undisturbed(self, what: str | int) -> Iterator[None]:
         """Work in the recipe's random state, threads and determinism, and leave none behind.
 

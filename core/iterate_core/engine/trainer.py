@@ -46,7 +46,8 @@ class Trainer:
         """
         with self.setup.undisturbed(epoch):
             metrics = self.learner.learn(epoch)
-            validated = self._evaluator.scores("val")
+            with self.learner.scored():
+                validated = self._evaluator.scores("val")
             finite(validated["loss"], "validation", epoch)
             metrics |= {f"val/{name}": value for name, value in validated.items()}
             value = self.prepared.recipe.objective.read(metrics)

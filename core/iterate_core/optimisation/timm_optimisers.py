@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from timm.optim import create_optimizer_v2
+from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
 from torch.optim import Optimizer
 
 from iterate_core.optimisation.optimisers import Groups

@@ -28,22 +28,33 @@ class AfterBackbone:
     """What is made of features, or of how often: nothing of what a frozen backbone computes."""
 
 
+class AddedLater:
+    """At its default it is as if it were not there: what was named before it came keeps its name.
+
+    It is no mark to ask for: `without` always heeds it.
+    """
+
+
 Mark = type[HowOnly] | type[PerTraining] | type[AfterReading] | type[AfterBackbone]
 
 
 def without(section: Section, *marks: Mark, exclude_defaults: bool = False) -> dict[str, Any]:
-    """A section as plain JSON types, less all fields, at any depth, that bear one of the marks."""
+    """A section as plain JSON types, less all fields, at any depth, that bear one of the marks.
+
+    Fields with the mark `AddedLater` are left out where they are at their default.
+    """
     return section.model_dump(
         mode="json", exclude=_marked(section, marks), exclude_defaults=exclude_defaults
     )
 
 
 def _marked(section: Section, marks: tuple[Mark, ...]) -> dict[str, Any]:
-    """The fields that bear a mark, as pydantic takes what it is to leave out."""
+    """The fields to leave out, as pydantic takes them."""
     found: dict[str, Any] = {}
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
-        if any(mark in field.metadata for mark in marks):
+        later = AddedLater in field.metadata and value == field.default
+        if later or any(mark in field.metadata for mark in marks):
             found[name] = True
         elif isinstance(value, Section) and (inner := _marked(value, marks)):
             found[name] = inner

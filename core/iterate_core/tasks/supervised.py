@@ -70,12 +70,15 @@ class SupervisedTask(LightningModule, ABC):
             return self.model.decode(batch.inputs, batch.size).float()
         return self.model(batch.inputs, batch.context).float()
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
-        """The batch's mean loss; its scores are taken in `train_scores`."""
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """The batch's mean ``loss``, and the ``weight`` of all that it is the mean of.
+
+        Its scores are taken in `train_scores`.
+        """
         outputs = self.forward(batch)
         total, counted = self.losses(outputs, batch.targets)
         self.train_scores.update(outputs.detach(), batch.targets, total.detach(), counted)
-        return mean_of(total, counted)
+        return {"loss": mean_of(total, counted), "weight": counted}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Take the batch's scores in `scores`.

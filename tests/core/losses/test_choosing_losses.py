@@ -119,7 +119,7 @@ def test_a_step_takes_the_gradient_of_the_weighted_mean() -> None:
         weights = [factor * (1 + index) for index in range(len(classes))]
         setup = Setup(prepare(chosen({"name": "cross_entropy", "class_weights": weights})))
         batch = next(iter(setup.supplies.evaluated("val")))
-        steps.append(setup.module.eval().training_step(batch, 0).item())
+        steps.append(setup.module.eval().training_step(batch, 0)["loss"].item())
     assert steps[0] == pytest.approx(steps[1], rel=1e-5)
 
 
