@@ -43,9 +43,16 @@ def tabled(scene: Scene, **others: Any) -> Reader:
     return opened(scene, **others)
 
 
+PATTERNS = {"images": "images/{key}.tif", "masks": "masks/{key}.tif"}
+
+
 def opened(scene: Scene, **others: Any) -> Reader:
+    patterns: dict[str, Any] = PATTERNS if scene.knob.component == "geotiff_folder" else {}
+    if "table" in others:
+        patterns = {key: value for key, value in patterns.items() if key != "masks"}
     values = merged(
         {"name": scene.knob.component, "root": str(scene.folder)},
+        patterns,
         others,
         setting(scene.knob.field, scene.value),
     )
@@ -68,7 +75,41 @@ def at_root(scene: Scene) -> str:
     return masked(inner).info.name
 
 
+def dated(scene: Scene, **others: Any) -> Reader:
+    """Ten images on four days, without masks for one of them."""
+    for index in range(10):
+        for day in range(1, 5):
+            pixels = noise(1, 8, 10 * index + day)
+            image(scene.folder / f"images/{index}_2020-01-0{day}.tif", pixels, ("B02",))
+        if index < 9 or scene.knob.field != "incomplete":
+            for folder in ("masks", "others"):
+                image(scene.folder / f"{folder}/{index}.tif", noise(1, 8, len(folder)) % 2)
+    images = {} if "modalities" in others else {"images": "images/{key}_{date}.tif"}
+    return opened(scene, **merged({"classes": LAND, **images}, others))
+
+
+def first_mask(reader: Reader) -> list[int]:
+    return np.ravel(first(reader).target).tolist()
+
+
+DAY = "images/{key}_2020-01-0%s.tif"
+
 FOLDERS: dict[str, Case] = {
+    "GeotiffFolderData.images": Case(
+        (DAY % 1, DAY % 2), lambda s: first(dated(s)).image.tobytes(),
+    ),
+    "GeotiffFolderData.modalities": Case(
+        ({"a": DAY % 1}, {"a": DAY % 1, "b": {"images": DAY % 2, "band_names": ["vv"]}}),
+        lambda s: [band.name for band in dated(s, images=None, modalities={}).info.bands],
+        (["B02"], ["B02", "vv"]),
+    ),
+    "GeotiffFolderData.masks": Case(
+        ("masks/{key}.tif", "others/{key}.tif"), lambda s: first_mask(dated(s))
+    ),
+    "GeotiffFolderData.frames": Case((2, 4), lambda s: dated(s).info.frames, (2, 4)),
+    "GeotiffFolderData.incomplete": Case(
+        ("refuse", "skip"), refused(lambda s: sum(dated(s).info.sizes.values()))
+    ),
     "FolderData.root": Case(("one", "two"), at_root, ("one", "two")),
     "FolderData.task": Case((None, "scalar_regression"), refused(lambda s: masked(s).info.task)),
     "FolderData.classes": Case((LAND, {0: "dry", 1: None}), lambda s: masked(s).info.classes,

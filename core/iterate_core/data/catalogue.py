@@ -17,6 +17,11 @@ def register(datasets: Registry) -> None:
             "folders.options:ImageFolderData",
             "folders.image_folder:open_image_folder",
         ),
+        (
+            "geotiff_folder",
+            "folders.options:GeotiffFolderData",
+            "folders.geotiff_folder:open_geotiff_folder",
+        ),
         ("generated", "generated.reader:GeneratedData", "generated.reader:open_generated"),
     ):
         datasets.register(Entry(name, f"{_DATA}.{options}", f"{_DATA}.{reader}"))

@@ -61,13 +61,13 @@ def task_of(section: FolderData, form: Form) -> str:
     Raises:
         RequestError: The targets of the task that it names are of another form.
     """
+    if section.task is not None and target_class(section.task).form == form:
+        return section.task
     usual = next(task for task in CONVERTED if target_class(task).form == form)
-    if section.task is None:
-        return usual
-    if target_class(section.task).form != form:
+    if section.task is not None:
         what = f"is {section.task!r}, but the labels of {section.root} are for {usual}."
         raise RequestError(Problem("data.task", what))
-    return section.task
+    return usual
 
 
 def class_labels(

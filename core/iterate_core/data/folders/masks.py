@@ -79,7 +79,7 @@ class MapLabels:
     def __init__(self, section: FolderData, masks: Sequence[Path]) -> None:
         self.task = task_of(section, self.form)
         names = tuple(section.classes or ())
-        self.classes = (str(names[0]),) if len(names) == 1 else ("quantity",)
+        self.classes: tuple[str, ...] = (str(names[0]),) if len(names) == 1 else ("quantity",)
         self.files: Collection[Path] = masks
         self._masks = masks
         self._size = section.size

@@ -137,3 +137,82 @@ class ImageFolderData(FolderData):
     """
 
     name: Literal["image_folder"] = "image_folder"
+
+
+class ModalityData(Section):
+    """Images of one kind among several; None takes what is said of all.
+
+    Attributes:
+        images: The pattern of their files.
+        band_names: As in `FolderData`.
+        sensor: Likewise.
+        unit: Likewise.
+    """
+
+    images: str
+    band_names: tuple[str, ...] | None = None
+    sensor: str | None = None
+    unit: str | None = None
+
+    @field_validator("unit")
+    @classmethod
+    def _is_known(cls, unit: str | None) -> str | None:
+        return known_unit(unit)
+
+
+class GeotiffFolderData(FolderData):
+    """A folder of images by patterns of their files.
+
+    A pattern is a path below `root` such as ``s2/{region}/{key}_{date}.tif``. Files whose fields
+    agree belong to one sample; ``{name}`` is the stem of an image. ``{date}`` tells the dates of a
+    sample apart, ``{split}`` says its split; ``*`` stands for anything.
+
+    Attributes:
+        images: The pattern of the images, where there is one modality.
+        modalities: Each modality's name and pattern, or its options.
+        masks: The pattern of masks.
+        frames: How many dates to take of each modality that has any, evenly spread; None takes
+            all, which must be as many for each sample.
+        incomplete: Whether files without a partner are refused, or left out with a note.
+    """
+
+    name: Literal["geotiff_folder"] = "geotiff_folder"
+    images: str | None = None
+    modalities: dict[str, str | ModalityData] | None = None
+    masks: str | None = None
+    frames: Positive | None = None
+    incomplete: Literal["refuse", "skip"] = "refuse"
+
+    @model_validator(mode="after")
+    def _says_all(self) -> GeotiffFolderData:
+        if (self.images is None) == (not self.modalities):
+            raise ValueError("say one of images and modalities, a pattern of files such as *.tif")
+        labels = [what for what in ("masks", "table") if getattr(self, what) is not None]
+        if len(labels) != 1:
+            raise ValueError("say what labels the images, one of masks and table")
+        return self
+
+    @property
+    def modality_names(self) -> tuple[str, ...]:
+        """Of the modalities, in their order."""
+        return tuple(self.modalities or ("",))
+
+    @property
+    def modality_options(self) -> tuple[tuple[str, ModalityData], ...]:
+        """Of each modality the YAML path of its pattern, and its options."""
+        if self.images is not None:
+            return (("data.images", self._of_all(self.images)),)
+        return tuple(
+            (f"data.modalities.{name}", self._of_all(each))
+            for name, each in (self.modalities or {}).items()
+        )
+
+    def _of_all(self, given: str | ModalityData) -> ModalityData:
+        own = ModalityData(images=given) if isinstance(given, str) else given
+        return own.model_copy(
+            update={
+                what: getattr(self, what)
+                for what in ("band_names", "sensor", "unit")
+                if getattr(own, what) is None
+            }
+        )
