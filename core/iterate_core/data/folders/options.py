@@ -27,8 +27,11 @@ class Splitting(Section):
             `test`; samples that no file lists are not used.
         val: Likewise.
         test: Likewise.
-        shares: Of a random split: those of training, validation and test.
+        shares: Of a random split, by blocks or not: those of training, validation and test.
         seed: Of a random split.
+        block_metres: Side of the square blocks of ground that a random split leaves whole.
+        distance_metres: Between blocks' splits: samples of training that lie nearer to another
+            split are not used, nor those of validation that do to the test split. 0: none overlap.
     """
 
     file: Path | None = None
@@ -37,6 +40,8 @@ class Splitting(Section):
     test: Path | None = None
     shares: tuple[Share, Share, Share] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
+    block_metres: Annotated[float, Field(gt=0)] | None = None
+    distance_metres: Annotated[float, Field(ge=0)] = 0.0
 
     @field_validator("shares")
     @classmethod
@@ -50,9 +55,11 @@ class Splitting(Section):
         lists = (self.train, self.val, self.test)
         if any(lists) and not all(lists):
             raise ValueError("train, val and test need a file each")
-        ways = [bool(self.file), any(lists), self.shares is not None]
-        if sum(ways) > 1:
-            raise ValueError("say one of file, shares, or train, val and test")
+        drawn = self.shares is not None or self.block_metres is not None
+        if sum([bool(self.file), any(lists), drawn]) > 1:
+            raise ValueError("say one of file, a random split, or train, val and test")
+        if self.distance_metres and self.block_metres is None:
+            raise ValueError("distance_metres lies between blocks: say block_metres too")
         return self
 
     @property

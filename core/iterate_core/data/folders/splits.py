@@ -53,6 +53,8 @@ def _divided(listing: Listing, asked: Splitting) -> tuple[Assigned, tuple[str, .
         return list(found), (f"split as in {asked.file.name}",)
     if asked.lists:
         return _of_lists(listing, asked.lists), (f"split as in {_names(asked.lists)}",)
+    if asked.block_metres is not None:
+        return _of_blocks(listing, asked, asked.block_metres)
     said = [sample.split for sample in listing.samples]
     if asked.shares is None and any(said):
         if not all(said):
@@ -62,6 +64,20 @@ def _divided(listing: Listing, asked: Splitting) -> tuple[Assigned, tuple[str, .
     shares = asked.shares or DEFAULT_SHARES
     splits, notes = drawn(_divisible(listing, strata=True), shares, asked.seed)
     return list(splits), notes
+
+
+def _of_blocks(
+    listing: Listing, asked: Splitting, block: float
+) -> tuple[Assigned, tuple[str, ...]]:
+    from iterate_core.data.folders.blocks import block_split, grounds_of
+
+    grounds, stretch = grounds_of([sample.images[0][0] for sample in listing.samples])
+    shares, distance = asked.shares or DEFAULT_SHARES, asked.distance_metres
+    splits = block_split(grounds, stretch, block, distance, shares, asked.seed)
+    shown = "/".join(f"{share:g}" for share in shares)
+    apart = f"at least {distance:g} m apart" if distance else "without overlap"
+    told = f"split by blocks of {block:g} m, {apart}, in proportion {shown} with seed {asked.seed}"
+    return splits, (told,)
 
 
 def _of_lists(listing: Listing, lists: Sequence[Path]) -> Assigned:
