@@ -45,6 +45,7 @@ class MeanGradient:
             loss: The batch's mean.
             weight: Of all that counts in it.
         """
+        weight = weight.to(loss.device)  # a task may count on the CPU
         earlier, self._weight = self._weight, weight
         if earlier is None:
             return loss
