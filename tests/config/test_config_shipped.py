@@ -58,6 +58,7 @@ def test_the_expected_files_ship() -> None:
         "clay", "convnext_tiny", "dofa", "efficientnet_lite0", "prithvi", "prithvi_tiny",
         "resnet18", "resnet50", "satmae", "terramind", "terramind_tiny", "timm", "vit_small",
     ]  # fmt: skip
+    assert composer.options("model/neck") == ["fpn", "learned", "resize"]
     assert composer.options("loss") == [
         "binary_cross_entropy", "cross_entropy", "default", "dice", "focal", "huber", "jaccard",
         "l1", "lovasz", "mse", "sum", "tversky",

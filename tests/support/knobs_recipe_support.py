@@ -74,6 +74,13 @@ def model(scene: Scene) -> list[str]:
     return [type(one).__name__ for one in build_model(found, meta=True).modules()]
 
 
+def neck(scene: Scene) -> list[str]:
+    """The parts beside backbone and decoder that train."""
+    maps = recipe("segmentation", **setting(scene.knob.name, {"name": scene.value}))
+    head = build_model(prepare(maps), meta=True).head
+    return [name for name, part in head.items() if name != "decoder" and list(part.parameters())]
+
+
 def part(scene: Scene) -> str:
     """Which optimiser or schedule a training has."""
     trainer = Trainer(prepare(small(**setting(scene.knob.name, {"name": scene.value}))))
@@ -182,6 +189,7 @@ RECIPE: dict[str, Case] = {
     "DataSection.workers": Case((0, 1), workers, (set(), {1}), same=results),
     "model.backbone": Case(("test_resnet", "test_vit"), model),
     "model.decoder": Case(("linear", "mlp"), model),
+    "model.neck": Case(("resize", "fpn"), neck, ([], ["neck"])),
     "tuning": Case(("full", "frozen"), learned, (True, False)),
     "LastKOptions.k": Case((1, 2), stages, ({"layer4"}, {"layer3", "layer4"})),
     "model.frames": Case(

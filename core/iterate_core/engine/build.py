@@ -15,6 +15,9 @@ from iterate_core.models.assembly import Model
 from iterate_core.models.backbones.base import Backbone
 from iterate_core.models.backbones.framewise import Framewise
 from iterate_core.models.decoders.probes.fitted import Fitted
+from iterate_core.models.necks.base import Neck
+from iterate_core.models.shapes import Pooled, Shape
+from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
 from iterate_core.storage import memory
 
@@ -36,19 +39,38 @@ def build_model(prepared: Prepared, *, meta: bool = False, headless: bool = Fals
     backbone = shared_backbone(prepared, meta=meta or headless)
     if not recipe.tuning.constant:
         backbone = copy.deepcopy(backbone)
-    torch.manual_seed(seed_for(recipe.seed, "decoder"))
     entry = registries.decoders.get(recipe.model.decoder.name, "model.decoder.name")
     tuning = registries.tunings.get(recipe.tuning.name, "tuning.name").load()(recipe.tuning)
     with torch.device("meta" if meta else "cpu"):
-        decoder: nn.Module = entry.load()(recipe.model.decoder, backbone.shape, target.channels)
+        neck = _neck(recipe, backbone.shape)
+        shape = backbone.shape if neck is None else neck.shape
+        torch.manual_seed(seed_for(recipe.seed, "decoder"))
+        decoder: nn.Module = entry.load()(recipe.model.decoder, shape, target.channels)
         torch.manual_seed(seed_for(recipe.seed, "tuning"))
         kept = None if headless else backbone
-        model = Model(kept, channels_last(decoder), backbone.multiple, tuning)
+        model = Model(kept, channels_last(decoder), backbone.multiple, tuning, neck)
     for part in decoder.modules():
         if isinstance(part, Fitted):
             part.exclusive = target.exclusive
     model.finer = target.finer
     return model
+
+
+def _neck(recipe: Recipe, shape: Shape) -> Neck | None:
+    """The recipe's neck for a backbone's maps; vectors have none.
+
+    Raises:
+        RequestError: It does not suit the backbone's maps.
+    """
+    if isinstance(shape, Pooled):
+        return None
+    chosen = recipe.model.neck
+    torch.manual_seed(seed_for(recipe.seed, "neck"))
+    neck = registries.necks.get(chosen.name, "model.neck.name").load()(chosen, shape)
+    if not isinstance(neck, Neck):
+        what = f"{chosen.name!r} built a {type(neck).__name__}, no Neck."
+        raise RequestError(Problem("model.neck.name", what))
+    return channels_last(neck)
 
 
 def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:

@@ -1,4 +1,4 @@
-"""A recipe's model: its backbone and its decoder."""
+"""A recipe's model: its backbone, its neck and its decoder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from iterate_core.models.backbones.base import Backbone, Context
-from iterate_core.models.necks import resized
+from iterate_core.models.necks.base import Neck
+from iterate_core.models.necks.pyramid import resized
 from iterate_core.models.shapes import padded
 from iterate_core.models.tuning.base import Tuning
 
@@ -36,15 +37,17 @@ class Quantity(nn.Module):
 
 
 class Model(nn.Module):
-    """Backbone and decoder.
+    """Backbone, neck and decoder.
 
     Args:
         backbone: None where only features computed earlier are decoded. `tuning` prepares it.
         decoder: Turns features into logits; for maps it also takes the padded image's size.
         multiple: To what the backbone pads.
         tuning: What of the backbone trains.
+        neck: Makes other maps of the backbone's; None where those are decoded, or a vector.
 
     Attributes:
+        multiple: To multiples of this the image is padded that decoded maps cover.
         finer: Cells of predicted maps along the side of a pixel.
         quantity: What a regression predicts; None where outputs are logits.
     """
@@ -52,13 +55,19 @@ class Model(nn.Module):
     quantity: Quantity | None
 
     def __init__(
-        self, backbone: Backbone | None, decoder: nn.Module, multiple: int, tuning: Tuning
+        self,
+        backbone: Backbone | None,
+        decoder: nn.Module,
+        multiple: int,
+        tuning: Tuning,
+        neck: Neck | None = None,
     ) -> None:
         super().__init__()
         self.tuning = tuning
         self.backbone = None if backbone is None else tuning.prepare(backbone)
+        self.neck = neck
         self.decoder = decoder
-        self.multiple = multiple
+        self.multiple = (neck.multiple if neck is not None else None) or multiple
         self.finer = 1
         self.quantity = None
         self.train()
@@ -125,8 +134,10 @@ class Model(nn.Module):
         if isinstance(features, Tensor):
             pooled: Tensor = self.decoder(features)
             return pooled
-        whole = padded(size, self.multiple)
-        maps: Any = self.decoder(list(features), whole)
+        whole, given = padded(size, self.multiple), list(features)
+        if self.neck is not None:
+            given = self.neck(given, whole)
+        maps: Any = self.decoder(given, whole)
         if not isinstance(maps, Tensor):
             return maps.cropped(size)
         if maps.ndim == 2:

@@ -28,11 +28,21 @@ class AfterBackbone:
     """What is made of features, or of how often: nothing of what a frozen backbone computes."""
 
 
+class AddedLater:
+    """Earlier versions did what its default does: as long as it has that, it decides nothing.
+
+    So what they made keeps its identity.
+    """
+
+
 Mark = type[HowOnly] | type[PerTraining] | type[AfterReading] | type[AfterBackbone]
 
 
 def without(section: Section, *marks: Mark, exclude_defaults: bool = False) -> dict[str, Any]:
-    """A section as plain JSON types, less all fields, at any depth, that bear one of the marks."""
+    """A section as plain JSON types, less all fields, at any depth, that bear one of the marks.
+
+    Those that were `AddedLater` are left out too as long as they have their default.
+    """
     return section.model_dump(
         mode="json", exclude=_marked(section, marks), exclude_defaults=exclude_defaults
     )
@@ -43,7 +53,8 @@ def _marked(section: Section, marks: tuple[Mark, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
-        if any(mark in field.metadata for mark in marks):
+        unsaid = AddedLater in field.metadata and value == field.default
+        if unsaid or any(mark in field.metadata for mark in marks):
             found[name] = True
         elif isinstance(value, Section) and (inner := _marked(value, marks)):
             found[name] = inner
