@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ class KnownBand:
     wavelength: float | None = None
     aliases: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def keys(self) -> frozenset[str]:
         """Every name of it, in the form that names are compared in."""
         return frozenset(key(text) for text in (self.name, self.common, *self.aliases))
