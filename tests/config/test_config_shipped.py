@@ -38,6 +38,7 @@ def test_the_expected_files_ship() -> None:
         "classification.yaml",
         "decoders.yaml",
         "detection.yaml",
+        "downscaling.yaml",
         "frozen.yaml",
         "instance_segmentation.yaml",
         "probe.yaml",

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from iterate_core.models.backbones.base import Backbone, Context
 from iterate_core.models.necks.base import Neck
@@ -32,8 +33,9 @@ class Quantity(nn.Module):
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32))
 
     def forward(self, standardised: Tensor) -> Tensor:
-        """The quantities in their units, float32."""
-        return standardised.float() * self.std + self.mean
+        """The quantities (n, quantities, …) in their units, float32."""
+        tall = (-1, *[1] * (standardised.ndim - 2)) if self.std.ndim else ()
+        return standardised.float() * self.std.reshape(tall) + self.mean.reshape(tall)
 
 
 class Model(nn.Module):
@@ -48,7 +50,11 @@ class Model(nn.Module):
 
     Attributes:
         multiple: To multiples of this the image is padded that decoded maps cover.
-        finer: Cells of predicted maps along the side of a pixel.
+        finer: Cells of predicted maps along the side of a pixel: the decoder predicts all cells of
+            a pixel as channels, from which they are laid out (Shi et al., "Real-Time Single Image
+            and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network",
+            2016).
+        grid: (height, width) of predicted maps, where it is not that; None where it is.
         quantity: What a regression predicts; None where outputs are logits.
     """
 
@@ -69,6 +75,7 @@ class Model(nn.Module):
         self.decoder = decoder
         self.multiple = (neck.multiple if neck is not None else None) or multiple
         self.finer = 1
+        self.grid: tuple[int, int] | None = None
         self.quantity = None
         self.train()
 
@@ -142,10 +149,12 @@ class Model(nn.Module):
             return maps.cropped(size)
         if maps.ndim == 2:
             return maps
-        grid = (whole[0] * self.finer, whole[1] * self.finer)
-        if tuple(maps.shape[-2:]) != grid:
-            maps = resized(maps, grid)
-        return maps[..., : size[0] * self.finer, : size[1] * self.finer]
+        if tuple(maps.shape[-2:]) != whole:
+            maps = resized(maps, whole)
+        if self.finer > 1:
+            maps = functional.pixel_shuffle(maps, self.finer)
+        maps = maps[..., : size[0] * self.finer, : size[1] * self.finer]
+        return maps if self.grid is None else resized(maps, self.grid)
 
 
 def as_kept(features: Any) -> Any:

@@ -87,7 +87,7 @@ class QuantitiesTarget(Target):
         """See `Target.check`."""
         values = np.asarray(target)
         self._check_shape(values, (len(self.info.classes),), where)
-        _check_finite(values, "Values that are unknown must be NaN.", where)
+        check_finite(values, "Values that are unknown must be NaN.", where)
 
     def packed(self, target: Any) -> Array:
         """As float32."""
@@ -171,7 +171,7 @@ class QuantityTarget(GridTarget):
     def check(self, target: Any, where: str) -> None:
         """See `Target.check`."""
         values = self._check_grid(target, where)
-        _check_finite(values, "Pixels without a target must be NaN.", where)
+        check_finite(values, "Pixels without a target must be NaN.", where)
 
     def packed(self, target: Any) -> Array:
         """As float32."""
@@ -189,7 +189,17 @@ class QuantityTarget(GridTarget):
         return np.array([values.size - missing, missing], dtype=np.int64)
 
 
-def _check_finite(values: Array, hint: str, where: str) -> None:
+def check_finite(values: Array, hint: str, where: str) -> None:
+    """Refuse infinity, and values such as −3.4e38 that stand for missing data.
+
+    Args:
+        values: Of a target; NaN passes.
+        hint: How missing values are told.
+        where: The sample, for messages.
+
+    Raises:
+        DataError: There is one.
+    """
     if (np.isinf(values) | (np.abs(values) > LARGEST)).any():
         what = "has target values that are infinite or mark no data by their size."
         raise DataError(Problem(where, what, hint))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,8 @@ from iterate_core.data.bands import LANDSAT_8, SENTINEL_2, describe, guess_unit
 from iterate_core.data.convert.arrays import ArraySource
 from iterate_core.data.convert.folders import FolderSource
 from iterate_core.data.convert.missing import Missing, check_ranges, parse_missing
-from iterate_core.data.convert.source import SampleSource, Wanted
+from iterate_core.data.convert.refinement import check_coarsen, coarsened
+from iterate_core.data.convert.source import SampleSource, Wanted, task_for
 from iterate_core.data.convert.splits import assign, check_filled
 from iterate_core.data.dataset import Band, DatasetInfo
 from iterate_core.data.geobench_v1.reader import GeoBenchV1, GeoBenchV1Data
@@ -46,14 +48,15 @@ def convert(
     mask: bool = False,
     licence: str | None = None,
     origin: str | None = None,
+    coarsen: int | None = None,
     seed: int = 0,
 ) -> DatasetInfo:
     """Convert an .npz file or a folder of GeoTIFF, PNG or JPEG images.
 
-    An .npz holds `images`, one of `labels` and `masks`, and optionally `split`, `class_names`,
-    `band_names`, `ignore_index`, `scale` and `names` (or `files`). A folder holds a subfolder for
-    each class, `images/` and `masks/` with equal stems, or `images/` and a table `labels.csv` of
-    quantities; folders `train`, `val` and `test` may stand above each.
+    An .npz holds `images`, one of `labels`, `masks` and `targets` (on a finer grid), and optionally
+    `split`, `class_names`, `band_names`, `ignore_index`, `scale` and `names` (or `files`). A folder
+    holds a subfolder for each class, `images/` and `masks/` with equal stems, or `images/` and a
+    table `labels.csv` of quantities; folders `train`, `val` and `test` may stand above each.
 
     Args:
         source: The file or folder.
@@ -76,6 +79,9 @@ def convert(
         layout: Where the band axis of the array stands, where that is not plain.
         licence: The data's licence, for the record.
         origin: Where the data come from, for the record.
+        coarsen: Make a dataset for downscaling of the images alone: each is the target of its own
+            means over squares of so many pixels a side. Labels only keep random splits in
+            proportion.
         seed: Fixes random splits and the smaller training partitions.
 
     Raises:
@@ -84,8 +90,15 @@ def convert(
             is out of its range and no option accepts it.
     """
     _check_options(unit, sensor)
+    check_coarsen(coarsen, fill, mask=mask)
     wanted = Wanted(
-        task, tuple(classes) if classes else None, ignore_index, layout, split, unit=unit
+        task if coarsen is None else None,
+        tuple(classes) if classes else None,
+        ignore_index,
+        layout,
+        split,
+        unit=unit,
+        labelled=coarsen is None,
     )
     wanted = wanted.with_bands(bands)
     found = _open(source.expanduser(), wanted)
@@ -101,17 +114,31 @@ def convert(
         licence=licence,
         source=origin or source.name,
         notes=(*found.notes, *split_notes),
+        finer=found.finer,
     )
+    if coarsen is not None:
+        task = task_for(Wanted(task), "maps", "--coarsen makes targets", found.where)
+        dataset = _of_coarse(dataset, task, coarsen)
     with writing(out, dataset, seed) as writer:
         for index, (sample, chosen) in enumerate(zip(found.names, splits, strict=True)):
             image, target = missing.treated(found, index)
             with _of_file(found.origin(index)):
                 check_ranges(image, described, missing, f"sample {sample}")
+                if coarsen is not None:
+                    image, target = coarsened(image, coarsen, f"sample {sample}")
                 writer.add(chosen, sample, image, target)
         check_filled(found, splits)
         if missing.note is not None:
             writer.note(missing.note)
     return GeoBenchV1(GeoBenchV1Data(root=out)).info
+
+
+def _of_coarse(dataset: NewDataset, task: str, factor: int) -> NewDataset:
+    """The declaration of a dataset of which the coarse images are the inputs."""
+    note = f"images are means over {factor} × {factor} pixels of their targets"
+    quantities = tuple(band.name for band in dataset.bands)
+    notes = (*dataset.notes, note)
+    return replace(dataset, task=task, classes=quantities, finer=factor, notes=notes)
 
 
 @contextmanager

@@ -63,6 +63,7 @@ class FolderSource:
         self.band_names = band_names(self._files[0].image)
         self._check_band_names()
         self.ignore_index = self._ignore_index()
+        self.finer = 1
         self._labels: list[int] = []
         self.classes, self.strata = self._targets()
 
