@@ -21,6 +21,7 @@ from iterate_core.registry.registry import resolve
 
 if TYPE_CHECKING:
     from iterate_core.data.loading.augmentation import Element
+    from iterate_core.data.tile import Tile
 
 Array = npt.NDArray[Any]
 Packed = Array | Mapping[str, Array]
@@ -94,6 +95,20 @@ class Target(ABC):
         Raises:
             DataError: It is none.
         """
+
+    def laid(self, target: Any, tile: Tile, where: str) -> Any:
+        """A sample's target, not checked yet, once its image is laid on a tile.
+
+        Args:
+            target: As the reader gives it.
+            tile: How the image lies.
+            where: The sample, for messages.
+
+        Raises:
+            DataError: It does not lie on the image.
+        """
+        del tile, where
+        return target
 
     @abstractmethod
     def packed(self, target: Any) -> Packed:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from iterate_core.data.bands import LANDSAT_8, SENTINEL_2, describe, guess_unit
 from iterate_core.data.convert.arrays import ArraySource
@@ -19,6 +20,7 @@ from iterate_core.data.convert.splits import assign, check_filled
 from iterate_core.data.dataset import Band, DatasetInfo
 from iterate_core.data.geobench_v1.reader import GeoBenchV1, GeoBenchV1Data
 from iterate_core.data.geobench_v1.writer import NewDataset, writing
+from iterate_core.data.tile import Tile
 from iterate_core.data.units import UNITS
 from iterate_core.errors import DataError, Problem, RequestError, nearest
 from iterate_core.plurals import counted
@@ -44,6 +46,7 @@ def convert(
     nodata: str | None = None,
     fill: str | None = None,
     mask: bool = False,
+    tile: int | None = None,
     licence: str | None = None,
     origin: str | None = None,
     seed: int = 0,
@@ -74,6 +77,8 @@ def convert(
             pixels of the band. Without it (and without `mask`) such pixels are refused.
         mask: Leave pixels without data in any band out of the masks.
         layout: Where the band axis of the array stands, where that is not plain.
+        tile: Side in pixels of the square that each sample is cropped or padded to about its
+            centre; without it samples of several sizes are refused.
         licence: The data's licence, for the record.
         origin: Where the data come from, for the record.
         seed: Fixes random splits and the smaller training partitions.
@@ -107,11 +112,29 @@ def convert(
             image, target = missing.treated(found, index)
             with _of_file(found.origin(index)):
                 check_ranges(image, described, missing, f"sample {sample}")
+                if tile is not None:
+                    image, target = _on_tile(image, target, tile, found, f"sample {sample}")
                 writer.add(chosen, sample, image, target)
         check_filled(found, splits)
         if missing.note is not None:
             writer.note(missing.note)
+        if tile is not None:
+            writer.note(f"each sample cropped or padded about its centre to {tile}×{tile} pixels")
     return GeoBenchV1(GeoBenchV1Data(root=out)).info
+
+
+def _on_tile(
+    image: npt.NDArray[Any], target: Any, size: int, source: SampleSource, where: str
+) -> tuple[npt.NDArray[Any], Any]:
+    """Image and target of a sample once they are cropped or padded."""
+    height, width = image.shape[-2:]
+    tile = Tile(size, (height, width))
+    if source.form != "mask":
+        return tile.lay(image), target
+    if target.shape != tile.image:
+        what = f"has a mask of {target.shape} pixels for an image of {tile.image}."
+        raise DataError(Problem(where, what))
+    return tile.lay(image), tile.lay(target, source.ignore_index)
 
 
 @contextmanager
