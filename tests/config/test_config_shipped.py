@@ -41,6 +41,7 @@ def test_the_expected_files_ship() -> None:
         "downscaling.yaml",
         "frozen.yaml",
         "instance_segmentation.yaml",
+        "pixels.yaml",
         "probe.yaml",
         "probe_linear.yaml",
         "probe_segmentation.yaml",
@@ -56,7 +57,8 @@ def test_the_expected_files_ship() -> None:
         "upernet",
     ]  # fmt: skip
     assert composer.options("model/backbone") == [
-        "clay", "convnext_tiny", "dofa", "efficientnet_lite0", "prithvi", "prithvi_tiny",
+        "clay", "convnext_tiny", "dofa", "efficientnet_lite0", "presto", "prithvi",
+        "prithvi_tiny",
         "resnet18", "resnet50", "satmae", "terramind", "terramind_tiny", "timm", "vit_small",
     ]  # fmt: skip
     assert composer.options("model/neck") == ["fpn", "learned", "resize"]

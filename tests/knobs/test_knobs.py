@@ -10,6 +10,7 @@ be said too.
 from pathlib import Path
 
 import pytest
+from knobs_arrays_support import ARRAYS
 from knobs_backbones_support import BACKBONES
 from knobs_bench_support import PROTOCOLS
 from knobs_data_support import DATA
@@ -24,6 +25,7 @@ from knobs_terratorch_support import TERRATORCH
 CASES: dict[str, Case] = {
     **RECIPE,
     **DATA,
+    **ARRAYS,
     **PARTS,
     **DETECTORS,
     **BACKBONES,

@@ -22,7 +22,7 @@ from iterate_core.registry.registry import Entry, Registry
 FIELDS = {knob.name: knob for knob in sorted(knobs(), key=lambda knob: knob.name)}
 HOW_ONLY = {
     *("note", "trainer.threads", "data.workers"),
-    *(f"data={reader}.root" for reader in ("generated", "geobench_v1", "geobench_v2")),
+    *(f"data={reader}.root" for reader in ("generated", "geobench_v1", "geobench_v2", "npz")),
 }
 HOW_ONLY_SECTIONS = {"search", "resources", "ray", "tracking"}
 

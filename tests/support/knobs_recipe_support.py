@@ -179,6 +179,7 @@ RECIPE: dict[str, Case] = {
     ),
     "DataSection.batch_size": Case((4, 8), steps, (2, 1)),
     "DataSection.eval_batch_size": Case((None, 1), evaluation_steps, (1, 4), same=roughly),
+    "DataSection.tile": Case((None, 24), lambda s: prepared(s).size, ((16, 16), (24, 24))),
     "DataSection.image_size": Case((None, 32), lambda s: prepared(s).size, ((16, 16), (32, 32))),
     "DataSection.normalisation": Case(("dataset", "none"), results),
     "DataSection.units": Case(

@@ -12,6 +12,7 @@ def register(datasets: Registry) -> None:
     for name, options, reader in (
         ("geobench_v1", "geobench_v1.reader:GeoBenchV1Data", "geobench_v1.reader:GeoBenchV1"),
         ("geobench_v2", "geobench_v2.options:GeoBenchV2Data", "geobench_v2.reader:GeoBenchV2"),
+        ("npz", "arrays.options:NpzData", "arrays.reader:Npz"),
         ("generated", "generated.reader:GeneratedData", "generated.reader:open_generated"),
     ):
         datasets.register(Entry(name, f"{_DATA}.{options}", f"{_DATA}.{reader}"))

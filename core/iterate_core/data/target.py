@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from iterate_core.data.loading.augmentation import Element
+    from iterate_core.data.tile import Tile
 
 Array = npt.NDArray[Any]
 Packed = Array | Mapping[str, Array]
@@ -102,6 +103,20 @@ class Target(ABC):
         Raises:
             DataError: It is none.
         """
+
+    def laid(self, target: Any, tile: Tile, where: str) -> Any:
+        """A sample's target, not checked yet, once its image is laid on a tile.
+
+        Args:
+            target: As the reader gives it.
+            tile: How the image lies.
+            where: The sample, for messages.
+
+        Raises:
+            DataError: It does not lie on the image.
+        """
+        del tile, where
+        return target
 
     @abstractmethod
     def packed(self, target: Any) -> Packed:

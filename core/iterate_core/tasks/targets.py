@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from iterate_core.data.loading.augmentation import Element
+    from iterate_core.data.tile import Tile
 
 
 class ClassTarget(Target):
@@ -114,6 +115,17 @@ class GridTarget(Target):
     takes = ("map",)
     counted = "Pixels"
 
+    @property
+    def blank(self) -> float:
+        """What stands where no target is known."""
+        return self.info.ignore_index
+
+    def laid(self, target: Any, tile: Tile, where: str) -> Array:
+        """See `Target.laid`; where the image does not reach, no target is known."""
+        values, grid = np.asarray(target), tile.finer(self.finer)
+        self._check_shape(values, grid.image, where)
+        return grid.lay(values, self.blank)
+
     def augmented(
         self, targets: Tensor, chosen: npt.NDArray[np.int64], group: tuple[Element, ...]
     ) -> Tensor:
@@ -167,6 +179,11 @@ class QuantityTarget(GridTarget):
     """One quantity a pixel, NaN where it is unknown; float32 (n, height, width) in batches."""
 
     form = "map"
+
+    @property
+    def blank(self) -> float:
+        """Not a number."""
+        return np.nan
 
     def check(self, target: Any, where: str) -> None:
         """See `Target.check`."""

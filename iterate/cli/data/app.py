@@ -66,6 +66,10 @@ def convert(
     mask: Annotated[
         bool, typer.Option("--mask", help="Leave pixels without data out of the masks.")
     ] = False,
+    tile: Annotated[
+        int | None,
+        typer.Option(help="Crop or pad each sample about its centre to so many pixels.", min=1),
+    ] = None,
     layout: Annotated[
         str | None, typer.Option(help="Of arrays: channels-first or channels-last.")
     ] = None,
@@ -99,6 +103,7 @@ def convert(
         nodata=nodata,
         fill=fill,
         mask=mask,
+        tile=tile,
         layout=_choice("layout", layout, ("channels-first", "channels-last")),
         licence=licence,
         origin=origin,

@@ -14,7 +14,6 @@ from iterate_core.data.convert.quantities import (
     are_quantities,
     in_columns,
     quantity_names,
-    quantity_strata,
 )
 from iterate_core.data.convert.refinement import finer_maps
 from iterate_core.data.convert.source import (
@@ -30,6 +29,7 @@ from iterate_core.data.convert.source import (
     task_for,
 )
 from iterate_core.data.dataset import Split
+from iterate_core.data.draws import quantity_strata
 from iterate_core.data.npz import load_arrays
 from iterate_core.data.target import Form
 from iterate_core.data.units import UNITS, unit_of_scale

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from iterate_core.data.bands import LANDSAT_8, SENTINEL_2, describe, guess_unit
 from iterate_core.data.convert.arrays import ArraySource
@@ -21,6 +22,7 @@ from iterate_core.data.convert.splits import assign, check_filled
 from iterate_core.data.dataset import Band, DatasetInfo
 from iterate_core.data.geobench_v1.reader import GeoBenchV1, GeoBenchV1Data
 from iterate_core.data.geobench_v1.writer import NewDataset, writing
+from iterate_core.data.tile import Tile
 from iterate_core.data.units import UNITS
 from iterate_core.errors import DataError, Problem, RequestError, nearest
 from iterate_core.plurals import counted
@@ -46,6 +48,7 @@ def convert(
     nodata: str | None = None,
     fill: str | None = None,
     mask: bool = False,
+    tile: int | None = None,
     licence: str | None = None,
     origin: str | None = None,
     coarsen: int | None = None,
@@ -77,6 +80,8 @@ def convert(
             pixels of the band. Without it (and without `mask`) such pixels are refused.
         mask: Leave pixels without data in any band out of the masks.
         layout: Where the band axis of the array stands, where that is not plain.
+        tile: Side in pixels of the square that each sample is cropped or padded to about its
+            centre; without it samples of several sizes are refused.
         licence: The data's licence, for the record.
         origin: Where the data come from, for the record.
         coarsen: Make a dataset for downscaling of the images alone: each is the target of its own
@@ -90,7 +95,7 @@ def convert(
             is out of its range and no option accepts it.
     """
     _check_options(unit, sensor)
-    check_coarsen(coarsen, fill, mask=mask)
+    check_coarsen(coarsen, fill, tile, mask=mask)
     wanted = Wanted(
         task if coarsen is None else None,
         tuple(classes) if classes else None,
@@ -102,6 +107,9 @@ def convert(
     )
     wanted = wanted.with_bands(bands)
     found = _open(source.expanduser(), wanted)
+    if tile is not None and found.form == "maps":
+        what = "moves images alone, and the targets here lie on a finer grid."
+        raise RequestError(Problem("tile", what, "Bring both to one size before."))
     missing = parse_missing(nodata, fill, mask=mask, form=found.form)
     splits, split_notes = assign(found, split, seed)
     described = _bands(found, missing, wanted, unit, sensor)
@@ -124,12 +132,16 @@ def convert(
             image, target = missing.treated(found, index)
             with _of_file(found.origin(index)):
                 check_ranges(image, described, missing, f"sample {sample}")
+                if tile is not None:
+                    image, target = _on_tile(image, target, tile, found, f"sample {sample}")
                 if coarsen is not None:
                     image, target = coarsened(image, coarsen, f"sample {sample}")
                 writer.add(chosen, sample, image, target)
         check_filled(found, splits)
         if missing.note is not None:
             writer.note(missing.note)
+        if tile is not None:
+            writer.note(f"each sample cropped or padded about its centre to {tile}×{tile} pixels")
     return GeoBenchV1(GeoBenchV1Data(root=out)).info
 
 
@@ -139,6 +151,20 @@ def _of_coarse(dataset: NewDataset, task: str, factor: int) -> NewDataset:
     quantities = tuple(band.name for band in dataset.bands)
     notes = (*dataset.notes, note)
     return replace(dataset, task=task, classes=quantities, finer=factor, notes=notes)
+
+
+def _on_tile(
+    image: npt.NDArray[Any], target: Any, size: int, source: SampleSource, where: str
+) -> tuple[npt.NDArray[Any], Any]:
+    """Image and target of a sample once they are cropped or padded."""
+    height, width = image.shape[-2:]
+    tile = Tile(size, (height, width))
+    if source.form != "mask":
+        return tile.lay(image), target
+    if target.shape != tile.image:
+        what = f"has a mask of {target.shape} pixels for an image of {tile.image}."
+        raise DataError(Problem(where, what))
+    return tile.lay(image), tile.lay(target, source.ignore_index)
 
 
 @contextmanager

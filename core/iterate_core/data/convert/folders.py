@@ -18,7 +18,6 @@ from iterate_core.data.convert.images import (
 )
 from iterate_core.data.convert.listing import image_files
 from iterate_core.data.convert.naming import renamed, usable
-from iterate_core.data.convert.quantities import quantity_strata
 from iterate_core.data.convert.source import (
     UNSAID,
     Wanted,
@@ -32,6 +31,7 @@ from iterate_core.data.convert.source import (
 )
 from iterate_core.data.convert.tables import TABLE
 from iterate_core.data.dataset import Split
+from iterate_core.data.draws import quantity_strata
 from iterate_core.data.target import Form
 from iterate_core.errors import DataError, Problem
 from iterate_core.escaping import visible

@@ -37,7 +37,7 @@ def finer_maps(targets: Array, images: Array, *, channels_last: bool, where: str
     return maps.astype(np.float32)
 
 
-def check_coarsen(factor: int | None, fill: str | None, *, mask: bool) -> None:
+def check_coarsen(factor: int | None, fill: str | None, tile: int | None, *, mask: bool) -> None:
     """Refuse a factor that is none, or pixels made up that would be scored as measured.
 
     Raises:
@@ -47,9 +47,11 @@ def check_coarsen(factor: int | None, fill: str | None, *, mask: bool) -> None:
         return
     if factor < 2:
         raise RequestError(Problem("coarsen", f"must be 2 or more, but is {factor}."))
+    what = "would let the finer grid hold pixels that nobody measured."
     if fill is not None or mask:
-        what = "would let the finer grid hold pixels that nobody measured."
         raise RequestError(Problem("fill", what, "Leave samples without data out of the source."))
+    if tile is not None:
+        raise RequestError(Problem("tile", what, "Bring the images to one size before."))
 
 
 def coarsened(image: Array, factor: int, where: str) -> tuple[Array, Array]:

@@ -173,7 +173,7 @@ class GeoBenchV1Writer:
         if (image.shape, image.dtype) != self._first[1:]:
             first, shape, dtype = self._first
             what = f"is {image.dtype} {image.shape}, but {first!r} is {dtype} {shape}."
-            hint = "All samples of a dataset have one size and type."
+            hint = "All samples of a dataset have one size and type: see the option tile."
             raise DataError(Problem(where, what, hint))
 
     def _content(self, where: str, shape: tuple[int, ...], target: Any) -> npt.NDArray[np.float64]:
