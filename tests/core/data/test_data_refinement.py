@@ -82,6 +82,8 @@ def test_coarse_images_are_the_means_of_their_targets(labels: Any, tmp_path: Pat
         ({}, {"coarsen": 4}, "is 4 × 6 pixels, which 4 does not divide"),
         ({}, {"coarsen": 1}, "must be 2 or more"),
         ({}, {"coarsen": 2, "fill": "mean"}, "pixels that nobody measured"),
+        ({}, {"coarsen": 2, "tile": 4}, "pixels that nobody measured"),
+        ({"targets": FINE}, {"tile": 4}, "the targets here lie on a finer grid"),
         ({}, {"coarsen": 2, "task": "segmentation"}, "for downscaling, not for segmentation"),
     ],
 )
