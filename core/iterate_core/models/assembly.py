@@ -73,7 +73,8 @@ class Model(nn.Module):
         self.backbone = None if backbone is None else tuning.prepare(backbone)
         self.neck = neck
         self.decoder = decoder
-        self.multiple = (neck.multiple if neck is not None else None) or multiple
+        covered = None if neck is None else neck.multiple
+        self.multiple = covered or multiple
         self.finer = 1
         self.grid: tuple[int, int] | None = None
         self.quantity = None
