@@ -18,9 +18,10 @@ $(READY): pyproject.toml constraints.txt
 demo: install
 	$(BIN)/iterate hpo search_spaces/quickstart.yaml
 
-# Two processes, each with one thread: the suite is many small things.
+# Two processes, each with one thread: the suite is many small things. In the order of their names:
+# files of one long test would else come last, and leave the other process idle.
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow and not gpu' -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow and not gpu' -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         register_dataset,
         register_decoder,
         register_loss,
+        register_neck,
         register_tuning,
         search,
     )
@@ -39,6 +40,7 @@ __all__ = [
     "register_dataset",
     "register_decoder",
     "register_loss",
+    "register_neck",
     "register_tuning",
     "search",
 ]

@@ -30,6 +30,7 @@ __all__ = [
     "register_dataset",
     "register_decoder",
     "register_loss",
+    "register_neck",
     "register_tuning",
     "search",
 ]
@@ -37,6 +38,7 @@ __all__ = [
 register_backbone = registering(registries.backbones)
 register_decoder = registering(registries.decoders)
 register_loss = registering(registries.losses)
+register_neck = registering(registries.necks)
 register_tuning = registering(registries.tunings)
 register_dataset = registering(registries.datasets)
 

@@ -36,3 +36,12 @@ def postgres() -> Iterator[Postgres]:
     server = Postgres()
     yield server
     server.end()
+
+
+@pytest.fixture(scope="module")
+def one_ray() -> Iterator[None]:
+    """One Ray for all runs of a module."""
+    from ray_support import shared_ray  # heavy, and few modules run anything
+
+    with shared_ray():
+        yield

@@ -42,6 +42,7 @@ search:
   trials: 6
   repeats: 1
 resources: {cpu: 1, concurrent: 1}
+tracking: {enabled: false}
 """
 
 

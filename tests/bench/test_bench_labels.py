@@ -33,7 +33,7 @@ from iterate_core.recipe import Recipe
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _stand_ins_travel() -> Iterator[None]:
+def _stand_ins_travel(one_ray: None) -> Iterator[None]:
     # Workers do not see the folder of the stand-ins.
     ray.cloudpickle.register_pickle_by_value(bench_support)
     yield
@@ -85,7 +85,7 @@ def test_shots_are_the_same_episodes_for_every_backbone(tmp_path: Path) -> None:
 def test_episodes_stand_in_the_results_and_are_ranked_alone(tmp_path: Path) -> None:
     suite = small_suite(tmp_path)
     data = folders(tmp_path / "data", suite, "alpha")
-    words = ("search.trials=2", "trainer.epochs=2")
+    words = ("search.trials=2", "trainer.epochs=2", "resources.concurrent=1")
     request = request_of(
         data, suite, "quick", "resnet10t=none", "alpha", words, shots=5, episodes=3
     )

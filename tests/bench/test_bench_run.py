@@ -22,11 +22,11 @@ from iterate.hpo.replay import Recorded
 from iterate.run.session import Silent
 from iterate_core.errors import RequestError
 
-QUICK = ("search.trials=2",)
+QUICK = ("search.trials=2", "resources.concurrent=1")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _stand_ins_travel() -> Iterator[None]:
+def _stand_ins_travel(one_ray: None) -> Iterator[None]:
     # Workers do not see this folder, so what it defines travels with the job.
     for module in (bench_support, sys.modules[__name__]):
         ray.cloudpickle.register_pickle_by_value(module)
@@ -126,7 +126,7 @@ def test_a_task_that_is_misspelt_is_a_gap_that_says_what_may_be_meant(tmp_path: 
     assert reasons["beta"] == (
         "this version has no engine for multi-label. Did you mean 'multilabel'?"
     )
-    assert reasons["epsilon"] == "this version has no engine for detection."
+    assert reasons["epsilon"] == "this version has no engine for tracking."
 
 
 def test_the_leaderboard_is_written_in_every_form(first: Run) -> None:
@@ -267,7 +267,7 @@ def test_a_protocols_warning_stands_above_its_leaderboards(tmp_path: Path) -> No
     said = "Only a try."
     text = "defaults: [recipe, override search: random, _self_]\nname: mine\n"
     protocol.write_text(f"{text}bench: {{warning: '{said}', tasks: {{}}}}\n")
-    words = ("search.trials=1", "search.repeats=2")
+    words = ("search.trials=1", "search.repeats=2", "resources.concurrent=1")
     request = request_of(root, suite, str(protocol), "resnet10t=none", "alpha", words)
     result, _ = play(request, tmp_path / "run")
     assert result.board is not None

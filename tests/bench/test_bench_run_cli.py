@@ -32,10 +32,10 @@ SMALL = ["--suite", "geobench", "--protocol", "quick"]
 LITTLE = ["search.trials=2", "trainer.epochs=1"]
 
 
-def demo() -> ModuleType:
-    """The script that makes a folder laid out like the suite."""
-    path = shipped("benchmarks") / "geobench" / "demo.py"
-    spec = importlib.util.spec_from_file_location("geobench_demo", path)
+def demo(name: str = "demo") -> ModuleType:
+    """The script that makes a folder laid out like a suite."""
+    path = shipped("benchmarks") / "geobench" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"geobench_{name}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -42,27 +42,32 @@ DRIVER = """
 class Running:
     """A search at work.
 
+    Args:
+        folder: Its own.
+        words: What it is asked in more words.
+        workers: How many trials are under way before it is let go on.
+
     Attributes:
         process: The command.
         family: All that it started.
         told: What it said on standard error.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *words: str, workers: int = 1) -> None:
         (folder / "search.yaml").write_text(SEARCH, encoding="utf-8")
         (folder / "driver.py").write_text(textwrap.dedent(DRIVER), encoding="utf-8")
         self._errors = folder / "errors.txt"
-        words = ["hpo", "search.yaml", "--out", "out", "search.trials=4", "trainer.epochs=1000000"]
+        asked = ["search.trials=4", "trainer.epochs=1000000", f"resources.concurrent={workers}"]
         with self._errors.open("w") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "driver.py", *words],
+                [sys.executable, "driver.py", "hpo", "search.yaml", "--out", "out", *asked, *words],
                 cwd=folder,
                 stderr=errors,
                 stdout=subprocess.DEVNULL,
                 env=os.environ | {"ITERATE_CACHE": str(folder / "cache")},
             )
         self.family: list[psutil.Process] = []
-        while "trial 1 epoch 1" not in self.told:
+        while f"trial {workers - 1} epoch 1" not in self.told:
             assert self.process.poll() is None, self.told
             time.sleep(0.1)
         self.family = psutil.Process(self.process.pid).children(recursive=True)
@@ -93,12 +98,16 @@ def _zombie(process: psutil.Process) -> bool:
         return True
 
 
+Start = Callable[..., Running]
+UNTRACKED = "tracking.enabled=false"
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[], Running]]:
+def start(tmp_path: Path) -> Iterator[Start]:
     started = []
 
-    def begin() -> Running:
-        started.append(Running(tmp_path))
+    def begin(*words: str, workers: int = 1) -> Running:
+        started.append(Running(tmp_path, *words, workers=workers))
         return started[-1]
 
     yield begin
@@ -107,9 +116,9 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Running]]:
 
 
 def test_sigterm_ends_a_search_in_order_and_all_its_sockets_are_on_loopback(
-    start: Callable[[], Running],
+    start: Start,
 ) -> None:
-    running = start()
+    running = start(workers=2)
     places = [
         connection.laddr.ip
         for member in [psutil.Process(running.process.pid), *running.family]
@@ -131,16 +140,16 @@ def _loopback(place: str) -> bool:
     return bool((mapped or address).is_loopback)
 
 
-def test_ctrl_c_ends_a_search_with_its_own_code(start: Callable[[], Running]) -> None:
-    running = start()
+def test_ctrl_c_ends_a_search_with_its_own_code(start: Start) -> None:
+    running = start(UNTRACKED)
     running.process.send_signal(signal.SIGINT)
     assert running.ended() == 130
     assert running.told.count("stopped  Nothing is lost: the same command continues.") == 1
 
 
 @pytest.mark.slow
-def test_a_second_signal_ends_it_now(start: Callable[[], Running]) -> None:
-    running = start()
+def test_a_second_signal_ends_it_now(start: Start) -> None:
+    running = start(workers=2)
     # Another one than the first: two of a kind that wait to be answered are one.
     running.process.send_signal(signal.SIGTERM)
     time.sleep(0.05)
@@ -151,8 +160,8 @@ def test_a_second_signal_ends_it_now(start: Callable[[], Running]) -> None:
 
 
 @pytest.mark.parametrize("name", ["raylet", pytest.param("gcs_server", marks=pytest.mark.slow)])
-def test_the_death_of_ray_is_said_in_a_sentence(start: Callable[[], Running], name: str) -> None:
-    running = start()
+def test_the_death_of_ray_is_said_in_a_sentence(start: Start, name: str) -> None:
+    running = start(UNTRACKED)
     (vital,) = [member for member in running.family if member.name() == name]
     vital.kill()
     assert running.ended() == 1

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from door_support import commands
 from engine_support import recipe
 from pool_support import make_study
 
@@ -34,50 +33,59 @@ trainer: {epochs: 2}
 objective: {metric: loss}
 space: {optimiser.lr: "choice(0.001, 0.002)"}
 search: {sampler: random, trials: 1, repeats: 0}
+tracking: {enabled: false}
 """
 
 
-def iterate(folder: Path, threads: int, *words: str) -> Any:
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-    environment["ITERATE_CACHE"] = str(folder / "cache")
-    done = subprocess.run(
-        [sys.executable, "-m", "iterate", *words, "--json"],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+@pytest.fixture
+def iterate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Any]]:
+    """Runs a command as in a process that would use so many threads; gives its JSON."""
+    monkeypatch.chdir(tmp_path)
+    run, before = commands(monkeypatch, capsys), torch.get_num_threads()
+
+    def told(threads: int, *words: str) -> Any:
+        monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+        torch.set_num_threads(threads)
+        said = run(*words, "--json")
+        assert said.code == 0, said.err
+        return json.loads(said.out)
+
+    yield told
+    torch.set_num_threads(before)
 
 
-def test_fit_of_the_best_recipe_gives_its_trials_result(tmp_path: Path) -> None:
-    """In another process, which would use other threads."""
+def test_fit_of_the_best_recipe_gives_its_trials_result(
+    tmp_path: Path, iterate: Callable[..., Any]
+) -> None:
+    """In another process than the worker's, which would use other threads."""
     (tmp_path / "search.yaml").write_text(SEARCH)
-    summary = iterate(tmp_path, 2, "hpo", "search.yaml", "--out", "out", "resources.cpu=1")
+    summary = iterate(2, "hpo", "search.yaml", "--out", "out", "resources.cpu=1")
     (study,) = summary["studies"]
     written = yaml.safe_load((tmp_path / "out/recipe.yaml").read_text())
     trained = yaml.safe_load((tmp_path / "out/trials/0000/recipe.yaml").read_text())
     assert written == trained
     assert written["trainer"]["threads"] == 1
-    fitted = iterate(tmp_path, 2, "fit", "out/recipe.yaml")
+    fitted = iterate(2, "fit", "out/recipe.yaml")
     assert fitted["best"] == study["best"]["value"]
     assert fitted["threads"] == 1
     environment = json.loads((tmp_path / "out/environment.json").read_text())
     assert environment["threads"] == {"again": [1]}
 
 
-def test_a_fit_goes_on_with_the_threads_it_began_with(tmp_path: Path) -> None:
+def test_a_fit_goes_on_with_the_threads_it_began_with(
+    tmp_path: Path, iterate: Callable[..., Any]
+) -> None:
     """A recipe that says none takes the machine's, once, and says them in its folder."""
     text = yaml.safe_dump(recipe(trainer={"epochs": 1}).to_mapping())
     (tmp_path / "recipe.yaml").write_text(text)
     asked = ("fit", "recipe.yaml", "--out", "run")
-    assert iterate(tmp_path, 2, *asked)["threads"] == 2
-    assert iterate(tmp_path, 1, *asked)["threads"] == 2
+    assert iterate(2, *asked)["threads"] == 2
+    assert iterate(1, *asked)["threads"] == 2
     written = yaml.safe_load((tmp_path / "run/recipe.yaml").read_text())
     assert written["trainer"]["threads"] == 2
-    tested = iterate(tmp_path, 1, "test", *asked[1:])
+    tested = iterate(1, "test", *asked[1:])
     assert next(iter(tested)) == "test/accuracy"
     assert sum(row["support"] for row in tested["classes"]) == 12
     assert sum(map(sum, tested["confusion"])) == 12

@@ -38,8 +38,10 @@ def test_the_expected_files_ship() -> None:
         "classification.yaml",
         "decoders.yaml",
         "detection.yaml",
+        "downscaling.yaml",
         "frozen.yaml",
         "instance_segmentation.yaml",
+        "pixels.yaml",
         "probe.yaml",
         "probe_linear.yaml",
         "probe_segmentation.yaml",
@@ -55,9 +57,11 @@ def test_the_expected_files_ship() -> None:
         "upernet",
     ]  # fmt: skip
     assert composer.options("model/backbone") == [
-        "clay", "convnext_tiny", "dofa", "efficientnet_lite0", "prithvi", "prithvi_tiny",
+        "clay", "convnext_tiny", "dofa", "efficientnet_lite0", "presto", "prithvi",
+        "prithvi_tiny",
         "resnet18", "resnet50", "satmae", "terramind", "terramind_tiny", "timm", "vit_small",
     ]  # fmt: skip
+    assert composer.options("model/neck") == ["fpn", "learned", "resize"]
     assert composer.options("loss") == [
         "binary_cross_entropy", "cross_entropy", "default", "dice", "focal", "huber", "jaccard",
         "l1", "lovasz", "mse", "sum", "tversky",

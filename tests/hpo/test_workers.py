@@ -164,21 +164,22 @@ def test_a_silent_worker_is_ended_and_its_trial_has_failed(play: Play) -> None:
 
 
 def slow_but_alive(job: Job) -> Iterator[Progress]:
-    """No epoch for long, but signs of life as the engine gives them."""
-    from iterate.hpo.execute import signs_of_life
+    """No epoch for long, but signs of life as the engine gives them, only more often."""
+    from iterate.hpo import execute
     from iterate_core.heartbeat import beat
 
     job.folder.mkdir(parents=True)
     (job.folder / ".lock").touch()
-    with signs_of_life(job.folder):
-        for _ in range(150):
+    execute._SECONDS_BETWEEN_SIGNS = 1.0
+    with execute.signs_of_life(job.folder):
+        for _ in range(80):
             beat()
             time.sleep(0.1)
     yield epoch(1, done=True)
 
 
 def test_a_long_epoch_is_no_silence_while_batches_go_on(play: Play) -> None:
-    (trial,) = play(make_study(trials=1, silence_minutes=0.2), slow_but_alive)
+    (trial,) = play(make_study(trials=1, silence_minutes=0.1), slow_but_alive)
     assert trial.state == "COMPLETE"
 
 

@@ -10,6 +10,7 @@ be said too.
 from pathlib import Path
 
 import pytest
+from knobs_arrays_support import ARRAYS
 from knobs_backbones_support import BACKBONES
 from knobs_bench_support import PROTOCOLS
 from knobs_data_support import DATA
@@ -26,6 +27,7 @@ CASES: dict[str, Case] = {
     **RECIPE,
     **DATA,
     **FOLDERS,
+    **ARRAYS,
     **PARTS,
     **DETECTORS,
     **BACKBONES,

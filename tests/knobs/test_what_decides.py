@@ -24,7 +24,10 @@ HOW_ONLY = {
     *("note", "trainer.threads", "data.workers"),
     *(
         f"data={reader}.root"
-        for reader in ("generated", "geobench_v1", "geobench_v2", "image_folder", "geotiff_folder")
+        for reader in (
+            *("generated", "geobench_v1", "geobench_v2"),
+            *("image_folder", "geotiff_folder", "npz"),
+        )
     ),
 }
 HOW_ONLY_SECTIONS = {"search", "resources", "ray", "tracking"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -110,19 +110,24 @@ def give(
     images: npt.NDArray[Any],
     targets: npt.NDArray[Any],
     bands: Sequence[Band],
-    classes: int,
+    classes: int | Sequence[str],
     ignore_index: int = 255,
     task: str | None = None,
     dates: Sequence[Any] | None = None,
     places: Sequence[Any] | None = None,
+    **declared: Any,
 ) -> dict[str, Any]:
-    """Make arrays the dataset that ``data: {name: arrays}`` opens; returns that section."""
+    """Make arrays the dataset that ``data: {name: arrays}`` opens; returns that section.
+
+    `declared` are further fields of its `DatasetInfo`.
+    """
     dense = targets.ndim > 1
     count, _, *frames, height, width = images.shape
+    names = [f"class {n}" for n in range(classes)] if isinstance(classes, int) else classes
     info = DatasetInfo(
         name="arrays",
         task=task or ("segmentation" if dense else "classification"),
-        classes=tuple(f"class {index}" for index in range(classes)),
+        classes=tuple(names),
         bands=tuple(bands),
         sizes={"train": count, "val": count, "test": count},
         height=height,
@@ -130,6 +135,7 @@ def give(
         frames=frames[0] if frames else 1,
         ignore_index=ignore_index,
     )
+    info = replace(info, **declared)
     _given.append(Arrays(images, targets, info, dates, places))
     return {"name": "arrays", "number": len(_given) - 1, "bands": None, "batch_size": 4}
 

@@ -197,6 +197,7 @@ BACKBONES: dict[str, Case] = {
     "CromaOptions.depth": Case((2, 4), structure),
     "EncoderOptions.taps": Case(((0,), (0, 1)), structure),
     "TimmOptions.drop_path": Case((0.0, 0.5), largest_rate, (0.0, 0.5)),
+    "TimmOptions.taps": Case(((0,), (0, 1)), lambda s: structure(of(s, "test_vit"))),
     "PyramidOptions.drop_path": Case((0.0, 0.5), largest_rate, (0.0, 0.5)),
     "VitOptions.drop_path": Case((0.0, 0.5), largest_rate, (0.0, 0.5)),
     "DofaOptions.drop_path": Case((0.0, 0.5), largest_rate, (0.0, 0.5)),

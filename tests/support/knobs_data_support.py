@@ -26,6 +26,13 @@ def generated(scene: Scene) -> Any:
     return reader.info, reader.read(name, [reader.info.bands[0].name]).image.tobytes()
 
 
+def finely(scene: Scene) -> float:
+    """How many cells of its targets lie along the side of a pixel."""
+    reader = opened(scene, kind="downscaling", size=16, samples=(2, 1, 1))
+    sample = reader.read(reader.names("train")[0], [reader.info.bands[0].name])
+    return float(sample.target.shape[1] / sample.image.shape[1])
+
+
 def kept(scene: Scene) -> bool:
     """Whether a generated dataset lies in a folder of ours."""
     folder = None if scene.value is None else scene.folder / "mine"
@@ -89,6 +96,7 @@ DATA: dict[str, Case] = {
     ),
     "GeneratedData.size": Case((16, 32), lambda s: generated(s)[0].height, (16, 32)),
     "GeneratedData.frames": Case((1, 2), lambda s: generated(s)[0].frames, (1, 2)),
+    "GeneratedData.finer": Case((2, 4), finely, (2, 4)),
     "GeneratedData.seed": Case((0, 1), lambda s: generated(s)[1]),
     "GeneratedData.root": Case((None, "a folder"), kept, (False, True), same=content),
     "GeoBenchV1Data.root": Case(("m-eurosat", "m-forestnet"), v1_at, ("m-eurosat", "m-forestnet")),

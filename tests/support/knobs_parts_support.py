@@ -1,4 +1,4 @@
-"""What each option of a decoder, a loss, an optimiser or a schedule changes, by itself."""
+"""What each option of a decoder, neck, loss, optimiser or schedule changes, by itself."""
 
 from __future__ import annotations
 
@@ -149,6 +149,23 @@ DECODERS: dict[str, Case] = {
 }  # fmt: skip
 
 
+# Necks
+
+
+def neck(scene: Scene) -> Any:
+    """The shapes of all that one for a plain transformer holds."""
+    entry = registries.necks.get(scene.knob.component)
+    made: nn.Module = entry.load()(options(scene), Maps((WIDTH,) * len(STRIDES), (16,) * 4))
+    return [(name, tuple(value.shape)) for name, value in made.state_dict().items()]
+
+
+NECKS: dict[str, Case] = {
+    "LearnedOptions.channels": Case((8, 16), neck),
+    "FeaturePyramidOptions.channels": Case((8, 16), neck),
+    "FeaturePyramidOptions.plain": Case(("resize", "learned"), neck),
+}
+
+
 # Losses
 
 
@@ -285,4 +302,4 @@ SCHEDULES: dict[str, Case] = {
     "PlateauOptions.patience": Case((3, 0), rates, same=first_rate),
     "PlateauOptions.floor": Case((0.001, 0.9), rates, same=first_rate),
 }
-PARTS = {**DECODERS, **LOSSES, **OPTIMISERS, **SCHEDULES}
+PARTS = {**DECODERS, **NECKS, **LOSSES, **OPTIMISERS, **SCHEDULES}

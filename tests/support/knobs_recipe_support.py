@@ -80,6 +80,13 @@ def model(scene: Scene) -> list[str]:
     return [type(one).__name__ for one in build_model(found, meta=True).modules()]
 
 
+def neck(scene: Scene) -> list[str]:
+    """The parts beside backbone and decoder that train."""
+    maps = recipe("segmentation", **setting(scene.knob.name, {"name": scene.value}))
+    head = build_model(prepare(maps), meta=True).head
+    return [name for name, part in head.items() if name != "decoder" and list(part.parameters())]
+
+
 def part(scene: Scene) -> str:
     """Which optimiser or schedule a training has."""
     trainer = Trainer(prepare(small(**setting(scene.knob.name, {"name": scene.value}))))
@@ -202,6 +209,7 @@ RECIPE: dict[str, Case] = {
     ),
     "DataSection.batch_size": Case((4, 8), steps, (2, 1)),
     "DataSection.eval_batch_size": Case((None, 1), evaluation_steps, (1, 4), same=roughly),
+    "DataSection.tile": Case((None, 24), lambda s: prepared(s).size, ((16, 16), (24, 24))),
     "DataSection.image_size": Case((None, 32), lambda s: prepared(s).size, ((16, 16), (32, 32))),
     "DataSection.normalisation": Case(("dataset", "none"), results),
     "DataSection.units": Case(
@@ -212,6 +220,7 @@ RECIPE: dict[str, Case] = {
     "DataSection.workers": Case((0, 1), workers, (set(), {1}), same=results),
     "model.backbone": Case(("test_resnet", "test_vit"), model),
     "model.decoder": Case(("linear", "mlp"), model),
+    "model.neck": Case(("resize", "fpn"), neck, ([], ["neck"])),
     "tuning": Case(("full", "frozen"), learned, (True, False)),
     "LayerwiseOptions.decay": Case((0.5, 0.9), first_rates, same=last_rates),
     "GradualOptions.share": Case((0.4, 0.6), paces, ([1, 1, 0.1, 0.1, 0.1], [1, 1, 1, 0.1, 0.1])),

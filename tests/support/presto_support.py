@@ -76,3 +76,21 @@ def covers(case: Case) -> Tensor:
 def places() -> Tensor:
     """(3, 2) latitudes and longitudes in degrees."""
     return torch.tensor([[46.95, 7.44], [-33.86, 151.2], [0.3, -78.5]])
+
+
+def normalised(raw: Tensor) -> dict[str, Tensor]:
+    """Groups of the published series, whose columns are VV VH B2 … B9 B11 B12 ERA5 SRTM NDVI."""
+    columns = {
+        "S1": ((0, 1), 25.0, 25.0),
+        "S2_RGB": ((2, 3, 4), 0.0, 1e4),
+        "S2_Red_Edge": ((5, 6, 7), 0.0, 1e4),
+        "S2_NIR_10m": ((8,), 0.0, 1e4),
+        "S2_NIR_20m": ((9,), 0.0, 1e4),
+        "S2_SWIR": ((11, 12), 0.0, 1e4),
+        "ERA5": ((13, 14), torch.tensor([-272.15, 0.0]), torch.tensor([35.0, 0.03])),
+        "SRTM": ((15, 16), 0.0, torch.tensor([2000.0, 50.0])),
+    }
+    return {
+        name: (raw[..., list(places)] + shift) / scale
+        for name, (places, shift, scale) in columns.items()
+    }

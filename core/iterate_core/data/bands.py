@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ class KnownBand:
     wavelength: float | None = None
     aliases: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def keys(self) -> frozenset[str]:
         """Every name of it, in the form that names are compared in."""
         return frozenset(key(text) for text in (self.name, self.common, *self.aliases))
@@ -96,8 +97,11 @@ KNOWN = (
     KnownBand(ANY, "07 - VH.LEE Filtered.Real", "vh_lee_real"),
     KnownBand(ANY, "08 - VV.LEE Filtered.Imaginary", "vv_lee_imaginary"),
     KnownBand(ANY, "Elevation", "elevation", None, ("dem", "dsm", "height")),
+    KnownBand(ANY, "Slope", "slope"),
     KnownBand(ANY, "Canopy height", "canopy_height", None, ("chm", "canopy_height_model")),
     KnownBand(ANY, "Cloud Probability", "cloud_probability", None, ("clp", "cld")),
+    KnownBand(ANY, "Temperature at 2 m", "temperature_2m", None, ("2m_temperature", "t2m")),
+    KnownBand(ANY, "Total precipitation", "total_precipitation", None, ("tp",)),
 )
 
 

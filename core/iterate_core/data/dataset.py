@@ -51,6 +51,7 @@ class DatasetInfo:
         metres: Ground size of a pixel; None where it is unknown or differs.
         ignore_index: The mask value that no metric or loss counts. In a regression NaN is ignored.
         unit: The unit of a regression's quantity, where the files say: ``"%"``.
+        finer: Of targets that are maps: how many cells lie along the side of a pixel.
         notes: What the reader corrected, for people and for the record.
         licence: The dataset's licence, where its files say.
         source: Where the data come from, where its files say.
@@ -72,6 +73,7 @@ class DatasetInfo:
     source: str | None = None
     unit: str | None = None
     crs: str | None = None
+    finer: int = 1
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ class Sample:
         image: (bands, height, width), or (bands, frames, height, width) of a dataset with several
             dates, in the files' own type and units.
         target: A class index, a (height, width) integer mask, a (classes,) array of 0 and 1, a
-            (quantities,) array of numbers, a (height, width) floating-point map, or objects.
+            (quantities,) array of numbers, a (height, width) floating-point map, (quantities,
+            height, width) of them on a finer grid, or objects.
         dates: Year and day of the year of each frame; None where unknown.
         place: Latitude and longitude of its centre in degrees; None where unknown.
     """

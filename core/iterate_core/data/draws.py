@@ -1,9 +1,16 @@
-"""Draws of samples that heed their classes: a share of all, or so many of each class."""
+"""Draws of samples that heed their classes: a share of all, so many of each class, or splits."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+
+from iterate_core.data.dataset import SPLITS, Split
+
+_TENTHS = 10
 
 
 def draw_share(present: npt.NDArray[np.bool_], count: int, rng: np.random.Generator) -> list[int]:
@@ -56,3 +63,60 @@ def draw_shots(present: npt.NDArray[np.bool_], shots: int, rng: np.random.Genera
         lacking = max(0, shots - int((held & chosen).sum()))
         chosen[order[held[order] & ~chosen[order]][:lacking]] = True
     return [int(index) for index in order[chosen[order]]]
+
+
+def draw_splits(
+    strata: npt.NDArray[np.int64], shares: Sequence[float], rng: np.random.Generator
+) -> list[Split]:
+    """The split of each sample: every stratum is cut in proportion.
+
+    The cuts are rounded over all strata together.
+
+    Args:
+        strata: (samples,) of what each split holds its share.
+        shares: Of the splits, in the order of `SPLITS`; they sum to 1.
+        rng: The source of chance.
+    """
+    position = np.empty(len(strata))
+    for stratum in np.unique(strata):
+        members = rng.permutation(np.flatnonzero(strata == stratum))
+        position[members] = (np.arange(len(members)) + rng.uniform()) / len(members)
+    order = np.argsort(position, kind="stable")
+    cuts = np.rint(np.cumsum(shares) * len(order)).astype(int)
+    splits: list[Split] = ["train"] * len(order)
+    for split, start, end in zip(SPLITS[1:], cuts[:-1], cuts[1:], strict=False):
+        for index in order[start:end]:
+            splits[int(index)] = split
+    return splits
+
+
+def draw_group_splits(
+    groups: npt.NDArray[np.int64], shares: Sequence[float], rng: np.random.Generator
+) -> list[Split]:
+    """The split of each sample, such that no group is in two splits.
+
+    Groups come in a random order; each goes to the split that lacks the largest part of its share
+    of the samples.
+
+    Args:
+        groups: (samples,) which group each belongs to.
+        shares: Of the splits, in the order of `SPLITS`; they sum to 1.
+        rng: The source of chance.
+    """
+    found, which, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    wanted, taken = np.array(shares) * len(groups), np.zeros(len(shares))
+    chosen = np.zeros(len(found), dtype=int)
+    for group in rng.permutation(len(found)):
+        chosen[group] = ((wanted - taken) / wanted).argmax()
+        taken[chosen[group]] += sizes[group]
+    return [SPLITS[split] for split in chosen[which]]
+
+
+def quantity_strata(values: npt.NDArray[Any]) -> list[int]:
+    """For each sample the tenth of all that its value lies in, so that splits have one range.
+
+    What is unknown is a stratum of its own.
+    """
+    edges = np.nanquantile(values, np.arange(1, _TENTHS) / _TENTHS) if len(values) else values
+    tenths = np.searchsorted(edges, values)
+    return [int(tenth) for tenth in np.where(np.isnan(values), _TENTHS, tenths)]

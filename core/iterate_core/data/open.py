@@ -8,6 +8,7 @@ from functools import cached_property
 from iterate_core.data.dataset import DatasetInfo, Reader
 from iterate_core.data.options import DataSection
 from iterate_core.data.own import OwnReader
+from iterate_core.data.tiled import Tiled
 from iterate_core.fingerprint import fingerprint
 from iterate_core.registry import registries
 
@@ -21,10 +22,9 @@ def open_dataset(section: DataSection) -> Reader:
             one's own raises something.
     """
     entry = registries.datasets.get(section.name, "data.name")
-    if "code" in entry.facts:
-        return OwnReader(entry.load(), section)
-    reader: Reader = entry.load()(section)
-    return reader
+    own = "code" in entry.facts
+    reader: Reader = OwnReader(entry.load(), section) if own else entry.load()(section)
+    return reader if section.tile is None else Tiled(reader, section.tile)
 
 
 def reader_code(section: DataSection) -> str:

@@ -23,6 +23,8 @@ class DataSection(Component):
             ``linear``, ``metre``, … Only ``normalisation: backbone`` needs units.
         batch_size: Samples in a training step.
         eval_batch_size: Samples in an evaluation step; None takes `batch_size`.
+        tile: Side in pixels of the square that each sample is cropped or padded to about its
+            centre, so that samples of several sizes make one dataset; None refuses them.
         image_size: Height and width in pixels to which samples are resized (bilinear for images,
             nearest for masks); None keeps their own.
         normalisation: ``dataset`` (z-score with the training split's statistics), ``backbone``
@@ -39,6 +41,7 @@ class DataSection(Component):
     units: Annotated[dict[str, str] | None, AfterReading] = None
     batch_size: Annotated[Positive, AfterReading, AfterBackbone] = 32
     eval_batch_size: Annotated[Positive | None, AfterReading, AfterBackbone] = None
+    tile: Positive | None = None
     image_size: Annotated[Positive | None, AfterReading] = None
     normalisation: Annotated[Literal["dataset", "backbone", "none"], AfterReading] = "dataset"
     workers: Annotated[int, Field(ge=0), AfterReading, HowOnly] = 0

@@ -14,17 +14,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from iterate_core.data.dataset import DatasetInfo
+from iterate_core.data.dataset import Band, DatasetInfo
 from iterate_core.errors import DataError, Problem, RequestError
 from iterate_core.registry import registries
 from iterate_core.registry.registry import resolve
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from iterate_core.data.loading.augmentation import Element
+    from iterate_core.data.tile import Tile
 
 Array = npt.NDArray[Any]
 Packed = Array | Mapping[str, Array]
-Form = Literal["index", "indicators", "mask", "quantities", "map", "objects", "other"]
+Form = Literal["index", "indicators", "mask", "quantities", "map", "maps", "objects", "other"]
 
 
 class Target(ABC):
@@ -42,8 +45,9 @@ class Target(ABC):
     Attributes:
         form: What one target is, for file formats and pictures: a class ``index``, ``indicators``
             (classes,) of 0 and 1, a ``mask`` (height, width) of class indices, ``quantities``
-            (quantities,) of the image, a ``map`` (height, width) of a quantity,
-            `iterate_core.data.dataset.Boxes` (``objects``), or something ``other``.
+            (quantities,) of the image, a ``map`` (height, width) of a quantity, ``maps``
+            (quantities, height, width) of several, `iterate_core.data.dataset.Boxes` (``objects``),
+            or something ``other``.
         takes: The kinds of prediction it is compared with, which decoders say they give:
             ``vector`` (numbers for an image), ``labels`` (scores of its classes), ``map`` (numbers
             for each pixel), or a word of its own.
@@ -51,7 +55,7 @@ class Target(ABC):
         ragged: Whether each sample has a number of its own of what is targeted.
         exclusive: Of ``labels``: whether a sample has exactly one.
         classed: Whether `counts` counts classes, so that samples of each can be drawn.
-        finer: Of a ``map``: how many cells lie along the side of a pixel.
+        sees_images: Whether a batch's targets are told its images, by `seen`.
     """
 
     form: ClassVar[Form] = "other"
@@ -60,7 +64,7 @@ class Target(ABC):
     ragged: ClassVar[bool] = False
     exclusive: ClassVar[bool] = True
     classed: ClassVar[bool] = False
-    finer: ClassVar[int] = 1
+    sees_images: ClassVar[bool] = False
 
     def __init__(self, info: DatasetInfo) -> None:
         self.info = info
@@ -71,8 +75,13 @@ class Target(ABC):
         return "map" in self.takes
 
     @property
+    def finer(self) -> int:
+        """Of maps: how many cells lie along the side of a pixel as stored."""
+        return self.info.finer
+
+    @property
     def channels(self) -> int:
-        """How many numbers a decoder predicts, of each image or of each pixel."""
+        """How many numbers are predicted, of each image or of each cell of a map."""
         return len(self.info.classes)
 
     def outputs(self, size: tuple[int, int]) -> tuple[int, ...] | None:
@@ -94,6 +103,20 @@ class Target(ABC):
         Raises:
             DataError: It is none.
         """
+
+    def laid(self, target: Any, tile: Tile, where: str) -> Any:
+        """A sample's target, not checked yet, once its image is laid on a tile.
+
+        Args:
+            target: As the reader gives it.
+            tile: How the image lies.
+            where: The sample, for messages.
+
+        Raises:
+            DataError: It does not lie on the image.
+        """
+        del tile, where
+        return target
 
     @abstractmethod
     def packed(self, target: Any) -> Packed:
@@ -123,6 +146,20 @@ class Target(ABC):
     def prepared(self, targets: Any, size: tuple[int, int]) -> Any:
         """A batch's targets as the task's loss takes them, for images resized to `size`."""
         del size
+        return targets
+
+    def seen(
+        self, targets: Any, images: Tensor, bands: tuple[Band, ...], means: npt.NDArray[np.float64]
+    ) -> Any:
+        """A batch's prepared targets, with what their images tell of them, if `sees_images`.
+
+        Args:
+            targets: See `prepared`.
+            images: (n, bands, …, height, width) in the files' units, moved as the targets are.
+            bands: Of the images, in their order.
+            means: (quantities,) of what is `known` of the training targets.
+        """
+        del images, bands, means
         return targets
 
     def counts(self, target: Any) -> npt.NDArray[np.int64]:

@@ -25,21 +25,23 @@ class Unit:
         gain: Of the base unit.
         offset: In the base unit.
         meaning: For people.
+        span: What its values reach from 0, in the unit; None where nothing bounds them.
     """
 
     quantity: str
     gain: float
     offset: float
     meaning: str
+    span: float | None = None
 
 
 UNITS = {
-    "reflectance": Unit("reflectance", 1.0, 0.0, "reflectance, 0 to 1"),
-    "dn": Unit("reflectance", 1e-4, 0.0, "reflectance × 10,000"),
+    "reflectance": Unit("reflectance", 1.0, 0.0, "reflectance, 0 to 1", 1.0),
+    "dn": Unit("reflectance", 1e-4, 0.0, "reflectance × 10,000", 10_000.0),
     "landsat_sr": Unit("reflectance", 2.75e-5, -0.2, "Landsat Collection 2 Level 2 numbers"),
     "landsat_toa": Unit("reflectance", 2e-5, -0.1, "Landsat Collection 2 Level 1 numbers"),
-    "uint8": Unit("brightness", 1.0, 0.0, "8-bit brightness, 0 to 255"),
-    "fraction": Unit("brightness", 255.0, 0.0, "8-bit brightness ÷ 255"),
+    "uint8": Unit("brightness", 1.0, 0.0, "8-bit brightness, 0 to 255", 255.0),
+    "fraction": Unit("brightness", 255.0, 0.0, "8-bit brightness ÷ 255", 1.0),
     "linear": Unit("backscatter", 1.0, 0.0, "radar backscatter as power"),
     "db": Unit("backscatter in decibel", 1.0, 0.0, "radar backscatter in decibel"),
     "degree": Unit("angle", 1.0, 0.0, "degrees"),
@@ -48,7 +50,7 @@ UNITS = {
     "landsat_tir": Unit("thermal counts", 1.0, 0.0, "Landsat Level 1 numbers of a thermal band"),
     "metre_of_water": Unit("precipitation", 1.0, 0.0, "precipitation in metres"),
     "metre": Unit("height", 1.0, 0.0, "metres"),
-    "probability": Unit("probability", 1.0, 0.0, "probability"),
+    "probability": Unit("probability", 1.0, 0.0, "probability", 1.0),
 }
 """Every unit that converts; ``unknown`` is none of them."""
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from iterate_core.data.target import Target
 from iterate_core.engine.resolved import Prepared
 from iterate_core.errors import Problem, RequestError
 from iterate_core.fingerprint import seed_for
@@ -15,6 +16,9 @@ from iterate_core.models.assembly import Model
 from iterate_core.models.backbones.base import Backbone
 from iterate_core.models.backbones.framewise import Framewise
 from iterate_core.models.decoders.probes.fitted import Fitted
+from iterate_core.models.necks.base import Neck
+from iterate_core.models.shapes import Pooled, Shape
+from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
 from iterate_core.storage import memory
 
@@ -36,19 +40,47 @@ def build_model(prepared: Prepared, *, meta: bool = False, headless: bool = Fals
     backbone = shared_backbone(prepared, meta=meta or headless)
     if not recipe.tuning.constant:
         backbone = copy.deepcopy(backbone)
-    torch.manual_seed(seed_for(recipe.seed, "decoder"))
     entry = registries.decoders.get(recipe.model.decoder.name, "model.decoder.name")
     tuning = registries.tunings.get(recipe.tuning.name, "tuning.name").load()(recipe.tuning)
     with torch.device("meta" if meta else "cpu"):
-        decoder: nn.Module = entry.load()(recipe.model.decoder, backbone.shape, target.channels)
+        neck = _neck(recipe, backbone.shape)
+        shape = backbone.shape if neck is None else neck.shape
+        finer, grid = _laid_out(target, prepared.size)
+        channels = target.channels * finer**2
+        torch.manual_seed(seed_for(recipe.seed, "decoder"))
+        decoder: nn.Module = entry.load()(recipe.model.decoder, shape, channels)
         torch.manual_seed(seed_for(recipe.seed, "tuning"))
         kept = None if headless else backbone
-        model = Model(kept, channels_last(decoder), backbone.multiple, tuning)
+        model = Model(kept, channels_last(decoder), backbone.multiple, tuning, neck)
     for part in decoder.modules():
         if isinstance(part, Fitted):
             part.exclusive = target.exclusive
-    model.finer = target.finer
+    model.finer, model.grid = finer, grid
     return model
+
+
+def _neck(recipe: Recipe, shape: Shape) -> Neck | None:
+    """The recipe's neck for a backbone's maps; vectors have none.
+
+    Raises:
+        RequestError: It does not suit the backbone's maps.
+    """
+    if isinstance(shape, Pooled):
+        return None
+    chosen = recipe.model.neck
+    torch.manual_seed(seed_for(recipe.seed, "neck"))
+    neck = registries.necks.get(chosen.name, "model.neck.name").load()(chosen, shape)
+    if not isinstance(neck, Neck):
+        what = f"{chosen.name!r} built a {type(neck).__name__}, no Neck."
+        raise RequestError(Problem("model.neck.name", what))
+    return channels_last(neck)
+
+
+def _laid_out(target: Target, size: tuple[int, int]) -> tuple[int, tuple[int, int] | None]:
+    """How many cells of a map a pixel of `size` is given a side, and the map's size if other."""
+    grid = target.grid(size)
+    finer = max(-(-cells // pixels) for cells, pixels in zip(grid, size, strict=True))
+    return finer, None if grid == (size[0] * finer, size[1] * finer) else grid
 
 
 def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:

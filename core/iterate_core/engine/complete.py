@@ -44,7 +44,7 @@ def complete(recipe: Recipe, info: DatasetInfo) -> Recipe:
         problems += error.problems
     loss = _completed_loss(recipe, info)
     wrong = [*_components(recipe, info), *_losses(loss, info)]
-    problems += wrong or [*fitting_problems(recipe, info), *_level(recipe, info)]
+    problems += wrong or [*fitting_problems(recipe, info), *_of_maps(recipe, info)]
     problems += [*_weights(recipe), *selection_problems(recipe.data, info)]
     metric, mode, wrong = _objective(recipe, info)
     problems += wrong
@@ -110,14 +110,21 @@ def _losses(loss: LossOptions, info: DatasetInfo) -> list[Problem]:
     return problems
 
 
-def _level(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
-    """A choice among feature maps where the decoder gets a vector."""
-    decoder = recipe.model.decoder
-    maps = target_of(info).dense or registries.decoders.get(decoder.name).facts.get("maps")
-    if maps or getattr(decoder, "level", None) is None:
+def _of_maps(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
+    """What is chosen of feature maps where the decoder gets a vector."""
+    decoder, neck = recipe.model.decoder, recipe.model.neck
+    if target_of(info).dense or registries.decoders.get(decoder.name).facts.get("maps"):
         return []
-    what = f"chooses a feature map, but in {info.task} this decoder gets one vector an image."
-    return [Problem("model.decoder.level", what, "Leave it out, or choose attentive_pool.")]
+    vector = f"but in {info.task} this decoder gets one vector an image."
+    hint = "Leave it out, or choose attentive_pool."
+    problems: list[Problem] = []
+    if getattr(decoder, "level", None) is not None:
+        what = f"chooses a feature map, {vector}"
+        problems.append(Problem("model.decoder.level", what, hint))
+    if not neck.idle:
+        what = f"neck {neck.name!r} makes feature maps, {vector}"
+        problems.append(Problem("model.neck.name", what, hint))
+    return problems
 
 
 def _weights(recipe: Recipe) -> list[Problem]:

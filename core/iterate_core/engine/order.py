@@ -23,11 +23,15 @@ from iterate_core.fingerprint import seed_for
 
 
 def augmentations(prepared: Prepared, split: Split = "train") -> tuple[Element, ...]:
-    """The flips and rotations that a split's samples are drawn from."""
-    if split != "train":
+    """The flips and rotations that a split's samples are drawn from.
+
+    Of a single pixel there are none, whatever the recipe says.
+    """
+    size = prepared.info.height, prepared.info.width
+    if split != "train" or size == (1, 1):
         return (IDENTITY,)
     chosen = prepared.recipe.augmentation
-    square = prepared.info.height == prepared.info.width
+    square = size[0] == size[1]
     return elements(flip=chosen.flip, rotate=chosen.rotate, square=square)
 
 

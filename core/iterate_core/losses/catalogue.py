@@ -10,7 +10,7 @@ _LOSSES = "iterate_core.losses"
 EXCLUSIVE = ("index", "mask")
 LABELS = ("indicators",)
 CLASSES = (*EXCLUSIVE, *LABELS)
-QUANTITIES = ("quantities", "map")
+QUANTITIES = ("quantities", "map", "maps")
 
 
 def register(losses: Registry) -> None:

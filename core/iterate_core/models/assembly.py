@@ -1,4 +1,4 @@
-"""A recipe's model: its backbone and its decoder."""
+"""A recipe's model: its backbone, its neck and its decoder."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from iterate_core.models.backbones.base import Backbone, Context
-from iterate_core.models.necks import resized
+from iterate_core.models.necks.base import Neck
+from iterate_core.models.necks.pyramid import resized
 from iterate_core.models.shapes import padded
 from iterate_core.models.tuning.base import Tuning
 
@@ -31,35 +33,50 @@ class Quantity(nn.Module):
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32))
 
     def forward(self, standardised: Tensor) -> Tensor:
-        """The quantities in their units, float32."""
-        return standardised.float() * self.std + self.mean
+        """The quantities (n, quantities, …) in their units, float32."""
+        tall = (-1, *[1] * (standardised.ndim - 2)) if self.std.ndim else ()
+        return standardised.float() * self.std.reshape(tall) + self.mean.reshape(tall)
 
 
 class Model(nn.Module):
-    """Backbone and decoder.
+    """Backbone, neck and decoder.
 
     Args:
         backbone: None where only features computed earlier are decoded. `tuning` prepares it.
         decoder: Turns features into logits; for maps it also takes the padded image's size.
         multiple: To what the backbone pads.
         tuning: What of the backbone trains.
+        neck: Makes other maps of the backbone's; None where those are decoded, or a vector.
 
     Attributes:
-        finer: Cells of predicted maps along the side of a pixel.
+        multiple: To multiples of this the image is padded that decoded maps cover.
+        finer: Cells of predicted maps along the side of a pixel: the decoder predicts all cells of
+            a pixel as channels, from which they are laid out (Shi et al., "Real-Time Single Image
+            and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network",
+            2016).
+        grid: (height, width) of predicted maps, where it is not that; None where it is.
         quantity: What a regression predicts; None where outputs are logits.
     """
 
     quantity: Quantity | None
 
     def __init__(
-        self, backbone: Backbone | None, decoder: nn.Module, multiple: int, tuning: Tuning
+        self,
+        backbone: Backbone | None,
+        decoder: nn.Module,
+        multiple: int,
+        tuning: Tuning,
+        neck: Neck | None = None,
     ) -> None:
         super().__init__()
         self.tuning = tuning
         self.backbone = None if backbone is None else tuning.prepare(backbone)
+        self.neck = neck
         self.decoder = decoder
-        self.multiple = multiple
+        covered = None if neck is None else neck.multiple
+        self.multiple = covered or multiple
         self.finer = 1
+        self.grid: tuple[int, int] | None = None
         self.quantity = None
         self.train()
 
@@ -125,16 +142,20 @@ class Model(nn.Module):
         if isinstance(features, Tensor):
             pooled: Tensor = self.decoder(features)
             return pooled
-        whole = padded(size, self.multiple)
-        maps: Any = self.decoder(list(features), whole)
+        whole, given = padded(size, self.multiple), list(features)
+        if self.neck is not None:
+            given = self.neck(given, whole)
+        maps: Any = self.decoder(given, whole)
         if not isinstance(maps, Tensor):
             return maps.cropped(size)
         if maps.ndim == 2:
             return maps
-        grid = (whole[0] * self.finer, whole[1] * self.finer)
-        if tuple(maps.shape[-2:]) != grid:
-            maps = resized(maps, grid)
-        return maps[..., : size[0] * self.finer, : size[1] * self.finer]
+        if tuple(maps.shape[-2:]) != whole:
+            maps = resized(maps, whole)
+        if self.finer > 1:
+            maps = functional.pixel_shuffle(maps, self.finer)
+        maps = maps[..., : size[0] * self.finer, : size[1] * self.finer]
+        return maps if self.grid is None else resized(maps, self.grid)
 
 
 def as_kept(features: Any) -> Any:

@@ -29,9 +29,9 @@ class AfterBackbone:
 
 
 class AddedLater:
-    """At its default it is as if it were not there: what was named before it came keeps its name.
+    """Earlier versions did what its default does: as long as it has that, it decides nothing.
 
-    It is no mark to ask for: `without` always heeds it.
+    So what they made keeps its identity.
     """
 
 
@@ -41,7 +41,7 @@ Mark = type[HowOnly] | type[PerTraining] | type[AfterReading] | type[AfterBackbo
 def without(section: Section, *marks: Mark, exclude_defaults: bool = False) -> dict[str, Any]:
     """A section as plain JSON types, less all fields, at any depth, that bear one of the marks.
 
-    Fields with the mark `AddedLater` are left out where they are at their default.
+    Those that were `AddedLater` are left out too as long as they have their default.
     """
     return section.model_dump(
         mode="json", exclude=_marked(section, marks), exclude_defaults=exclude_defaults
@@ -53,8 +53,8 @@ def _marked(section: Section, marks: tuple[Mark, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
-        later = AddedLater in field.metadata and value == field.default
-        if later or any(mark in field.metadata for mark in marks):
+        unsaid = AddedLater in field.metadata and value == field.default
+        if unsaid or any(mark in field.metadata for mark in marks):
             found[name] = True
         elif isinstance(value, Section) and (inner := _marked(value, marks)):
             found[name] = inner

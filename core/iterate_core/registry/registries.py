@@ -21,6 +21,14 @@ backbones = Registry(
     own_entry,
     ("options", "inputs", "meta"),
 )
+necks = Registry(
+    "neck",
+    "iterate.necks",
+    "iterate_core.models.necks.catalogue:register",
+    "iterate_core.models.necks.options:NeckOptions",
+    own_entry,
+    ("options", "shape"),
+)
 decoders = Registry(
     "decoder",
     "iterate.decoders",

@@ -12,6 +12,7 @@ from iterate_core.tasks.declarations import (
     SEGMENTATION,
 )
 from iterate_core.tasks.detection.declarations import DETECTION, INSTANCE
+from iterate_core.tasks.downscaling.declarations import DOWNSCALING
 
 _TASKS = "iterate_core.tasks"
 
@@ -25,6 +26,7 @@ def register(tasks: Registry) -> None:
         (CHANGE_DETECTION, "change_detection:ChangeDetectionTask", "targets:MaskTarget"),
         (REGRESSION, "regression:RegressionTask", "targets:QuantityTarget"),
         (SCALAR_REGRESSION, "regression:ScalarRegressionTask", "targets:QuantitiesTarget"),
+        (DOWNSCALING, "downscaling.task:DownscalingTask", "downscaling.targets:FinerTarget"),
         (DETECTION, "detection.task:DetectionTask", "detection.targets:BoxesTarget"),
         (INSTANCE, "detection.task:InstanceTask", "detection.targets:MasksTarget"),
     ):

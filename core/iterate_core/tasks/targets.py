@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from iterate_core.data.loading.augmentation import Element
+    from iterate_core.data.tile import Tile
 
 
 class ClassTarget(Target):
@@ -87,7 +88,7 @@ class QuantitiesTarget(Target):
         """See `Target.check`."""
         values = np.asarray(target)
         self._check_shape(values, (len(self.info.classes),), where)
-        _check_finite(values, "Values that are unknown must be NaN.", where)
+        check_finite(values, "Values that are unknown must be NaN.", where)
 
     def packed(self, target: Any) -> Array:
         """As float32."""
@@ -113,6 +114,17 @@ class GridTarget(Target):
 
     takes = ("map",)
     counted = "Pixels"
+
+    @property
+    def blank(self) -> float:
+        """What stands where no target is known."""
+        return self.info.ignore_index
+
+    def laid(self, target: Any, tile: Tile, where: str) -> Array:
+        """See `Target.laid`; where the image does not reach, no target is known."""
+        values, grid = np.asarray(target), tile.finer(self.finer)
+        self._check_shape(values, grid.image, where)
+        return grid.lay(values, self.blank)
 
     def augmented(
         self, targets: Tensor, chosen: npt.NDArray[np.int64], group: tuple[Element, ...]
@@ -168,10 +180,15 @@ class QuantityTarget(GridTarget):
 
     form = "map"
 
+    @property
+    def blank(self) -> float:
+        """Not a number."""
+        return np.nan
+
     def check(self, target: Any, where: str) -> None:
         """See `Target.check`."""
         values = self._check_grid(target, where)
-        _check_finite(values, "Pixels without a target must be NaN.", where)
+        check_finite(values, "Pixels without a target must be NaN.", where)
 
     def packed(self, target: Any) -> Array:
         """As float32."""
@@ -189,7 +206,17 @@ class QuantityTarget(GridTarget):
         return np.array([values.size - missing, missing], dtype=np.int64)
 
 
-def _check_finite(values: Array, hint: str, where: str) -> None:
+def check_finite(values: Array, hint: str, where: str) -> None:
+    """Refuse infinity, and values such as −3.4e38 that stand for missing data.
+
+    Args:
+        values: Of a target; NaN passes.
+        hint: How missing values are told.
+        where: The sample, for messages.
+
+    Raises:
+        DataError: There is one.
+    """
     if (np.isinf(values) | (np.abs(values) > LARGEST)).any():
         what = "has target values that are infinite or mark no data by their size."
         raise DataError(Problem(where, what, hint))

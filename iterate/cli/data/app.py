@@ -35,7 +35,9 @@ def convert(
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="classification, segmentation, multilabel or scalar_regression."),
+        typer.Option(
+            help="classification, segmentation, multilabel, scalar_regression or downscaling."
+        ),
     ] = None,
     split: Annotated[
         str | None,
@@ -64,11 +66,19 @@ def convert(
     mask: Annotated[
         bool, typer.Option("--mask", help="Leave pixels without data out of the masks.")
     ] = False,
+    tile: Annotated[
+        int | None,
+        typer.Option(help="Crop or pad each sample about its centre to so many pixels.", min=1),
+    ] = None,
     layout: Annotated[
         str | None, typer.Option(help="Of arrays: channels-first or channels-last.")
     ] = None,
     licence: Annotated[str | None, typer.Option(help="The data's licence.")] = None,
     origin: Annotated[str | None, typer.Option(help="Where the data come from.")] = None,
+    coarsen: Annotated[
+        int | None,
+        typer.Option(help="For downscaling: images are targets of their own means over N × N."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Fixes random splits.", min=0)] = 0,
     json: _Json = False,
 ) -> None:
@@ -93,9 +103,11 @@ def convert(
         nodata=nodata,
         fill=fill,
         mask=mask,
+        tile=tile,
         layout=_choice("layout", layout, ("channels-first", "channels-last")),
         licence=licence,
         origin=origin,
+        coarsen=coarsen,
         seed=seed,
     )
     _tell(info, out, json)
@@ -106,12 +118,17 @@ def generate(
     out: Annotated[Path, typer.Argument(help="The folder to make.")],
     kind: Annotated[
         str,
-        typer.Option(help="classification, multilabel, segmentation or scalar_regression."),
+        typer.Option(
+            help="classification, multilabel, segmentation, scalar_regression or downscaling."
+        ),
     ] = "classification",
     train: Annotated[int, typer.Option(help="Training samples.", min=1)] = 240,
     val: Annotated[int, typer.Option(help="Validation samples.", min=1)] = 80,
     test: Annotated[int, typer.Option(help="Test samples.", min=1)] = 80,
     size: Annotated[int, typer.Option(help="Height and width in pixels.", min=16, max=512)] = 64,
+    finer: Annotated[
+        int, typer.Option(help="Of downscaling: cells of the target along a pixel.", min=1, max=8)
+    ] = 1,
     seed: Annotated[int, typer.Option(help="Fixes every pixel.", min=0)] = 0,
     json: _Json = False,
 ) -> None:
@@ -120,10 +137,9 @@ def generate(
     from iterate_core.data.generated.reader import generate as run
     from iterate_core.registry.parsing import parse
 
-    section = parse(
-        GeneratedData,
-        {"kind": kind, "samples": (train, val, test), "size": size, "seed": seed, "root": out},
-    )
+    samples = (train, val, test)
+    asked = {"kind": kind, "samples": samples, "size": size, "finer": finer, "seed": seed}
+    section = parse(GeneratedData, {**asked, "root": out})
     run(section, out)
     reader = open_generated(section)
     reader.names("train")  # draws it, if it is not there yet

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from iterate_core.data.inspect.survey import Survey
 
 
-QUANTITIES = ("map", "quantities")
+QUANTITIES = ("map", "maps", "quantities")
 """The forms of target that are numbers and no classes."""
 
 
@@ -69,8 +69,8 @@ def _quantity_table(info: DatasetInfo, found: Survey, target: type[Target], inde
     for split, read in found.read.items():
         table.add_column(f"{split} ({read} read)", justify="right")
         known = found.counts[split][index]
-        ignored = found.ignored[split] if len(info.classes) == 1 else read - known
-        counts = (str(known), str(ignored))
+        each = (sum(found.counts[split]) + found.ignored[split]) // len(info.classes)
+        counts = (str(known), str(each - known))
         row = quantity.get(split)
         numbers = () if row is None else (row.low, row.mean, row.std, row.high)
         values = [f"{value:.5g}" for value in numbers] or [""] * 4

@@ -2,13 +2,12 @@
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from convert_support import image
+from door_support import commands
 from engine_support import recipe
 from typer.testing import CliRunner
 
@@ -48,17 +47,19 @@ def using(name: str = NAME) -> Recipe:
     return Recipe.parse({**recipe().to_mapping(), "data": data})
 
 
-def test_it_trains_by_its_path(here: Path) -> None:
+def test_it_trains_by_its_path(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    iterate = commands(monkeypatch, capsys)
     words = [
         f"data={{name: '{NAME}', root: tiles, batch_size: 4}}",
         *("model.backbone.weights=none", "trainer.epochs=1"),
     ]
     base = str(shipped("search_spaces") / "recipe.yaml")
     for command in ("fit", "test"):
-        line = [sys.executable, "-m", "iterate", command, base, *words, "--out", "run", "--json"]
-        done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=here)
-        assert done.returncode == 0, done.stderr
-    assert 0 <= json.loads(done.stdout)["test/accuracy"] <= 1
+        said = iterate(command, base, *words, "--out", "run", "--json")
+        assert said.code == 0, said.err
+    assert 0 <= json.loads(said.out)["test/accuracy"] <= 1
 
 
 def test_its_samples_are_shown(here: Path) -> None:

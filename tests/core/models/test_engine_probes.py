@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from door_support import commands
 from engine_support import RGB, give, merged, random_images, recipe
 from safetensors import safe_open
 from sklearn.linear_model import LogisticRegression
@@ -461,16 +460,16 @@ def test_what_cannot_be_fitted_is_refused(kind: str, changes: dict[str, Any], sa
         prepare(chosen)
 
 
-def test_a_study_of_probes_through_the_command_line(tmp_path: Path) -> None:
+def test_a_study_of_probes_through_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "run"
     words = ["search.trials=4", "data.size=16", "data.samples=[40,20,20]", "search.seed=1"]
     words += ["model.backbone.name=test_resnet", "tracking.enabled=false"]
-    command = [sys.executable, "-m", "iterate", "hpo", "search_spaces/probe.yaml"]
-    done = subprocess.run(
-        [*command, "--out", str(out), "--json", *words],
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3],
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(Path(__file__).parents[3])
+    iterate = commands(monkeypatch, capsys)
+    said = iterate("hpo", "search_spaces/probe.yaml", "--out", str(out), "--json", *words)
+    assert said.code == 0, said.err
     (study,) = json.loads((out / "summary.json").read_text())["studies"]
     assert study["trials"] == {"complete": 4, "pruned": 0, "failed": 0}
     assert study["best"]["params"]["model/decoder"] in ("knn", "logistic")

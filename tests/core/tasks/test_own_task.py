@@ -123,9 +123,20 @@ class FineTarget(QuantityTarget):
     finer = 2
 
 
+class DepartureTarget(QuantityTarget):
+    """A map, in batches less the red that the image shows there."""
+
+    sees_images = True
+
+    def seen(self, targets: Any, images: Tensor, bands: Any, means: Any) -> Any:
+        assert means.shape == (1,)
+        return targets - images[:, [band.name for band in bands].index("red")]
+
+
 OWN = {
     "points": (PointsTask, {"declaration": POINTS, "target": PointsTarget}),
     "fine": (RegressionTask, {"declaration": REGRESSION, "target": FineTarget}),
+    "departure": (RegressionTask, {"declaration": REGRESSION, "target": DepartureTarget}),
     "pointless": (PointsTask, {"declaration": POINTS}),
 }
 
@@ -259,6 +270,17 @@ def test_a_decoder_of_vectors_does_not_serve_it() -> None:
     expected = r"'attentive_pool' does not serve points\..*linear, .*unet"
     with pytest.raises(RequestError, match=expected):
         preflight(prepare(points(model={"decoder": {"name": "attentive_pool"}})))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_target_is_told_the_stored_images_turned_as_it_is(workers: int) -> None:
+    images = points_and_images()[0]
+    section = give(images, images[:, 0] + 5.0, RGB, classes=1, task="departure")
+    supply = supplied(recipe("segmentation", data=section), workers)
+    order = np.arange(SAMPLES)
+    (batch,) = supply.batches([order], [order % 8])
+    assert (batch.targets == 5).all()
+    assert (supply.targets(order, order % 8) == 5).all()
 
 
 def test_a_target_on_a_finer_grid_is_turned_resized_and_predicted_there(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +10,9 @@ import numpy as np
 import optuna
 import pytest
 
-from iterate_core.tasks.declarations import CLASSIFICATION, MULTILABEL, REGRESSION
-
-CODE = """
-import json, sys
-from pathlib import Path
 from iterate import load_study, search
 from iterate.tracking.settings import TrackingSettings
-
-folder = Path(sys.argv[1])
-studies = [load_study(folder / f"{name}.yaml") for name in ("labels", "canopy", "seasons")]
-result = search(studies, folder / "out", tracking=TrackingSettings(enabled=False))
-print(json.dumps(result.summary))
-"""
+from iterate_core.tasks.declarations import CLASSIFICATION, MULTILABEL, REGRESSION
 
 SEARCH = """
 defaults:
@@ -73,11 +61,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def summaries(folder: Path) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, str(folder)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return {study["name"]: study for study in json.loads(done.stdout)["studies"]}
+    studies = [load_study(folder / f"{name}.yaml") for name in SEARCHES]
+    result = search(studies, folder / "out", tracking=TrackingSettings(enabled=False))
+    return {study["name"]: study for study in json.loads(json.dumps(result.summary))["studies"]}
 
 
 @pytest.mark.parametrize(

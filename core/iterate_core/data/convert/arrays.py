@@ -1,4 +1,4 @@
-"""Samples from an .npz file: `images`, and `labels` or `masks`."""
+"""Samples from an .npz file: `images`, and `labels`, `masks` or `targets`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from iterate_core.data.convert.quantities import (
     are_quantities,
     in_columns,
     quantity_names,
-    quantity_strata,
 )
+from iterate_core.data.convert.refinement import finer_maps
 from iterate_core.data.convert.source import (
     SPLIT_WORDS,
     UNSAID,
@@ -29,13 +29,17 @@ from iterate_core.data.convert.source import (
     task_for,
 )
 from iterate_core.data.dataset import Split
+from iterate_core.data.draws import quantity_strata
 from iterate_core.data.npz import load_arrays
 from iterate_core.data.target import Form
 from iterate_core.data.units import UNITS, unit_of_scale
 from iterate_core.errors import DataError, Problem, nearest
 
-_READ = {"images", "labels", "masks", "split", "split_names", "class_names", "band_names",
+_TARGETS = ("labels", "masks", "targets")
+_READ = {"images", *_TARGETS, "split", "split_names", "class_names", "band_names",
          "ignore_index", "nodata", "names", "files", "scale"}  # fmt: skip
+# Where targets of a form stand, if not under `labels`.
+_NAMED: dict[Form, str] = {"mask": "masks", "maps": "targets"}
 # What targets of so many axes are, that of the samples included.
 _FORMS: dict[int, Form] = {1: "index", 2: "indicators", 3: "mask"}
 # Statistics that the writer computes anew.
@@ -57,6 +61,7 @@ class ArraySource:
         self.form, self.task, self._targets = self._choose_targets()
         check_ignore_option(wanted, self.form)
         self._images = self._channels_first(self._need("images"))
+        self.finer = self._lay_out_maps()
         if len(self._images) != len(self._targets) or not len(self._images):
             what = f"has {len(self._images)} images, but {len(self._targets)} targets."
             raise DataError(Problem(self.where, what))
@@ -112,17 +117,20 @@ class ArraySource:
         return float(found.item())
 
     def _choose_targets(self) -> tuple[Form, str, npt.NDArray[Any]]:
-        there = [name for name in ("labels", "masks") if name in self._arrays]
-        if len(there) == 2 and self._wanted.task is None:
-            what = "holds both labels and masks."
+        there = [name for name in _TARGETS if name in self._arrays]
+        if len(there) > 1 and self._wanted.task is None and self._wanted.labelled:
+            what = f"holds {' and '.join(there)}."
             raise DataError(Problem(self.where, what, "Choose with --task."))
+        if not there and not self._wanted.labelled:
+            return "index", "classification", np.zeros(len(self._need("images")), np.int64)
         if not there:
             hint = f"It holds {shortened(list(self._arrays))}."
-            raise DataError(Problem(self.where, "has no array 'labels' or 'masks'.", hint))
-        name = there[0] if len(there) == 1 else "labels"
-        if self._wanted.form == "mask":
-            name = "masks"
+            what = "has no array 'labels', 'masks' or 'targets'."
+            raise DataError(Problem(self.where, what, hint))
+        name = there[0] if len(there) == 1 else _NAMED.get(self._wanted.form or "index", "labels")
         targets = self._need(name)
+        if name == "targets":
+            return "maps", task_for(self._wanted, "maps", "'targets' are maps", self.where), targets
         if name == "labels" and are_quantities(self._wanted, targets):
             task = task_for(self._wanted, "quantities", "'labels' are numbers", self.where)
             return "quantities", task, in_columns(targets, self.where)
@@ -157,6 +165,16 @@ class ArraySource:
         last = self._is_channels_last(images.shape)
         return np.moveaxis(images, -1, 1) if last else images
 
+    def _lay_out_maps(self) -> int:
+        """Bring targets on a finer grid into the order of axes of the images; how much finer."""
+        if self.form != "maps":
+            return 1
+        last = self._need("images").ndim == 4 and self._is_channels_last(self._need("images").shape)
+        self._targets = finer_maps(
+            self._targets, self._images, channels_last=last, where=self.where
+        )
+        return int(self._targets.shape[2] // self._images.shape[2])
+
     def _is_channels_last(self, shape: tuple[int, ...]) -> bool:
         """By the request, the masks' size, the number of bands, or the one short axis."""
         if self._wanted.layout is not None:
@@ -178,7 +196,7 @@ class ArraySource:
 
     def _classes(self) -> tuple[str, ...]:
         declared = self._texts("class_names")
-        if self.form == "quantities":
+        if self.form in ("quantities", "maps"):
             named = self._wanted.classes or declared
             return quantity_names(self.where, named, self._targets.shape[1])
         if self.form == "indicators":
@@ -276,6 +294,8 @@ class ArraySource:
             return [int(label) for label in self._targets]
         if self.form == "quantities":
             return quantity_strata(self._targets[:, 0])
+        if self.form == "maps":
+            return [0] * len(self._targets)
         labels = range(len(self.classes))
         if self.form == "indicators":
             return rarest_present(self._targets > 0)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from iterate_core.data.bands import LANDSAT_8, SENTINEL_2, describe, guess_unit
 from iterate_core.data.convert.arrays import ArraySource
 from iterate_core.data.convert.folders import FolderSource
 from iterate_core.data.convert.missing import Missing, check_ranges, parse_missing
-from iterate_core.data.convert.source import SampleSource, Wanted
+from iterate_core.data.convert.refinement import check_coarsen, coarsened
+from iterate_core.data.convert.source import SampleSource, Wanted, task_for
 from iterate_core.data.convert.splits import assign, check_filled
 from iterate_core.data.dataset import Band, DatasetInfo
 from iterate_core.data.geobench_v1.reader import GeoBenchV1, GeoBenchV1Data
 from iterate_core.data.geobench_v1.writer import NewDataset, writing
+from iterate_core.data.tile import Tile
 from iterate_core.data.units import UNITS
 from iterate_core.errors import DataError, Problem, RequestError, nearest
 from iterate_core.plurals import counted
@@ -44,16 +48,18 @@ def convert(
     nodata: str | None = None,
     fill: str | None = None,
     mask: bool = False,
+    tile: int | None = None,
     licence: str | None = None,
     origin: str | None = None,
+    coarsen: int | None = None,
     seed: int = 0,
 ) -> DatasetInfo:
     """Convert an .npz file or a folder of GeoTIFF, PNG or JPEG images.
 
-    An .npz holds `images`, one of `labels` and `masks`, and optionally `split`, `class_names`,
-    `band_names`, `ignore_index`, `scale` and `names` (or `files`). A folder holds a subfolder for
-    each class, `images/` and `masks/` with equal stems, or `images/` and a table `labels.csv` of
-    quantities; folders `train`, `val` and `test` may stand above each.
+    An .npz holds `images`, one of `labels`, `masks` and `targets` (on a finer grid), and optionally
+    `split`, `class_names`, `band_names`, `ignore_index`, `scale` and `names` (or `files`). A folder
+    holds a subfolder for each class, `images/` and `masks/` with equal stems, or `images/` and a
+    table `labels.csv` of quantities; folders `train`, `val` and `test` may stand above each.
 
     Args:
         source: The file or folder.
@@ -74,8 +80,13 @@ def convert(
             pixels of the band. Without it (and without `mask`) such pixels are refused.
         mask: Leave pixels without data in any band out of the masks.
         layout: Where the band axis of the array stands, where that is not plain.
+        tile: Side in pixels of the square that each sample is cropped or padded to about its
+            centre; without it samples of several sizes are refused.
         licence: The data's licence, for the record.
         origin: Where the data come from, for the record.
+        coarsen: Make a dataset for downscaling of the images alone: each is the target of its own
+            means over squares of so many pixels a side. Labels only keep random splits in
+            proportion.
         seed: Fixes random splits and the smaller training partitions.
 
     Raises:
@@ -84,11 +95,21 @@ def convert(
             is out of its range and no option accepts it.
     """
     _check_options(unit, sensor)
+    check_coarsen(coarsen, fill, tile, mask=mask)
     wanted = Wanted(
-        task, tuple(classes) if classes else None, ignore_index, layout, split, unit=unit
+        task if coarsen is None else None,
+        tuple(classes) if classes else None,
+        ignore_index,
+        layout,
+        split,
+        unit=unit,
+        labelled=coarsen is None,
     )
     wanted = wanted.with_bands(bands)
     found = _open(source.expanduser(), wanted)
+    if tile is not None and found.form == "maps":
+        what = "moves images alone, and the targets here lie on a finer grid."
+        raise RequestError(Problem("tile", what, "Bring both to one size before."))
     missing = parse_missing(nodata, fill, mask=mask, form=found.form)
     splits, split_notes = assign(found, split, seed)
     described = _bands(found, missing, wanted, unit, sensor)
@@ -101,17 +122,49 @@ def convert(
         licence=licence,
         source=origin or source.name,
         notes=(*found.notes, *split_notes),
+        finer=found.finer,
     )
+    if coarsen is not None:
+        task = task_for(Wanted(task), "maps", "--coarsen makes targets", found.where)
+        dataset = _of_coarse(dataset, task, coarsen)
     with writing(out, dataset, seed) as writer:
         for index, (sample, chosen) in enumerate(zip(found.names, splits, strict=True)):
             image, target = missing.treated(found, index)
             with _of_file(found.origin(index)):
                 check_ranges(image, described, missing, f"sample {sample}")
+                if tile is not None:
+                    image, target = _on_tile(image, target, tile, found, f"sample {sample}")
+                if coarsen is not None:
+                    image, target = coarsened(image, coarsen, f"sample {sample}")
                 writer.add(chosen, sample, image, target)
         check_filled(found, splits)
         if missing.note is not None:
             writer.note(missing.note)
+        if tile is not None:
+            writer.note(f"each sample cropped or padded about its centre to {tile}×{tile} pixels")
     return GeoBenchV1(GeoBenchV1Data(root=out)).info
+
+
+def _of_coarse(dataset: NewDataset, task: str, factor: int) -> NewDataset:
+    """The declaration of a dataset of which the coarse images are the inputs."""
+    note = f"images are means over {factor} × {factor} pixels of their targets"
+    quantities = tuple(band.name for band in dataset.bands)
+    notes = (*dataset.notes, note)
+    return replace(dataset, task=task, classes=quantities, finer=factor, notes=notes)
+
+
+def _on_tile(
+    image: npt.NDArray[Any], target: Any, size: int, source: SampleSource, where: str
+) -> tuple[npt.NDArray[Any], Any]:
+    """Image and target of a sample once they are cropped or padded."""
+    height, width = image.shape[-2:]
+    tile = Tile(size, (height, width))
+    if source.form != "mask":
+        return tile.lay(image), target
+    if target.shape != tile.image:
+        what = f"has a mask of {target.shape} pixels for an image of {tile.image}."
+        raise DataError(Problem(where, what))
+    return tile.lay(image), tile.lay(target, source.ignore_index)
 
 
 @contextmanager

@@ -17,7 +17,6 @@ from iterate_core.data.convert.images import (
 )
 from iterate_core.data.convert.listing import image_files
 from iterate_core.data.convert.naming import aliases_of, names_of_files
-from iterate_core.data.convert.quantities import quantity_strata
 from iterate_core.data.convert.source import (
     UNSAID,
     Wanted,
@@ -31,6 +30,7 @@ from iterate_core.data.convert.source import (
 )
 from iterate_core.data.convert.tables import TABLE
 from iterate_core.data.dataset import Split
+from iterate_core.data.draws import quantity_strata
 from iterate_core.data.target import Form
 from iterate_core.errors import DataError, Problem
 
@@ -61,6 +61,7 @@ class FolderSource:
         self.band_names = band_names(self._files[0].image)
         self._check_band_names()
         self.ignore_index = self._ignore_index()
+        self.finer = 1
         self._labels: list[int] = []
         self.classes, self.strata = self._targets()
 

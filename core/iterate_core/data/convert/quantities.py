@@ -1,4 +1,4 @@
-"""Numbers as labels: which labels are such, what they are called, how splits keep their range."""
+"""Numbers as labels: which labels are such, and what they are called."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from iterate_core.data.convert.source import Wanted
 from iterate_core.errors import DataError, Problem
-
-_STRATA = 10
 
 
 def are_quantities(wanted: Wanted, labels: npt.NDArray[Any]) -> bool:
@@ -45,13 +43,3 @@ def quantity_names(where: str, named: Sequence[str] | None, count: int) -> tuple
         what = f"has {count} quantities, but {len(named)} are named: {', '.join(named)}."
         raise DataError(Problem(where, what, "Name each with --classes."))
     return tuple(named)
-
-
-def quantity_strata(values: npt.NDArray[np.float64]) -> list[int]:
-    """For each sample the tenth of all that its value lies in, so that splits have one range.
-
-    What is unknown is a stratum of its own.
-    """
-    edges = np.nanquantile(values, np.arange(1, _STRATA) / _STRATA) if len(values) else values
-    tenths = np.searchsorted(edges, values)
-    return [int(tenth) for tenth in np.where(np.isnan(values), _STRATA, tenths)]

@@ -30,7 +30,7 @@ SPLIT_WORDS: dict[str, Split] = {
 }
 """What people call the splits."""
 
-CONVERTED = (*TASKS, "scalar_regression")
+CONVERTED = (*TASKS, "scalar_regression", "downscaling")
 """The tasks that a source may be for: of each form of target the usual one."""
 
 _NAME_CLASSES = "Name every class with --classes"
@@ -42,7 +42,11 @@ UNSAID = 255
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a person asks of a source; None leaves it to the source. As in `convert`."""
+    """What a person asks of a source; None leaves it to the source. As in `convert`.
+
+    Attributes:
+        labelled: Whether labels are wanted; if not, a source may lack them.
+    """
 
     task: str | None = None
     classes: tuple[str, ...] | None = None
@@ -51,6 +55,7 @@ class Wanted:
     split: str | None = None
     bands: tuple[str, ...] | None = None
     unit: str | None = None
+    labelled: bool = True
 
     @property
     def form(self) -> Form | None:
@@ -68,9 +73,10 @@ class SampleSource(Protocol):
     Attributes:
         where: The file or folder, for messages.
         task: What the targets are for.
-        form: What they are: an ``index``, ``indicators``, a ``mask`` or ``quantities``.
+        form: What they are: an ``index``, ``indicators``, a ``mask``, ``quantities`` or ``maps``.
         classes: Class names in the order of their indices, or names of the quantities.
         ignore_index: The mask value that does not count.
+        finer: Of maps: how many cells lie along the side of a pixel.
         band_names: What the files call their bands; None where they do not say.
         unit: The unit of all bands; None where the files do not say.
         names: Identifiers of the samples, distinct and fit for file names.
@@ -85,6 +91,7 @@ class SampleSource(Protocol):
     form: Form
     classes: tuple[str, ...]
     ignore_index: int
+    finer: int
     band_names: tuple[str, ...] | None
     unit: str | None
     names: list[str]

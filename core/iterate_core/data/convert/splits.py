@@ -15,6 +15,7 @@ import numpy as np
 from iterate_core.data.convert.source import SPLIT_WORDS, shortened
 from iterate_core.data.convert.tables import text_of
 from iterate_core.data.dataset import SPLITS, Split
+from iterate_core.data.draws import draw_splits
 from iterate_core.data.target import Form
 from iterate_core.errors import DataError, Problem, RequestError
 from iterate_core.fingerprint import seed_for
@@ -64,11 +65,10 @@ def drawn(
 ) -> tuple[list[Split], tuple[str, ...]]:
     """A random split of each sample that keeps strata in proportion, and notes on it."""
     shown = "/".join(f"{share:g}" for share in shares)
-    splits = _in_proportion(source, shares, seed)
-    return splits, (
-        f"split drawn in proportion {shown} with seed {seed}",
-        *_sparse(source, splits),
-    )
+    rng = np.random.default_rng(seed_for("split", seed))
+    splits = draw_splits(np.array(source.strata), shares, rng)
+    notes = (f"split drawn in proportion {shown} with seed {seed}", *_sparse(source, splits))
+    return splits, notes
 
 
 def check_filled(source: Divisible, splits: list[Split]) -> None:
@@ -122,23 +122,6 @@ def _shares(asked: str) -> tuple[float, ...] | None:
         what = f"must be three positive shares that sum to 1, but is {asked!r}."
         raise RequestError(Problem("split", what, "For example 0.6,0.2,0.2."))
     return shares
-
-
-def _in_proportion(source: Divisible, shares: Sequence[float], seed: int) -> list[Split]:
-    """Each stratum is cut in proportion; the cuts are rounded over all strata together."""
-    rng = np.random.default_rng(seed_for("split", seed))
-    strata = np.array(source.strata)
-    position = np.empty(len(strata))
-    for stratum in np.unique(strata):
-        members = rng.permutation(np.flatnonzero(strata == stratum))
-        position[members] = (np.arange(len(members)) + rng.uniform()) / len(members)
-    order = np.argsort(position, kind="stable")
-    cuts = np.rint(np.cumsum(shares) * len(order)).astype(int)
-    splits: list[Split] = ["train"] * len(order)
-    for split, start, end in zip(SPLITS[1:], cuts[:-1], cuts[1:], strict=True):
-        for index in order[start:end]:
-            splits[int(index)] = split
-    return splits
 
 
 def split_of_file(source: Divisible, path: Path) -> list[Split]:

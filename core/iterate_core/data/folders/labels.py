@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from iterate_core.data.convert.quantities import quantity_strata
 from iterate_core.data.convert.source import CONVERTED, rarest_present
+from iterate_core.data.draws import quantity_strata
 from iterate_core.data.folders.classes import ClassValues, class_values, ignored_index
 from iterate_core.data.folders.options import FolderData
 from iterate_core.data.folders.rasters import Raster

@@ -18,6 +18,7 @@ from iterate_core.data.generated.samples import (
     compares,
     draw,
     is_dated,
+    refines,
     sample_name,
 )
 from iterate_core.data.generated.spectra import BANDS, METRES
@@ -48,12 +49,14 @@ class GeneratedData(DataSection):
     Attributes:
         kind: The task: whole scenes of one land cover; mosaics with the covers they show, with a
             mask, with what changed between two dates (or, as ``semantic_change``, what it became),
-            with the shares of canopy and built-up land in percent (NaN where unknown), or
-            with each pixel's canopy cover in percent (NaN where it was not surveyed).
+            with the shares of canopy and built-up land in percent (NaN where unknown), with
+            each pixel's canopy cover in percent (NaN where it was not surveyed), or, for
+            ``downscaling``, with blue, green, red and near infrared on a finer grid (NaN likewise).
         samples: Numbers of training, validation and test samples.
-        size: Height and width in pixels of 10 m.
+        size: Height and width in pixels of 10 m, in downscaling of `finer` times as many.
         frames: Dates of a sample, spread over a year in which leaves come and fall; of changes
-            two, in summers some years apart.
+            two, in summers some years apart; of downscaling one.
+        finer: Of downscaling: cells of the finer grid along the side of a pixel, 2 or more.
         seed: Fixes every pixel.
         root: Where to keep it; None keeps it in the cache folder, named by its content.
     """
@@ -63,6 +66,7 @@ class GeneratedData(DataSection):
     samples: tuple[Positive, Positive, Positive] = (240, 80, 80)
     size: Annotated[int, Field(ge=16, le=512)] = 64
     frames: Annotated[int, Field(ge=1, le=24, validate_default=True)] = 1
+    finer: Annotated[int, Field(ge=1, le=8, validate_default=True)] = 1
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     root: Annotated[Path | None, HowOnly] = None
 
@@ -72,7 +76,18 @@ class GeneratedData(DataSection):
         kind = known.data.get("kind")
         if kind is not None and compares(kind) and frames != 2:
             raise ValueError("change lies between two dates: set frames: 2")
+        if kind is not None and refines(kind) and frames != 1:
+            raise ValueError("downscaling is of one date: leave frames out")
         return frames
+
+    @field_validator("finer")
+    @classmethod
+    def _is_refined(cls, finer: int, known: ValidationInfo) -> int:
+        kind = known.data.get("kind")
+        if kind is not None and refines(kind) != (finer > 1):
+            asked = "set finer: 2, or more" if refines(kind) else "leave finer out"
+            raise ValueError(f"downscaling, and nothing else, is to a finer grid: {asked}")
+        return finer
 
     @field_validator("root")
     @classmethod
@@ -85,7 +100,7 @@ class GeneratedData(DataSection):
     @property
     def plan(self) -> SampleSpec:
         """What decides the pixels."""
-        return SampleSpec(self.kind, self.size, self.frames, self.seed)
+        return SampleSpec(self.kind, self.size, self.frames, self.seed, self.finer)
 
 
 def open_generated(section: GeneratedData) -> Reader:
@@ -127,6 +142,7 @@ def _declared(section: GeneratedData) -> DatasetInfo:
         licence=_LICENCE,
         source=_source(section),
         unit=section.plan.unit,
+        finer=section.finer,
     )
 
 
@@ -199,6 +215,7 @@ def generate(section: GeneratedData, out: Path) -> None:
         bands=BANDS,
         licence=_LICENCE,
         source=_source(section),
+        finer=plan.finer,
     )
     with writing(out, dataset, section.seed) as writer:
         for split, count in zip(SPLITS, section.samples, strict=True):
@@ -210,7 +227,8 @@ def generate(section: GeneratedData, out: Path) -> None:
 def _identity(section: GeneratedData) -> str:
     content = section.model_dump(mode="json", include={"kind", "samples", "size", "seed"})
     frames = {"frames": section.frames} if section.frames > 1 else {}
-    return fingerprint({"edition": EDITION, **content, **frames})
+    finer = {"finer": section.finer} if section.finer > 1 else {}
+    return fingerprint({"edition": EDITION, **content, **frames, **finer})
 
 
 def _default_root(section: GeneratedData) -> Path:

@@ -12,7 +12,14 @@ import numpy.typing as npt
 from iterate_core.data.dataset import Sample, Split
 from iterate_core.data.generated.scenes import COVERS, changes, mosaic, scene, with_intrusion
 from iterate_core.data.generated.seasons import days_of, on_day
-from iterate_core.data.generated.spectra import MATERIALS, Array, material_spectra, observe
+from iterate_core.data.generated.spectra import (
+    BANDS,
+    MATERIALS,
+    Array,
+    block_mean,
+    material_spectra,
+    observe,
+)
 from iterate_core.fingerprint import seed_for
 
 EDITION = 1
@@ -26,6 +33,7 @@ Kind = Literal[
     "semantic_change",
     "scalar_regression",
     "regression",
+    "downscaling",
 ]
 
 _MOSAIC = ("water", "broadleaf forest", "grassland", "cropland", "bare ground", "built-up")
@@ -41,6 +49,11 @@ _WOODED = (
     "built-up",
 )
 _CROWNS = [list(MATERIALS).index(name) for name in ("conifer", "broadleaf")]
+_REFINED = [
+    index for index, band in enumerate(BANDS) if band.common in ("blue", "green", "red", "nir")
+]
+"""The bands of 10 m that show the ground."""
+
 _INTRUSION = 0.35
 _PRESENT = 0.05
 """The share of a scene from which on a land cover is one of its labels."""
@@ -55,12 +68,15 @@ class SampleSpec:
         size: Height and width in pixels of 10 m.
         frames: Dates of a sample.
         seed: Fixes every pixel.
+        finer: Of downscaling: cells of the target along the side of a pixel, which is as much
+            larger.
     """
 
     kind: Kind
     size: int
     frames: int
     seed: int
+    finer: int = 1
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -93,6 +109,11 @@ def compares(kind: Kind) -> bool:
     return _SUBJECTS[kind].compares
 
 
+def refines(kind: Kind) -> bool:
+    """Whether what is asked of samples of a kind lies on a finer grid than their images."""
+    return _SUBJECTS[kind].refines
+
+
 def sample_name(split: Split, index: int) -> str:
     """The name of a split's sample."""
     return f"{split}_{index:05d}"
@@ -103,6 +124,9 @@ def draw(plan: SampleSpec, split: Split, index: int) -> Sample:
     rng = np.random.default_rng(seed_for("generated", EDITION, plan.seed, split, index))
     abundances, target = _SUBJECTS[plan.kind].ground(plan, rng, index)
     name = sample_name(split, index)
+    if plan.finer > 1:
+        seen = observe(abundances, rng)
+        return Sample(name, _coarse(seen, plan.finer), _seen_finely(seen, rng))
     if not plan.dated:
         return Sample(name, observe(abundances, rng), target)
     if compares(plan.kind):
@@ -114,6 +138,18 @@ def draw(plan: SampleSpec, split: Split, index: int) -> Sample:
     images = [observe(on_day(abundances, day), rng, spectra) for day in days]
     image = images[0] if plan.frames == 1 else np.stack(images, axis=1)
     return Sample(name, image, target, tuple((year, day) for day in days), place)
+
+
+def _coarse(image: npt.NDArray[Any], factor: int) -> npt.NDArray[Any]:
+    """Means over squares of pixels, as a sensor of as much larger ones records them."""
+    means = np.stack([block_mean(band, factor) for band in image])
+    return np.asarray(np.rint(means).astype(image.dtype))
+
+
+def _seen_finely(image: npt.NDArray[Any], rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """The bands that are asked for as the finer sensor saw them, as far as its swath went."""
+    chosen = image[_REFINED].astype(np.float32)
+    return np.where(np.isnan(_surveyed(image[0], rng)), np.float32(np.nan), chosen)
 
 
 def _pair(name: str, grounds: Array, target: Any, rng: np.random.Generator) -> Sample:
@@ -187,8 +223,14 @@ def _canopy(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Arr
     return abundances, _surveyed(100 * abundances[_CROWNS].sum(axis=0), rng)
 
 
+def _mosaic_finely(plan: SampleSpec, rng: np.random.Generator, index: int) -> tuple[Array, Any]:
+    """A mosaic on the finer grid; what is asked for is what is seen of it."""
+    del index
+    return mosaic(_MOSAIC, rng, plan.size * plan.finer)[0], None
+
+
 def _surveyed(cover: Array, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Canopy cover as far as the survey went: every fourth scene reaches over its edge."""
+    """A map as far as the survey went: every fourth scene reaches over its edge."""
     known = cover.astype(np.float32)
     if rng.uniform() < 0.25:
         known[: int(rng.uniform(0.1, 0.4) * len(known))] = np.nan
@@ -206,6 +248,7 @@ class _Subject:
         unit: Of its quantity.
         task: What it is for; None: its name says so.
         compares: Whether there are two grounds, of two dates, and what is asked lies between them.
+        refines: Whether what is asked lies on a finer grid.
     """
 
     classes: tuple[str, ...]
@@ -214,6 +257,7 @@ class _Subject:
     unit: str | None = None
     task: str | None = None
     compares: bool = False
+    refines: bool = False
 
 
 _SUBJECTS: dict[Kind, _Subject] = {
@@ -230,4 +274,7 @@ _SUBJECTS: dict[Kind, _Subject] = {
     ),
     "scalar_regression": _Subject(("canopy cover in percent", "built-up in percent"), _shares),
     "regression": _Subject(("canopy cover in percent",), _canopy, dated=True, unit="%"),
+    "downscaling": _Subject(
+        tuple(BANDS[index].name for index in _REFINED), _mosaic_finely, refines=True
+    ),
 }

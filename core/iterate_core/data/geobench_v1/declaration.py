@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from iterate_core.data.bands import describe
 from iterate_core.data.dataset import Band
@@ -27,8 +29,11 @@ _MOST_DIGITS = 9  # of a class's number
 TASKS = ("classification", "segmentation", "multilabel")
 """The tasks of the published datasets."""
 
-FORMS: tuple[Form, ...] = ("index", "mask", "indicators", "quantities")
+FORMS: tuple[Form, ...] = ("index", "mask", "indicators", "quantities", "maps")
 """The forms of target that the format holds, of whatever task."""
+
+DRAWN: tuple[Form, ...] = ("mask", "maps")
+"""Those that are arrays beside a sample's bands."""
 
 
 class BandEntry(Section):
@@ -54,6 +59,8 @@ class DatasetFile(Section):
     licence: str | None = None
     source: str | None = None
     notes: tuple[str, ...] = ()
+    unit: str | None = None
+    finer: Annotated[int, Field(ge=1)] = 1
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,8 @@ class Declaration:
     licence: str | None = None
     source: str | None = None
     metres: float | None = None
+    unit: str | None = None
+    finer: int = 1
 
     @property
     def form(self) -> Form:
@@ -167,6 +176,8 @@ def _from_dataset_file(root: Path) -> Declaration:
         notes=file.notes,
         licence=file.licence,
         source=file.source,
+        unit=file.unit,
+        finer=file.finer,
     )
 
 

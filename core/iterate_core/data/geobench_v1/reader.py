@@ -28,6 +28,7 @@ from iterate_core.data.geobench_v1.sample import (
     attributes,
     open_sample,
     read_header,
+    read_maps,
     read_mask,
     read_pixels,
 )
@@ -121,6 +122,8 @@ class GeoBenchV1:
             target: int | npt.NDArray[Any]
             if self._declared.form == "mask":
                 target = self._checked_mask(read_mask(file, path, self._shape), path)
+            elif self._declared.form == "maps":
+                target = read_maps(file, path)
             else:
                 target = self._target(name, details.get(MASK), path)
         return Sample(name, image, target, dates, place)
@@ -181,6 +184,8 @@ class GeoBenchV1:
             notes=(*declared.notes, *_shared_samples(self._names)),
             licence=declared.licence,
             source=declared.source,
+            unit=declared.unit,
+            finer=declared.finer,
         )
 
     def _multilabel_targets(self) -> dict[str, Any]:

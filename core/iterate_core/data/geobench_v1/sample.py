@@ -72,6 +72,8 @@ def read_header(path: Path) -> Header:
     with open_sample(path) as file:
         keys = band_keys(file, path)
         details = attributes(file, path)
+        if MASK in keys and _is_maps(file):
+            del keys[MASK]
         has_mask = MASK in keys
         datasets = {name: plain_dataset(file, key, path) for name, key in keys.items()}
         shapes = {dataset.shape for dataset in datasets.values()}
@@ -124,8 +126,8 @@ def band_keys(file: h5py.File, path: Path) -> dict[str, str]:
     return keys
 
 
-def plain_dataset(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
-    """A two-dimensional array of numbers that lies in this very file.
+def plain_dataset(file: h5py.File, key: str, path: Path, axes: int = 2) -> h5py.Dataset:
+    """An array of numbers, two-dimensional unless said, that lies in this very file.
 
     Raises:
         DataError: It is anything else, such as a link to another file.
@@ -136,8 +138,9 @@ def plain_dataset(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
     if not isinstance(found, h5py.Dataset) or found.external or found.is_virtual:
         what = f"{key!r} is not an array that lies in this file."
         raise DataError(Problem(str(path), what))
-    if found.ndim != 2 or found.dtype.kind not in "biuf" or 0 in found.shape:
-        what = f"{key!r} must be a (height, width) array of numbers, but is {found.dtype} "
+    if found.ndim != axes or found.dtype.kind not in "biuf" or 0 in found.shape:
+        shape = "(height, width)" if axes == 2 else "(quantities, height, width)"
+        what = f"{key!r} must be a {shape} array of numbers, but is {found.dtype} "
         raise DataError(Problem(str(path), f"{what}{found.shape}."))
     check_size(f"{path}: {key!r}", found.shape, found.dtype)
     return found
@@ -197,6 +200,24 @@ def read_mask(file: h5py.File, path: Path, shape: tuple[int, int]) -> npt.NDArra
     if (whole != np.round(whole)).any() or (np.abs(whole) > 2**31).any():
         raise DataError(Problem(str(path), f"the mask {MASK!r} must hold whole numbers."))
     return whole.astype(np.int32)
+
+
+def read_maps(file: h5py.File, path: Path) -> npt.NDArray[Any]:
+    """(quantities, height, width) on a grid of their own, in their own type.
+
+    Raises:
+        DataError: They are absent, or no such array.
+    """
+    if MASK not in file:
+        raise DataError(Problem(str(path), f"lacks the maps {MASK!r}."))
+    maps: npt.NDArray[Any] = plain_dataset(file, MASK, path, axes=3)[()]
+    return maps
+
+
+def _is_maps(file: h5py.File) -> bool:
+    """Whether the label is maps on a finer grid, and no mask."""
+    label = file[MASK] if isinstance(file.get(MASK, getlink=True), h5py.HardLink) else None
+    return isinstance(label, h5py.Dataset) and label.ndim == 3
 
 
 def _of_shape(data: h5py.Dataset, shape: tuple[int, int], path: Path) -> h5py.Dataset:

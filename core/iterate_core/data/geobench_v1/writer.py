@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.dataset import SPLITS, Band, Split
-from iterate_core.data.geobench_v1.declaration import FORMS
+from iterate_core.data.geobench_v1.declaration import DRAWN, FORMS
 from iterate_core.data.geobench_v1.sample import MASK
 from iterate_core.data.geobench_v1.summaries import band_statistics, partitions
 from iterate_core.data.store.pixels import check_pixels
@@ -43,6 +43,8 @@ class NewDataset:
     licence: str | None = None
     source: str | None = None
     notes: tuple[str, ...] = ()
+    unit: str | None = None
+    finer: int = 1
 
 
 @dataclass
@@ -109,8 +111,8 @@ class GeoBenchV1Writer:
             split: The split it belongs to.
             name: Its identifier, which names its file.
             image: (bands, height, width), in the order of the declared bands.
-            target: A class index, a (height, width) integer mask, a multi-hot vector, or numbers
-                (NaN: unknown).
+            target: A class index, a (height, width) integer mask, a multi-hot vector, numbers, or
+                (quantities, height, width) of them on a finer grid (NaN: unknown).
 
         Raises:
             DataError: The sample does not fit the declaration or the samples before it.
@@ -125,7 +127,7 @@ class GeoBenchV1Writer:
         with h5py.File(self._folder / f"{name}.hdf5", "w", libver=("v110", "v110")) as file:
             for band, pixels in zip(self._dataset.bands, image, strict=True):
                 _store(file, band.name, pixels)
-            if self._form == "mask":
+            if self._form in DRAWN:
                 _store(file, MASK, np.asarray(target))
             file.attrs["pickle"] = str(pickle.dumps(self._attributes(target), protocol=4))
         self._written.contents[name] = content
@@ -171,26 +173,30 @@ class GeoBenchV1Writer:
         if (image.shape, image.dtype) != self._first[1:]:
             first, shape, dtype = self._first
             what = f"is {image.dtype} {image.shape}, but {first!r} is {dtype} {shape}."
-            hint = "All samples of a dataset have one size and type."
+            hint = "All samples of a dataset have one size and type: see the option tile."
             raise DataError(Problem(where, what, hint))
 
     def _content(self, where: str, shape: tuple[int, ...], target: Any) -> npt.NDArray[np.float64]:
-        """The share of each class in a sample, or its quantities; refuses what does not fit.
+        """The share of each class in a sample, its quantities, or of maps the share that is known.
+
+        It refuses what does not fit.
 
         Returns:
             (classes,).
         """
         count = len(self._dataset.classes)
         labels = np.asarray(target)
-        vector = self._form in ("indicators", "quantities")
-        wanted = shape if self._form == "mask" else (count,) if vector else ()
-        kinds, number = ("uif", "number") if self._form == "quantities" else ("uib", "whole number")
+        wanted = self._shape_of_target(shape)
+        numbers = self._form in ("quantities", "maps")
+        kinds, number = ("uif", "number") if numbers else ("uib", "whole number")
         if labels.shape != wanted or labels.dtype.kind not in kinds:
             what = f"has a target of type {labels.dtype} and shape {labels.shape}, which must be "
             raise DataError(Problem(where, f"{what}a {number} or array of shape {wanted}."))
-        if self._form == "quantities":
+        if numbers:
             if np.isinf(labels).any():
                 raise DataError(Problem(where, "has an infinite value.", "Unknown ones are NaN."))
+            if self._form == "maps":
+                return np.asarray((~np.isnan(labels)).mean(axis=(1, 2)))
             return labels.astype(np.float64)
         if self._form == "indicators":
             if not np.isin(labels, (0, 1)).all():
@@ -206,11 +212,18 @@ class GeoBenchV1Writer:
             )
         return np.bincount(valid.astype(np.int64), minlength=count) / max(labels.size, 1)
 
+    def _shape_of_target(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        count, finer = len(self._dataset.classes), self._dataset.finer
+        if self._form == "maps":
+            return (count, size[0] * finer, size[1] * finer)
+        vector = self._form in ("indicators", "quantities")
+        return size if self._form == "mask" else (count,) if vector else ()
+
     def _attributes(self, target: Any) -> dict[str, Any]:
         """The pickled attribute: the original's keys, with plain types for its classes."""
         found: dict[str, Any] = {band.name: _entry(asdict(band)) for band in self._dataset.bands}
         order = [band.name for band in self._dataset.bands]
-        if self._form == "mask":
+        if self._form in DRAWN:
             classes = self._dataset.classes
             found[MASK] = _entry({"n_classes": len(classes), "class_names": list(classes)})
             order.append(MASK)
@@ -224,6 +237,9 @@ class GeoBenchV1Writer:
 
     def _write_declaration(self) -> None:
         declared = asdict(self._dataset)
+        for name, unsaid in (("unit", None), ("finer", 1)):  # most datasets have neither
+            if declared[name] == unsaid:
+                del declared[name]
         write_json(
             self._folder / "dataset.json", {"format": "geobench_v1", "version": 1, **declared}
         )

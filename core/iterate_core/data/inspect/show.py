@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from iterate_core.data.bands import match
 from iterate_core.data.dataset import Band, DatasetInfo, Reader, Sample, Split
+from iterate_core.data.inspect.stretch import stretched
 from iterate_core.data.inspect.targets import BESIDE, draw_targets, plain
 from iterate_core.data.store.validation import checked
 from iterate_core.data.target import Target, target_of
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 _IMAGES = 6  # in a row; half as many where a mask or map stands beside each
 _SIDE = 1.9  # inches
-_DARKEST = 0.5  # brightness, as a share of all samples', from which one is brightened in full
-_MIDDLE = 0.3  # what half of a sample's pixels should reach …
-_STEEPEST = 0.5  # … with no power below this, which shows noise
 
 
 def draw(reader: Reader, split: Split, out: Path, count: int = 18, seed: int = 0) -> None:
@@ -67,23 +64,6 @@ def visible_bands(info: DatasetInfo) -> tuple[Band, ...]:
     if all(len(bands) == 1 for bands in found):
         return tuple(bands[0] for bands in found)
     return info.bands[:1]
-
-
-def stretched(images: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
-    """(samples, height, width, bands) in [0, 1], each band from its 2nd to its 98th percentile.
-
-    Each sample is then made brighter as a whole, as far as it does not burn out, so that a dark
-    scene is seen beside a bright one, and the ground beside clouds. Colours compare between
-    samples; brightness does not.
-    """
-    pixels = np.stack(images).astype(np.float64)
-    low, high = np.percentile(pixels, (2, 98), axis=(0, 2, 3), keepdims=True)
-    filled = np.clip((pixels - low) / np.maximum(high - low, 1e-12), 0.0, 1.0)
-    brightest = np.percentile(filled, 98, axis=(1, 2, 3), keepdims=True)
-    filled = np.clip(filled / np.maximum(brightest, _DARKEST), 0.0, 1.0)
-    middle = np.clip(np.median(filled, axis=(1, 2, 3), keepdims=True), 1e-3, _MIDDLE)
-    gamma = np.maximum(np.log(_MIDDLE) / np.log(middle), _STEEPEST)
-    return np.moveaxis(filled**gamma, 1, -1)
 
 
 def _figure(target: Target, split: Split, samples: list[Sample], bands: tuple[Band, ...]) -> Figure:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.dataset import Boxes, DatasetInfo
+from iterate_core.data.inspect.stretch import stretched
 from iterate_core.data.target import Target
 from iterate_core.escaping import in_plot, visible
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-BESIDE = ("mask", "map")
+BESIDE = ("mask", "map", "maps")
 """The forms of target that are pictures themselves."""
 
 _GREY = "0.5"
@@ -32,6 +33,8 @@ def draw_targets(figure: Figure, axes: Sequence[Axes], targets: Sequence[Any], o
     """Draw what can be drawn of each target: nothing of a class of the whole image."""
     if of.form == "map":
         _draw_maps(figure, axes, [np.asarray(target) for target in targets], of.info)
+    elif of.form == "maps":
+        _draw_finer(figure, axes, [np.asarray(target) for target in targets], of.info)
     elif of.form == "mask":
         for axis, mask in zip(axes, targets, strict=True):
             _draw_mask(axis, np.asarray(mask), of.info)
@@ -47,7 +50,7 @@ def _draw_mask(axis: Axes, mask: npt.NDArray[Any], info: DatasetInfo) -> None:
     layer = np.zeros((*mask.shape, 4))
     counted = (mask != info.ignore_index) & (mask >= 0) & (mask < len(info.classes))
     layer[counted] = _palette(info.classes, clear=True)[mask[counted]]
-    _beside(axis, layer, interpolation="nearest")
+    _beside(axis, layer, info, interpolation="nearest")
 
 
 def _draw_maps(
@@ -57,7 +60,8 @@ def _draw_maps(
     known = np.concatenate([values[np.isfinite(values)] for values in maps])
     low, high = np.percentile(known, (1, 99)) if known.size else (0.0, 1.0)
     for axis, values in zip(axes, maps, strict=True):
-        drawn = _beside(axis, np.ma.masked_invalid(values), vmin=low, vmax=high, cmap="viridis")
+        shown = np.ma.masked_invalid(values)
+        drawn = _beside(axis, shown, info, vmin=low, vmax=high, cmap="viridis")
     bar = figure.colorbar(
         drawn, ax=list(axes), location="bottom", extend="both", shrink=0.5, aspect=40, pad=0.01
     )
@@ -65,11 +69,27 @@ def _draw_maps(
     bar.ax.tick_params(labelsize=7)
 
 
-def _beside(axis: Axes, picture: npt.NDArray[Any], **options: Any) -> AxesImage:
-    """Draw a picture to the right of the one that an axes holds, on a hatched ground."""
+def _draw_finer(
+    figure: Figure, axes: Sequence[Axes], maps: Sequence[npt.NDArray[Any]], info: DatasetInfo
+) -> None:
+    """True colour where red, green and blue are among the quantities, else the first of them."""
+    common = {band.name: band.common for band in info.bands}
+    names = [common.get(name) for name in info.classes]
+    if not {"red", "green", "blue"} <= set(names):
+        _draw_maps(figure, axes, [values[0] for values in maps], info)
+        return
+    chosen = [values[[names.index(name) for name in ("red", "green", "blue")]] for values in maps]
+    known = [~np.isnan(values).any(axis=0) for values in chosen]
+    pictures = stretched([np.nan_to_num(values) for values in chosen])
+    for axis, picture, opaque in zip(axes, pictures, known, strict=True):
+        _beside(axis, np.dstack((picture, opaque)), info)
+
+
+def _beside(axis: Axes, picture: npt.NDArray[Any], info: DatasetInfo, **options: Any) -> AxesImage:
+    """Draw a picture to the right of the one that an axes holds, as large, on a hatched ground."""
     from matplotlib.patches import Rectangle
 
-    height, width = picture.shape[:2]
+    height, width = info.height, info.width
     left = width * (1 + _GAP) - 0.5
     place = (left, -0.5)
     axis.add_patch(Rectangle(place, width, height, **_HATCHED, linewidth=0, zorder=0))

@@ -83,8 +83,9 @@ class PixelSupply:
             images, which = images.to(self._device), None if chosen is None else chosen[number]
             if which is not None:
                 images = apply_each(images, which, self._group)
-            inputs = self._scaling.apply(widened(images, self._images.dtype))
-            targets = self._prepared(placed(targets, self._device), which)
+            raw = widened(images, self._images.dtype)
+            inputs = self._scaling.apply(raw)
+            targets = self._prepared(placed(targets, self._device), which, raw)
             size, context = self._scaling.size, self._contexts.of(chunk)
             yield Batch(inputs, targets, encoded=False, size=size, context=context)
 
@@ -100,12 +101,26 @@ class PixelSupply:
 
     def targets(self, chunk: Indices, chosen: Indices | None) -> Any:
         """The targets of some samples as a batch has them, each changed by its chosen element."""
-        return self._prepared(self._stored_targets(chunk), chosen)
+        images = self._stored_images(chunk, chosen) if self._target.sees_images else None
+        return self._prepared(self._stored_targets(chunk), chosen, images)
 
-    def _prepared(self, targets: Any, chosen: Indices | None) -> Any:
+    def _prepared(self, targets: Any, chosen: Indices | None, images: Tensor | None) -> Any:
         if chosen is not None:
             targets = self._target.augmented(targets, chosen, self._group)
-        return self._target.prepared(targets, self._scaling.size)
+        targets = self._target.prepared(targets, self._scaling.size)
+        if images is None or not self._target.sees_images:
+            return targets
+        return self._target.seen(targets, images, self._pack.bands, self._pack.target_mean)
+
+    def _stored_images(self, chunk: Indices, chosen: Indices | None) -> Tensor:
+        """Some samples' images in the files' units, each changed by its chosen element."""
+        if self._held is not None:
+            images = self._held[0][torch.from_numpy(chunk).to(self._device)]
+        else:
+            images = tensor(self._images[chunk]).to(self._device)
+        if chosen is not None:
+            images = apply_each(images, chosen, self._group)
+        return widened(images, self._images.dtype)
 
     def _stored_targets(self, chunk: Indices) -> Any:
         if self._held is not None and self._held[1] is not None:

@@ -58,7 +58,7 @@ def _check_shape(found: tuple[int, ...], info: DatasetInfo, where: str) -> None:
         what = f"has {' × '.join(map(str, found[:-2])) or 'no'} dates, not {info.frames}."
         raise DataError(Problem(where, what))
     what = f"is {found[-2:]} pixels, not {(info.height, info.width)}."
-    raise DataError(Problem(where, what))
+    raise DataError(Problem(where, what, "data.tile brings samples of several sizes to one."))
 
 
 def _check_dates(dates: Dates, info: DatasetInfo, where: str) -> None:

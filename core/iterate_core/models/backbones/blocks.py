@@ -10,6 +10,10 @@ from typing import Any
 from timm.models import group_parameters
 from torch import nn
 
+from iterate_core.errors import Problem, RequestError
+from iterate_core.models.shapes import evenly_spaced
+
+TAPS = "model.backbone.taps"
 Blocks = list[list[nn.Module]]
 Place = tuple[float, ...]
 
@@ -67,6 +71,20 @@ def transformer_blocks(network: nn.Module) -> Blocks:
         elif not plain and (stage := re.search(_STAGE, name)):
             places[name] = max(latest, (int(stage["stage"]), 0))
     return blocks_of(network, places.get)
+
+
+def chosen_taps(asked: tuple[int, ...] | None, depth: int) -> tuple[int, ...]:
+    """The blocks of a plain transformer whose maps are decoded; evenly spaced if none is asked for.
+
+    Raises:
+        RequestError: One that is asked for is not among its blocks, or stands twice.
+    """
+    if asked is None:
+        return evenly_spaced(depth)
+    if len(set(asked)) < len(asked) or max(asked) >= depth:
+        what = f"must be different blocks below {depth}, but are {list(asked)}."
+        raise RequestError(Problem(TAPS, what))
+    return asked
 
 
 def timm_blocks(model: Any) -> Blocks:

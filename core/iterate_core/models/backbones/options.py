@@ -8,10 +8,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from iterate_core.errors import DataError, Problem, RequestError
+from iterate_core.registry.marks import AddedLater
 from iterate_core.registry.options import Component
 from iterate_core.storage.digests import hash_files
 
 WHERE = "model.backbone.weights"
+
+Taps = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+"""Blocks of a transformer, counted from 0."""
 
 
 class BackboneOptions(Component):
@@ -77,6 +81,9 @@ class TimmOptions(BackboneOptions):
     Attributes:
         drop_path: Probability of skipping a residual branch in training (stochastic depth); it
             regularises full fine-tuning of deep models.
+        taps: The blocks of a plain vision transformer whose maps are decoded, counted from 0; None
+            takes four, evenly spaced.
     """
 
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    taps: Annotated[Taps | None, AddedLater] = None

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from iterate_core.errors import Problem, RequestError
 from iterate_core.models.decoders.smp_options import SmpOptions
-from iterate_core.models.necks import Deepest, Hierarchical
+from iterate_core.models.necks.pyramid import Deepest, Hierarchical
 from iterate_core.models.shapes import Maps
 from iterate_core.registry.registry import resolve
 

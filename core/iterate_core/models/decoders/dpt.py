@@ -7,7 +7,13 @@ from torch import Tensor, nn
 
 from iterate_core.models.decoders.dense import refuse_lacking
 from iterate_core.models.decoders.smp_options import DptOptions
-from iterate_core.models.necks import NECK_STRIDES, pyramid_sizes, resized, sources
+from iterate_core.models.necks.pyramid import (
+    NECK_STRIDES,
+    nearest_stride,
+    pyramid_sizes,
+    resized,
+    sources,
+)
 from iterate_core.models.shapes import Maps
 
 _WIDER = (1, 2, 4, 4)
@@ -34,8 +40,7 @@ class Dpt(nn.Module):
         super().__init__()
         if shape.plain:
             self.levels = sources(shape, NECK_STRIDES)
-            nearest = min(NECK_STRIDES, key=lambda stride: _ratio(stride, shape.strides[0]))
-            self.strides = [nearest] * len(NECK_STRIDES)
+            self.strides = [nearest_stride(shape.strides[0])] * len(NECK_STRIDES)
         else:
             refuse_lacking(options.name, NECK_STRIDES, shape)
             self.levels = [shape.strides.index(stride) for stride in NECK_STRIDES]
@@ -62,7 +67,3 @@ class Dpt(nn.Module):
         fused = self.decoder(given, [None] * len(given))
         logits: Tensor = self.output(self.dropout(fused))
         return logits
-
-
-def _ratio(one: int, other: int) -> float:
-    return max(one, other) / min(one, other)

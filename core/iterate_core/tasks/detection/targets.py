@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from iterate_core.data.loading.augmentation import Element
+    from iterate_core.data.tile import Tile
 
 BACKGROUND = "background"
 
@@ -59,6 +60,20 @@ class BoxesTarget(Target):
         if wrong.any():
             what = f"has the label {int(labels[wrong][0])}, but there are {len(self.info.classes)}"
             raise DataError(Problem(where, f"{what} classes."))
+
+    def laid(self, target: Any, tile: Tile, where: str) -> Any:
+        """See `Target.laid`; boxes are cut at the tile's edges, and left out where beyond them."""
+        if not isinstance(target, Boxes):
+            return target  # which is refused when it is checked
+        down, right = tile.corner
+        shift = np.array([right, down, right, down], dtype=np.float32)
+        corners = np.clip(np.asarray(target.corners) + shift, 0, tile.size)
+        seen = (corners[:, 2:] > corners[:, :2]).all(axis=1)
+        masks = target.masks
+        if masks is not None:
+            self._check_shape(np.asarray(masks), (len(target.labels), *tile.image), where)
+            masks = tile.lay(np.asarray(masks)[seen], 0)
+        return Boxes(corners[seen], np.asarray(target.labels)[seen], masks)
 
     def packed(self, target: Any) -> dict[str, Array]:
         """``boxes`` and ``labels``."""

@@ -11,11 +11,20 @@ import numpy as np
 import pytest
 import torch
 from encoders_support import fill, kept
-from presto_support import CASES, GROUPS, REFERENCE, Case, covers, months, places, series
+from presto_support import (
+    CASES,
+    GROUPS,
+    REFERENCE,
+    Case,
+    covers,
+    months,
+    normalised,
+    places,
+    series,
+)
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor
 
 from iterate_core.data.bands import describe
 from iterate_core.data.dataset import Band
@@ -189,24 +198,6 @@ def test_more_dates_than_it_knows_are_refused() -> None:
 
 
 # The published weights on real series
-
-
-def normalised(raw: Tensor) -> dict[str, Tensor]:
-    """Groups of the published series, whose columns are VV VH B2 … B9 B11 B12 ERA5 SRTM NDVI."""
-    columns = {
-        "S1": ((0, 1), 25.0, 25.0),
-        "S2_RGB": ((2, 3, 4), 0.0, 1e4),
-        "S2_Red_Edge": ((5, 6, 7), 0.0, 1e4),
-        "S2_NIR_10m": ((8,), 0.0, 1e4),
-        "S2_NIR_20m": ((9,), 0.0, 1e4),
-        "S2_SWIR": ((11, 12), 0.0, 1e4),
-        "ERA5": ((13, 14), torch.tensor([-272.15, 0.0]), torch.tensor([35.0, 0.03])),
-        "SRTM": ((15, 16), 0.0, torch.tensor([2000.0, 50.0])),
-    }
-    return {
-        name: (raw[..., list(places)] + shift) / scale
-        for name, (places, shift, scale) in columns.items()
-    }
 
 
 def test_neighbours_in_its_vectors_tell_fuel_moisture_better_than_in_its_inputs(

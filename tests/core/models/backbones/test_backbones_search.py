@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from door_support import commands
 from engine_support import recipe
 
 from iterate.resources import shipped
@@ -78,16 +79,20 @@ def test_three_families_compete_on_real_data(shared_data: Find, tmp_path: Path) 
     assert sum(channel["band"] is None for channel in terramind["channels"]) == 6
 
 
-def test_a_backbone_of_ones_own_by_the_path_of_its_file(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(TEMPLATE.read_text())
+def test_a_backbone_of_ones_own_by_the_path_of_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(TEMPLATE.read_text())
+    run = commands(monkeypatch, capsys)
     small = ["trainer.epochs=1", "data.samples=[24,12,12]", "data.size=32"]
     mine = "model.backbone={name: 'mine.py:Pyramid', width: 8, weights: none}"
     base = str(shipped("search_spaces") / "recipe.yaml")
-    done = iterate("fit", base, mine, *small, "--out", "run", folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    done = iterate("test", base, mine, *small, "--out", "run", "--json", folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert 0 <= json.loads(done.stdout)["test/accuracy"] <= 1
+    said = run("fit", base, mine, *small, "--out", "run")
+    assert said.code == 0, said.err
+    said = run("test", base, mine, *small, "--out", "run", "--json")
+    assert said.code == 0, said.err
+    assert 0 <= json.loads(said.out)["test/accuracy"] <= 1
 
 
 def test_published_weights_that_there_are_not_are_refused(

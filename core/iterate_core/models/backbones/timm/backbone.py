@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from iterate_core.data.bands import describe
 from iterate_core.errors import Problem, RequestError, nearest
 from iterate_core.models.backbones.base import Backbone, Context, RgbNormalisation
-from iterate_core.models.backbones.blocks import Blocks, timm_blocks
+from iterate_core.models.backbones.blocks import TAPS, Blocks, chosen_taps, timm_blocks
 from iterate_core.models.backbones.card import Card, Modality
 from iterate_core.models.backbones.options import WHERE, TimmOptions
 from iterate_core.models.backbones.timm.inflation import RGB, inflate
@@ -22,7 +22,7 @@ from iterate_core.models.backbones.timm.names import PREFIX
 from iterate_core.models.backbones.timm.reachability import failing_fast
 from iterate_core.models.backbones.weights import read_weights
 from iterate_core.models.inputs import Inputs
-from iterate_core.models.shapes import Maps, Pooled, Shape, evenly_spaced, padded
+from iterate_core.models.shapes import Maps, Pooled, Shape, padded
 
 NAME = "model.backbone.name"
 DROP_PATH = "model.backbone.drop_path"
@@ -77,7 +77,7 @@ def build(options: TimmOptions, inputs: Inputs, meta: bool) -> TimmBackbone:
     Raises:
         RequestError: The tag, the weights, the bands or the image size do not fit the model.
     """
-    layout = layout_for(options.name, inputs.size, inputs.dense)
+    layout = layout_for(options.name, inputs.size, inputs.dense, options.taps)
     arguments: dict[str, Any] = {"drop_path_rate": options.drop_path} if options.drop_path else {}
     if layout.fixed:
         arguments["img_size"] = padded(inputs.size, layout.multiple)
@@ -93,16 +93,18 @@ def build(options: TimmOptions, inputs: Inputs, meta: bool) -> TimmBackbone:
     if inputs.dense and hasattr(model, "prune_intermediate_layers"):
         keep_norm = isinstance(layout.shape, Maps) and layout.shape.plain
         prune: Any = model.prune_intermediate_layers
-        prune(list(layout.levels), prune_norm=not keep_norm)
+        prune(sorted(layout.levels), prune_norm=not keep_norm)
     return TimmBackbone(model, layout)
 
 
 @lru_cache(maxsize=64)
-def layout_for(name: str, size: tuple[int, int], dense: bool) -> TimmLayout:
+def layout_for(
+    name: str, size: tuple[int, int], dense: bool, taps: tuple[int, ...] | None = None
+) -> TimmLayout:
     """What a timm model delivers for images of a size, found by running it on the meta device.
 
     Raises:
-        RequestError: It cannot be built for this size, or gives no feature maps.
+        RequestError: It cannot be built for this size, gives no feature maps, or has no such taps.
     """
     settings = pretrained_settings(name)
     fixed = bool(settings.get("fixed_input_size"))
@@ -110,7 +112,7 @@ def layout_for(name: str, size: tuple[int, int], dense: bool) -> TimmLayout:
         probe = _create(name, num_classes=0)
     reductions = [entry["reduction"] for entry in _feature_table(probe, name, dense)]
     plain = len(reductions) > 1 and len(set(reductions)) == 1
-    levels = _levels(reductions, plain) if dense else ()
+    levels = _levels(reductions, plain, taps) if dense else ()
     multiple = max(reductions) if reductions and (dense or fixed) else 1
     target = padded(size, multiple)
     with torch.device("meta"):
@@ -201,10 +203,17 @@ def _feature_table(model: nn.Module, name: str, dense: bool) -> list[dict[str, A
     return entries
 
 
-def _levels(reductions: list[int], plain: bool) -> tuple[int, ...]:
-    """The deepest map of each resolution from stride 2 on, or evenly spaced depths."""
+def _levels(reductions: list[int], plain: bool, taps: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The deepest map of each resolution from stride 2 on; of a plain transformer the taps.
+
+    Raises:
+        RequestError: A tap is not among the blocks, or they are not all of one resolution.
+    """
     if plain:
-        return evenly_spaced(len(reductions))
+        return chosen_taps(taps, len(reductions))
+    if taps is not None:
+        what = "are of a plain vision transformer, and this backbone gives its map of each stride."
+        raise RequestError(Problem(TAPS, what, "Leave them out."))
     deepest = {stride: index for index, stride in enumerate(reductions) if stride > 1}
     return tuple(sorted(deepest.values()))
 
@@ -226,10 +235,11 @@ def _features(model: Any, images: Tensor, levels: list[int], plain: bool) -> Ten
     if not levels:
         pooled: Tensor = model(images)
         return pooled.flatten(1)
+    rising = sorted(levels)
     maps: list[Tensor] = model.forward_intermediates(
-        images, indices=levels, norm=plain, stop_early=True, intermediates_only=True
+        images, indices=rising, norm=plain, stop_early=True, intermediates_only=True
     )
-    return maps
+    return [maps[rising.index(level)] for level in levels]
 
 
 def _input_layers(model: nn.Module) -> tuple[str, ...]:

@@ -13,14 +13,19 @@ from torch import Tensor, nn
 from iterate_core.errors import Problem, RequestError
 from iterate_core.hub.files import fetch
 from iterate_core.models.backbones.base import Backbone, Context
-from iterate_core.models.backbones.blocks import BLOCK, Blocks, transformer_blocks
+from iterate_core.models.backbones.blocks import (
+    BLOCK,
+    Blocks,
+    chosen_taps,
+    transformer_blocks,
+)
 from iterate_core.models.backbones.card import Card
 from iterate_core.models.backbones.options import WHERE, MatchedOptions
 from iterate_core.models.backbones.transformer.card import Configuration
 from iterate_core.models.backbones.transformer.options import EncoderOptions
 from iterate_core.models.backbones.weights import read_weights
 from iterate_core.models.inputs import Inputs
-from iterate_core.models.shapes import Maps, Pooled, evenly_spaced
+from iterate_core.models.shapes import Maps, Pooled
 
 
 class TokenEncoder(Protocol):
@@ -97,17 +102,8 @@ class TokenBackbone(Backbone):
 
 
 def taps_within(options: EncoderOptions, depth: int) -> tuple[int, ...]:
-    """The blocks whose maps are decoded.
-
-    Raises:
-        RequestError: A tap is not among the encoder's blocks, or stands twice.
-    """
-    if options.taps is not None:
-        if len(set(options.taps)) < len(options.taps) or max(options.taps) >= depth:
-            what = f"must be different blocks below {depth}, but are {list(options.taps)}."
-            raise RequestError(Problem("model.backbone.taps", what))
-        return options.taps
-    return evenly_spaced(depth)
+    """The blocks whose maps are decoded; see `chosen_taps`."""
+    return chosen_taps(options.taps, depth)
 
 
 def configured(options: EncoderOptions, configurations: Mapping[str, C]) -> C:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from iterate_core.models.backbones.options import MatchedOptions
+from iterate_core.models.backbones.options import MatchedOptions, Taps
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
@@ -20,4 +20,4 @@ class EncoderOptions(MatchedOptions):
     """
 
     depth: Annotated[int, Field(gt=0)] | None = None
-    taps: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
+    taps: Taps | None = None

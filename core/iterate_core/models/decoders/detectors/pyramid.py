@@ -16,7 +16,7 @@ from torchvision.ops.feature_pyramid_network import (
 )
 
 from iterate_core.errors import Problem, RequestError
-from iterate_core.models.necks import Deepest, Hierarchical, pyramid_sizes
+from iterate_core.models.necks.pyramid import Deepest, Hierarchical, pyramid_sizes
 from iterate_core.models.shapes import PYRAMID, Maps
 
 
@@ -64,7 +64,7 @@ class Pyramid(nn.Module):
     """A feature pyramid network (Lin et al. 2017) on any backbone's maps, with coarser levels.
 
     A plain transformer's maps are brought to four strides first; see
-    `iterate_core.models.necks.PyramidNeck`.
+    `iterate_core.models.necks.pyramid.PyramidNeck`.
 
     Args:
         shape: The maps that come in.

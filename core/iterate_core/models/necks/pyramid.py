@@ -31,6 +31,11 @@ def sources(shape: Maps, strides: tuple[int, ...]) -> list[int]:
     return [NECK_STRIDES.index(stride) * count // len(NECK_STRIDES) for stride in strides]
 
 
+def nearest_stride(stride: int) -> int:
+    """That of a pyramid which is nearest, in octaves."""
+    return min(NECK_STRIDES, key=lambda one: max(one, stride) / min(one, stride))
+
+
 class PyramidNeck(nn.Module):
     """Projects each map by a 1×1 convolution, normalises it and resizes it bilinearly.
 

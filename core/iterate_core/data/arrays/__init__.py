@@ -1,0 +1,1 @@
+"""Datasets that are arrays of one .npz file, read as they are: pixel time series above all."""

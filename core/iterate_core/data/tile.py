@@ -1,0 +1,56 @@
+"""A square that images of any size are cropped or padded to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A square that an image is laid on, centre upon centre.
+
+    What lies outside is cropped; where the image does not reach, its outermost pixels are repeated
+    and no target is known. Where sides differ by an odd number, the image lies half a pixel up and
+    to the left.
+
+    Attributes:
+        size: Its side in pixels.
+        image: (height, width) of the image.
+    """
+
+    size: int
+    image: tuple[int, int]
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """Where the image's upper left corner lies on the tile: down and right in pixels."""
+        height, width = self.image
+        return (self.size - height) // 2, (self.size - width) // 2
+
+    def lay(self, values: Array, blank: float | None = None) -> Array:
+        """(…, size, size) of (…, height, width).
+
+        Args:
+            values: Of the image's pixels.
+            blank: What stands where the image does not reach; None repeats its outermost pixels.
+        """
+        padding = [(0, 0)] * values.ndim
+        for axis, length, start in zip((-2, -1), self.image, self.corner, strict=True):
+            kept = min(length, self.size)
+            values = values.take(range(max(0, -start), max(0, -start) + kept), axis=axis)
+            padding[axis] = (max(0, start), self.size - kept - max(0, start))
+        if blank is None:
+            return np.pad(values, padding, mode="edge")
+        kind = np.result_type(values, np.min_scalar_type(blank))
+        return np.pad(values.astype(kind), padding, constant_values=blank)
+
+    def finer(self, times: int) -> Tile:
+        """The same of a grid of so many cells along the side of a pixel."""
+        height, width = self.image
+        return Tile(self.size * times, (height * times, width * times))

@@ -1,0 +1,1 @@
+"""Necks: what brings a backbone's feature maps to those that a decoder reads."""

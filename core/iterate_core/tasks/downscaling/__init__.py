@@ -1,0 +1,1 @@
+"""From a coarse grid to a finer one, scored beside the obvious interpolation."""
