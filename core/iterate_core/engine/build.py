@@ -35,7 +35,7 @@ def build_model(prepared: Prepared, *, meta: bool = False, headless: bool = Fals
     recipe, target = prepared.recipe, prepared.pack.target
     backbone = shared_backbone(prepared, meta=meta or headless)
     if not recipe.tuning.constant:
-        backbone = copy.deepcopy(backbone)
+        backbone = _own(backbone, weights=not recipe.tuning.additive)
     torch.manual_seed(seed_for(recipe.seed, "decoder"))
     entry = registries.decoders.get(recipe.model.decoder.name, "model.decoder.name")
     tuning = registries.tunings.get(recipe.tuning.name, "tuning.name").load()(recipe.tuning)
@@ -52,7 +52,10 @@ def build_model(prepared: Prepared, *, meta: bool = False, headless: bool = Fals
 
 
 def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:
-    """The recipe's backbone as loaded, kept between recipes; copy it before training it."""
+    """The recipe's backbone as loaded, kept between recipes; copy it before training it.
+
+    Of its parameters `requires_grad` is whatever the last recipe to share them made it.
+    """
 
     def make() -> Backbone:
         torch.manual_seed(seed_for(recipe.seed, "backbone"))
@@ -71,6 +74,12 @@ def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:
 
     recipe = prepared.recipe
     return memory.backbones.get((prepared.backbone_key, meta), make, _size)
+
+
+def _own(backbone: Backbone, *, weights: bool) -> Backbone:
+    """A copy; without `weights` of its own its parameters and buffers are those of the original."""
+    shared = [] if weights else [*backbone.parameters(), *backbone.buffers()]
+    return copy.deepcopy(backbone, {id(tensor): tensor for tensor in shared})
 
 
 def channels_last(module: M) -> M:
