@@ -19,11 +19,14 @@ class TuningOptions(Component):
         whole: Whether all of it trains, by the recipe's own learning rate.
         additive: Whether its parameters stay as they were loaded, and what trains is put between
             its modules: trials then share the parameters, each with modules of its own.
+        library: What must be importable beside iterate, and the extra of iterate that brings it;
+            None where nothing must.
     """
 
     constant: ClassVar[bool] = False
     whole: ClassVar[bool] = False
     additive: ClassVar[bool] = False
+    library: ClassVar[tuple[str, str] | None] = None
 
 
 class FullOptions(TuningOptions):

@@ -192,8 +192,11 @@ def test_a_convolutional_network_is_refused() -> None:
 
 def test_without_peft_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
-    with pytest.raises(RequestError, match=r"need the library peft.*geo-iterate\[adapters\]"):
-        preflight(prepare(chosen({"name": "lora"})))
+    with pytest.raises(
+        RequestError, match=r"'lora' needs the library peft.*geo-iterate\[adapters\]"
+    ):
+        prepare(chosen({"name": "lora"}))
+    prepare(chosen({"name": "layerwise"}))
 
 
 def test_peft_is_imported_where_it_is_needed_alone() -> None:

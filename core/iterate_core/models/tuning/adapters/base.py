@@ -101,14 +101,13 @@ def _peft() -> ModuleType:
     """The library, which takes seconds to import.
 
     Raises:
-        RequestError: It is not installed.
+        RequestError: It cannot be imported.
     """
     try:
         import peft
         import peft.tuners.tuners_utils
     except ImportError as error:
-        what = f"adapters need the library peft ({error})."
-        raise RequestError(
-            Problem("tuning.name", what, "pip install 'geo-iterate[adapters]'")
-        ) from error
+        what = f"the library peft cannot be imported ({error})."
+        hint = "pip install 'geo-iterate[adapters]'"
+        raise RequestError(Problem("tuning.name", what, hint)) from error
     return peft

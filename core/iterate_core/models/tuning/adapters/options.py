@@ -20,6 +20,7 @@ class AdapterOptions(TuningOptions):
     """
 
     additive: ClassVar[bool] = True
+    library: ClassVar[tuple[str, str] | None] = ("peft", "adapters")
 
     targets: Literal["all", "attention", "mlp"] = "all"
 
