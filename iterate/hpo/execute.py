@@ -45,6 +45,7 @@ def train(job: Job) -> Iterator[Progress]:
     from iterate_core.device import device_name
     from iterate_core.engine import fit
     from iterate_core.engine.checkpoints import OtherVersionError, set_aside
+    from iterate_core.engine.cost import parameters
     from iterate_core.engine.resolved import prepare
 
     for module in job.modules:
@@ -62,7 +63,8 @@ def train(job: Job) -> Iterator[Progress]:
                 set_aside(job.folder)
                 yield Progress(anew=str(told))
                 epochs = fit.epochs(prepared, job.folder)
-            yield Progress(training=True)
+            trained, total = parameters(prepared)
+            yield Progress(training=True, parameters=(trained, total))
             yield from _grouped(epochs, last, device)
             if job.kind == "repeat":
                 yield from _packed(prepared.pack, ("test",))

@@ -53,6 +53,7 @@ class Progress:
         fault: What the machine lacks, in one sentence: the job stops and waits, and has not failed.
         anew: Why it began again from its first epoch; what it reported before is replaced.
         device: What it trains on, such as ``CPU``; told with reports.
+        parameters: How many of the model's parameters train, and how many there are; told once.
         training: It trains from here on. A job that reports epochs without having said so has
             trained for as long as a worker held it.
         held_seconds: For how long a worker has held the job, up to this report.
@@ -69,6 +70,7 @@ class Progress:
     fault: str | None = None
     anew: str | None = None
     device: str | None = None
+    parameters: tuple[int, int] | None = None
     training: bool = False
     held_seconds: float = 0.0
     preparing_seconds: float = 0.0

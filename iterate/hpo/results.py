@@ -177,7 +177,14 @@ def _best(ledger: Ledger, best: TrialView) -> dict[str, Any]:
         "params": dict(ledger.point(best)),
         "seed": best.seed,
         "threads": best.threads,
+        "parameters": _parameters(best),
     }
+
+
+def _parameters(trial: TrialView) -> dict[str, int] | None:
+    """Of its model; None where it has not said."""
+    counts = trial.parameters
+    return None if counts is None else {"trained": counts[0], "total": counts[1]}
 
 
 def _repeat(ledger: Ledger, trial: TrialView) -> dict[str, Any]:
@@ -203,6 +210,7 @@ def _trial(ledger: Ledger, trial: TrialView) -> dict[str, Any]:
         "params": dict(ledger.point(trial)),
         "seed": trial.seed,
         "threads": trial.threads,
+        "parameters": _parameters(trial),
         "epochs": len(trial.epochs()),
         "failure": trial.failure,
     }

@@ -183,6 +183,8 @@ def _run_tags(study: Study, trial: TrialView) -> dict[str, str]:
         "stopped": trial.stopped,
         "began_anew": trial.began_anew,
     }
+    if trial.parameters is not None:
+        told["trained_parameters"], told["parameters"] = trial.parameters
     return tags | {f"iterate.{name}": str(what) for name, what in told.items() if what is not None}
 
 

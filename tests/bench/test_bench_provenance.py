@@ -64,6 +64,22 @@ def test_every_row_says_where_its_scores_come_from(board: Leaderboard) -> None:
     assert first["licences"] == "weights MIT; results CC-BY-4.0"
 
 
+def test_how_many_parameters_train_is_said_where_it_is_not_all(board: Leaderboard) -> None:
+    assert board.about is not None
+    theirs, ours = board.about.sources
+    assert ours.run is not None
+    cells = tuple(replace(cell, trained_parameters=250_000) for cell in ours.run.cells)
+    run = replace(ours.run, cells=cells)
+    adapted = replace(board, about=replace(board.about, sources=(theirs, replace(ours, run=run))))
+    assert origins(adapted)[1].parameters == "10 M (0.25 M trained)"
+    rows = {(row["backbone"], row["group"]): row for row in json_rows(adapted)}
+    assert rows["b", "Classification"]["trained_parameters"] == [250_000]
+    whole = tuple(replace(cell, trained_parameters=10**7) for cell in ours.run.cells)
+    run = replace(ours.run, cells=whole)
+    full = replace(board, about=replace(board.about, sources=(theirs, replace(ours, run=run))))
+    assert origins(full)[1].parameters == "10 M"
+
+
 def test_people_read_the_same(board: Leaderboard) -> None:
     first, second = origins(board)
     assert first.scores == "copied from theirs; run"

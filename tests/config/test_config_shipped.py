@@ -48,6 +48,7 @@ def test_the_expected_files_ship() -> None:
         "quickstart.yaml",
         "scalar_regression.yaml",
         "segmentation.yaml",
+        "tuning.yaml",
     ]
     composer = Composer(FOLDER / "recipe.yaml")
     assert composer.options("model/decoder") == [
@@ -62,6 +63,10 @@ def test_the_expected_files_ship() -> None:
         "resnet18", "resnet50", "satmae", "terramind", "terramind_tiny", "timm", "vit_small",
     ]  # fmt: skip
     assert composer.options("model/neck") == ["fpn", "learned", "resize"]
+    assert composer.options("tuning") == [
+        "bitfit", "dora", "frozen", "full", "gradual", "ia3", "last_k", "layerwise", "lora", "vera",
+        "visual_prompt",
+    ]  # fmt: skip
     assert composer.options("loss") == [
         "binary_cross_entropy", "cross_entropy", "default", "dice", "focal", "huber", "jaccard",
         "l1", "lovasz", "mse", "sum", "tversky",

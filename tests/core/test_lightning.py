@@ -81,7 +81,7 @@ def test_two_epochs_give_the_losses_of_our_own_loop(
     assert_same_losses(recipe(kind, trainer={"epochs": 2}, **changes), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["gradual", "layerwise", "bitfit"])
+@pytest.mark.parametrize("name", ["gradual", "layerwise", "lora", "visual_prompt"])
 def test_ways_to_fine_tune_give_the_losses_of_our_own_loop(name: str, tmp_path: Path) -> None:
     model = {"backbone": {"name": "test_vit", "weights": "none"}}
     assert_same_losses(recipe(model=model, tuning={"name": name}), tmp_path)

@@ -15,9 +15,11 @@ from iterate.hpo import execute
 from iterate.hpo.execute import SIGN_OF_LIFE, train
 from iterate.hpo.jobs import Job, Progress
 from iterate.hpo.ledger import Ledger
+from iterate.hpo.results import summarise
 from iterate.hpo.storage.open import open_storage
 from iterate.run.mlflow import run_record
 from iterate_core.engine import checkpoints
+from iterate_core.engine.build import build_model
 from iterate_core.engine.fit import epochs
 from iterate_core.engine.reports import EpochReport
 from iterate_core.engine.resolved import prepare
@@ -47,6 +49,30 @@ def test_a_trial_without_a_gpu_says_that_it_trains_on_the_cpu(
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert [told.device for told in train(job_of(recipe(), tmp_path))][-1] == "CPU"
+
+
+def test_a_trial_says_how_many_of_its_parameters_train(tmp_path: Path) -> None:
+    frozen = recipe(tuning={"name": "frozen"}, trainer={"epochs": 1})
+    told = [one.parameters for one in train(job_of(frozen, tmp_path)) if one.parameters]
+    model = build_model(prepare(frozen))
+    decoder = sum(value.numel() for value in model.decoder.parameters())
+    assert told == [(decoder, sum(value.numel() for value in model.parameters()))]
+
+
+def test_what_a_trial_says_of_its_parameters_is_kept_and_shown(tmp_path: Path) -> None:
+    ledger = Ledger(make_study("s"), open_storage(None, tmp_path), tmp_path)
+    job = ledger.next_job()
+    assert job is not None
+    ledger.record(job.key, Progress(parameters=(3, 1000)))
+    (trial,) = ledger.history("trial")
+    assert trial.parameters == (3, 1000)
+    tags = run_record(ledger, trial).tags
+    assert (tags["iterate.trained_parameters"], tags["iterate.parameters"]) == ("3", "1000")
+    report = EpochReport(1, {"val/accuracy": 0.5}, 0.5, 0.5, 1.0, True)
+    ledger.record(job.key, Progress((report,), done=True))
+    (study,) = summarise([ledger])["studies"]
+    counts = {"trained": 3, "total": 1000}
+    assert study["best"]["parameters"] == study["all_trials"][0]["parameters"] == counts
 
 
 def test_signs_of_life_come_between_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,14 @@ def dated(scene: Scene, **others: Any) -> Reader:
     return opened(scene, **merged({"classes": LAND, **images}, others))
 
 
+def outlined(scene: Scene) -> Reader:
+    """Ten images, and no polygons."""
+    for index in range(10):
+        image(scene.folder / f"images/{index}.tif", noise(1, 8, index), ("B02",))
+    (scene.folder / "a.geojson").write_text('{"type": "FeatureCollection", "features": []}')
+    return opened(scene, masks=None, classes=["house"])
+
+
 def first_mask(reader: Reader) -> list[int]:
     return np.ravel(first(reader).target).tolist()
 
@@ -105,6 +113,10 @@ FOLDERS: dict[str, Case] = {
     ),
     "GeotiffFolderData.masks": Case(
         ("masks/{key}.tif", "others/{key}.tif"), lambda s: first_mask(dated(s))
+    ),
+    "GeotiffFolderData.vectors": Case(
+        ({"file": "a.geojson"}, {"file": "a.geojson", "background": "open"}),
+        lambda s: outlined(s).info.classes, (("house",), ("open", "house")),
     ),
     "GeotiffFolderData.frames": Case((2, 4), lambda s: dated(s).info.frames, (2, 4)),
     "GeotiffFolderData.incomplete": Case(

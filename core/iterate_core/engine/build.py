@@ -39,7 +39,7 @@ def build_model(prepared: Prepared, *, meta: bool = False, headless: bool = Fals
     recipe, target = prepared.recipe, prepared.pack.target
     backbone = shared_backbone(prepared, meta=meta or headless)
     if not recipe.tuning.constant:
-        backbone = copy.deepcopy(backbone)
+        backbone = _own(backbone, weights=not recipe.tuning.additive)
     entry = registries.decoders.get(recipe.model.decoder.name, "model.decoder.name")
     tuning = registries.tunings.get(recipe.tuning.name, "tuning.name").load()(recipe.tuning)
     with torch.device("meta" if meta else "cpu"):
@@ -84,7 +84,10 @@ def _laid_out(target: Target, size: tuple[int, int]) -> tuple[int, tuple[int, in
 
 
 def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:
-    """The recipe's backbone as loaded, kept between recipes; copy it before training it."""
+    """The recipe's backbone as loaded, kept between recipes; copy it before training it.
+
+    Of its parameters `requires_grad` is whatever the last recipe to share them made it.
+    """
 
     def make() -> Backbone:
         torch.manual_seed(seed_for(recipe.seed, "backbone"))
@@ -103,6 +106,12 @@ def shared_backbone(prepared: Prepared, *, meta: bool = False) -> Backbone:
 
     recipe = prepared.recipe
     return memory.backbones.get((prepared.backbone_key, meta), make, _size)
+
+
+def _own(backbone: Backbone, *, weights: bool) -> Backbone:
+    """A copy; without `weights` of its own its parameters and buffers are those of the original."""
+    shared = [] if weights else [*backbone.parameters(), *backbone.buffers()]
+    return copy.deepcopy(backbone, {id(tensor): tensor for tensor in shared})
 
 
 def channels_last(module: M) -> M:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from iterate_core.data.bands import resolve_bands, with_units
 from iterate_core.data.dataset import Band, DatasetInfo
 from iterate_core.data.selection import selection_problems
@@ -31,7 +33,7 @@ def complete(recipe: Recipe, info: DatasetInfo) -> Recipe:
 
     Raises:
         RequestError: With everything found wrong: bands, metric, direction, a component that does
-            not serve the task, a loss's classes, or weights that are not there.
+            not serve the task, a loss's classes, or weights or a library that are not there.
     """
     declaration_of(info.task)
     problems: list[Problem] = []
@@ -45,7 +47,7 @@ def complete(recipe: Recipe, info: DatasetInfo) -> Recipe:
     loss = _completed_loss(recipe, info)
     wrong = [*_components(recipe, info), *_losses(loss, info)]
     problems += wrong or [*fitting_problems(recipe, info), *_of_maps(recipe, info)]
-    problems += [*_weights(recipe), *selection_problems(recipe.data, info)]
+    problems += [*_weights(recipe), *_library(recipe), *selection_problems(recipe.data, info)]
     metric, mode, wrong = _objective(recipe, info)
     problems += wrong
     if problems:
@@ -139,6 +141,15 @@ def _weights(recipe: Recipe) -> list[Problem]:
         what = f"no weights of {options.name} are published."
         return [Problem(where, what, "Name a file, or 'none'.")]
     return _digest(options, card)
+
+
+def _library(recipe: Recipe) -> list[Problem]:
+    """What the way to fine-tune needs and is not installed; nothing is imported to know it."""
+    needed = recipe.tuning.library
+    if needed is None or find_spec(needed[0]) is not None:
+        return []
+    what = f"{recipe.tuning.name!r} needs the library {needed[0]}, which is not installed."
+    return [Problem("tuning.name", what, f"pip install 'geo-iterate[{needed[1]}]'")]
 
 
 def _digest(options: BackboneOptions, card: Card | None) -> list[Problem]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -33,13 +35,26 @@ def epoch_flops(prepared: Prepared) -> float:
     return forward * (step * trained + prepared.info.sizes["val"])
 
 
-def parameters(prepared: Prepared) -> int:
-    """How many parameters the model has, its backbone's and its decoder's.
+class Parameters(NamedTuple):
+    """How many parameters a model has, its backbone's and its decoder's.
+
+    Attributes:
+        trained: Those that ever take a gradient.
+        total: All.
+    """
+
+    trained: int
+    total: int
+
+
+def parameters(prepared: Prepared) -> Parameters:
+    """How many parameters the model has.
 
     Raises:
         RequestError: The recipe does not fit its data, or those are not there.
     """
-    return sum(value.numel() for value in _outline(prepared).parameters())
+    sizes = [(value.numel(), value.requires_grad) for value in _outline(prepared).parameters()]
+    return Parameters(sum(size for size, trains in sizes if trains), sum(size for size, _ in sizes))
 
 
 def _outline(prepared: Prepared) -> Model:

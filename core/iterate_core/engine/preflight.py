@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -78,7 +79,7 @@ def _send_shape(prepared: Prepared) -> None:
     shape = (count, len(prepared.bands), *frames, *prepared.size)
     context = Contexts(prepared.pack, "train", torch.device("meta")).of(np.arange(count))
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _all_called(model):
             logits = model(torch.empty(shape, device="meta"), context)
     except (RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
@@ -92,6 +93,30 @@ def _send_shape(prepared: Prepared) -> None:
     if tuple(logits.shape) != expected:
         what = f"gives {tuple(logits.shape)} where {expected} is needed."
         raise RequestError(Problem("model.decoder.name", what))
+
+
+@contextmanager
+def _all_called(model: Model) -> Iterator[None]:
+    """Refuse a forward pass that leaves out what tuning has added to the backbone.
+
+    Some networks read a layer's weights without calling it: an adapter there would do nothing.
+    """
+    assert model.backbone is not None  # noqa: S101 - it was built whole
+    added, called = model.tuning.added(model.backbone), set[str]()
+    hooks = [
+        # `add` gives None: a hook's own value would take the place of the module's.
+        module.register_forward_hook(lambda *_, name=name: called.add(name))
+        for name, module in added.items()
+    ]
+    yield
+    for hook in hooks:
+        hook.remove()
+    missing = [name for name in added if name not in called]
+    if missing:
+        what = f"the backbone does not call what it adds to {missing[0]}"
+        what += f" and {len(missing) - 1} more." if len(missing) > 1 else "."
+        hint = "Choose another tuning.targets (mlp), or another way to fine-tune."
+        raise RequestError(Problem("tuning", what, hint))
 
 
 def _find_trained(prepared: Prepared, model: Model) -> None:

@@ -35,6 +35,7 @@ class Made:
         versions: Of iterate and torch.
         finished: When the last repeat ended, in UTC; None where not known.
         licence: Of the weights; None where there are none, or it is not known.
+        trained_parameters: How many of the parameters train; None where not known.
     """
 
     dataset: str
@@ -48,6 +49,7 @@ class Made:
     versions: dict[str, str]
     finished: str | None
     licence: str | None = None
+    trained_parameters: int | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class Provenance:
         weights: What the backbone began with, each with its digest.
         licences: Of those weights, and of results that were copied.
         parameters: Of the whole models, the decoder included, from the fewest on.
+        trained_parameters: Of these, those that train.
     """
 
     scores: tuple[str, ...]
@@ -32,6 +33,7 @@ class Provenance:
     weights: tuple[str, ...]
     licences: tuple[str, ...]
     parameters: tuple[int, ...]
+    trained_parameters: tuple[int, ...]
 
 
 def provenance(board: Leaderboard, entry: BoardEntry, datasets: Container[str]) -> Provenance:
@@ -58,8 +60,13 @@ def provenance(board: Leaderboard, entry: BoardEntry, datasets: Container[str]) 
         _each(run.protocol for run in runs),
         _each(cell.weights for cell in cells),
         _each(licences),
-        tuple(sorted({cell.parameters for cell in cells if cell.parameters is not None})),
+        _ordered(cell.parameters for cell in cells),
+        _ordered(cell.trained_parameters for cell in cells),
     )
+
+
+def _ordered(counts: Iterable[int | None]) -> tuple[int, ...]:
+    return tuple(sorted({count for count in counts if count is not None}))
 
 
 def _each(texts: Iterable[str]) -> tuple[str, ...]:
@@ -76,7 +83,8 @@ class Origin:
         protocol: By which it was trained.
         weights: Every kind that its datasets had, with the first digits of digests.
         licence: Of weights and copied results.
-        parameters: Of the whole model, the decoder included; empty as all else, where not known.
+        parameters: Of the whole model, the decoder included, and how many of them train if not
+            all; empty as all else, where not known.
     """
 
     backbone: str
@@ -95,6 +103,8 @@ def origins(board: Leaderboard) -> list[Origin]:
 
 
 def _origin(label: str, found: Provenance) -> Origin:
+    partly = found.trained_parameters != found.parameters
+    trained = _span(found.trained_parameters) if partly else ""
     copied = f"copied from {', '.join(found.copied)}"
     return Origin(
         label,
@@ -102,7 +112,7 @@ def _origin(label: str, found: Provenance) -> Origin:
         ", ".join(found.protocols),
         "; ".join(map(_short, found.weights)),
         "; ".join(found.licences),
-        _span(found.parameters),
+        _span(found.parameters) + (f" ({trained} trained)" if trained else ""),
     )
 
 

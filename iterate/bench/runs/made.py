@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from iterate.bench.leaderboard.about import Made, stamp, versions
 from iterate.bench.runs.plan import Cell
@@ -15,6 +16,9 @@ from iterate_core.models.backbones.catalogue import card_of
 from iterate_core.models.backbones.options import BackboneOptions
 from iterate_core.recipe import Recipe
 
+if TYPE_CHECKING:
+    from iterate_core.engine.cost import Parameters
+
 
 def made(ledger: Ledger, cell: Cell) -> Made | None:
     """What the repeats of a study's best point were made with; None while there is none."""
@@ -23,11 +27,12 @@ def made(ledger: Ledger, cell: Cell) -> Made | None:
         return None
     repeats = ledger.repeats_of(best)
     ends = [repeat.ended for repeat in repeats if repeat.ended is not None]
+    counts = _parameters(recipe)
     return Made(
         dataset=cell.dataset,
         backbone=cell.contestant.name,
         weights=weights_text(recipe),
-        parameters=_parameters(recipe),
+        parameters=None if counts is None else counts.total,
         trials=len(ledger.history("trial")),
         repeats=len(repeats),
         epochs=recipe.trainer.epochs,
@@ -35,6 +40,7 @@ def made(ledger: Ledger, cell: Cell) -> Made | None:
         versions=versions(),
         finished=stamp(max(ends).replace(tzinfo=_here())) if ends else None,
         licence=_licence(recipe),
+        trained_parameters=None if counts is None else counts.trained,
     )
 
 
@@ -62,7 +68,7 @@ def _licence(recipe: Recipe) -> str | None:
     return card.licence if hub and card is not None else None
 
 
-def _parameters(recipe: Recipe) -> int | None:
+def _parameters(recipe: Recipe) -> Parameters | None:
     from iterate_core.engine.cost import parameters  # imports torch
 
     try:

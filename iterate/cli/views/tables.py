@@ -57,6 +57,8 @@ def _study(study: dict[str, Any]) -> Table:
     table.add_row("best trial", f"number {best['number']}, validation {best['value']:.4f}")
     for key, value in best["params"].items():
         table.add_row("", f"{escape(key)} = {_figure(value)}")
+    if (counts := best.get("parameters")) is not None:
+        table.add_row("parameters", f"{counts['trained']:,} of {counts['total']:,} train")
     for metric, figures in study["test"].items():
         style = "bold" if metric == objective["metric"] else ""
         table.add_row(escape(f"test {metric}"), Text(_interval(figures), style=style))

@@ -51,6 +51,8 @@ class RunningJob:
         if progress.device is not None and progress.device != self.device:
             self.device = progress.device
             note(self.trial, device=self.device)
+        if progress.parameters is not None:
+            note(self.trial, parameters=progress.parameters)
         if progress.anew is not None:
             self.last_epoch = 0
             # Or `report` would keep the first value of an epoch.

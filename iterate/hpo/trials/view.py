@@ -31,6 +31,7 @@ class TrialNotes(TypedDict, total=False):
         threads: With how many CPU threads it trains.
         backbone: Its name; a space may vary it.
         device: What it trained on last.
+        parameters: How many of its model's train, and how many there are.
         test: ``"test/metric"`` → value.
         killed: How often its worker processes died in earlier commands.
         began_anew: Why it began again from its first epoch.
@@ -45,6 +46,7 @@ class TrialNotes(TypedDict, total=False):
     threads: int
     backbone: str
     device: str
+    parameters: tuple[int, int]
     test: dict[str, float]
     killed: int
     began_anew: str
@@ -238,6 +240,12 @@ class TrialView:
     def device(self) -> str | None:
         """What it trained on last, such as ``CPU``."""
         return self._notes.get("device")
+
+    @property
+    def parameters(self) -> tuple[int, int] | None:
+        """How many of its model's parameters train, and how many there are."""
+        noted = self._notes.get("parameters")
+        return None if noted is None else (noted[0], noted[1])
 
     @property
     def began_anew(self) -> str | None:

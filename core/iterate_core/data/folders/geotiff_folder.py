@@ -17,6 +17,7 @@ from iterate_core.data.folders.patterns import DATE, NAME, SPLIT, Match, Pattern
 from iterate_core.data.folders.reader import FolderReader, existing_folder
 from iterate_core.data.folders.samples import FolderSample, Labels, Listing, Modality
 from iterate_core.data.folders.tables import Row, read_rows
+from iterate_core.data.folders.vectors import VectorLabels
 from iterate_core.data.target import target_class
 from iterate_core.errors import DataError, Problem, RequestError
 from iterate_core.escaping import visible
@@ -40,8 +41,8 @@ def open_geotiff_folder(section: GeotiffFolderData) -> FolderReader:
     found, notes = _grouped(root, patterns, section)
     samples = [_sample(root, group[: len(images)], section.frames) for group in found]
     _check_names(samples, root)
-    masks = [group[-1][0].path for group in found]
-    labels, with_labels = _labels(section, root, samples, masks)
+    files = [group[-1][0].path for group in found]
+    labels, with_labels = _labels(section, root, samples, files)
     modalities = tuple(
         Modality(name, where if section.modalities else "data", o.band_names, o.sensor, o.unit)
         for name, (where, o) in zip(section.modality_names, options, strict=True)
@@ -50,18 +51,27 @@ def open_geotiff_folder(section: GeotiffFolderData) -> FolderReader:
 
 
 def _label_patterns(section: GeotiffFolderData) -> list[Pattern]:
-    return [] if section.masks is None else [Pattern(section.masks, "data.masks")]
+    if section.masks is not None:
+        return [Pattern(section.masks, "data.masks")]
+    if section.polygons is None:
+        return []
+    vectors = Pattern(section.polygons.file, "data.vectors", images=False)
+    return [] if vectors.is_one_file else [vectors]
 
 
 def _labels(
-    section: GeotiffFolderData, root: Path, samples: Sequence[FolderSample], masks: Sequence[Path]
+    section: GeotiffFolderData, root: Path, samples: Sequence[FolderSample], files: Sequence[Path]
 ) -> tuple[Labels, Sequence[FolderSample]]:
     """The labels, and the samples with what a table says of their splits."""
     if section.table is not None:
         return _tabled(section, root / section.table, samples)
+    if section.polygons is not None:
+        pattern = Pattern(section.polygons.file, "data.vectors")
+        one = [match.path for match in pattern.matches(root)] if pattern.is_one_file else []
+        return VectorLabels(section, section.polygons, one * len(samples) or files), samples
     if section.task is not None and target_class(section.task).form == "map":
-        return MapLabels(section, masks), samples
-    return MaskLabels(section, masks), samples
+        return MapLabels(section, files), samples
+    return MaskLabels(section, files), samples
 
 
 def _tabled(
@@ -163,7 +173,7 @@ def _by_fields(
     """The files that match, by the values of some fields; dates in their order."""
     found: dict[tuple[str, ...], list[Match]] = {}
     for match in pattern.matches(root):
-        if match.path.suffix.lower() not in DRIVERS:
+        if pattern.images and match.path.suffix.lower() not in DRIVERS:
             what = f"is no image: images end in {', '.join(DRIVERS)}."
             raise DataError(Problem(str(match.path), what, f"{pattern.where} matches it."))
         found.setdefault(tuple(match.fields[name] for name in key), []).append(match)

@@ -167,6 +167,24 @@ class ModalityData(Section):
         return known_unit(unit)
 
 
+class VectorData(Section):
+    """Polygons that label images.
+
+    Attributes:
+        file: The pattern of their files, one an image, or one file of all.
+        attribute: What of a polygon says its class; None where all are of the one class.
+        layer: Of the file; None where it has one.
+        background: The class of pixels under no polygon; None: they do not count.
+        all_touched: Whether a pixel counts that a polygon touches, not its centre alone.
+    """
+
+    file: str
+    attribute: str | None = None
+    layer: str | None = None
+    background: str | None = None
+    all_touched: bool = False
+
+
 class GeotiffFolderData(FolderData):
     """A folder of images by patterns of their files.
 
@@ -178,6 +196,8 @@ class GeotiffFolderData(FolderData):
         images: The pattern of the images, where there is one modality.
         modalities: Each modality's name and pattern, or its options.
         masks: The pattern of masks.
+        vectors: Polygons instead of masks: their file, or how they are read. With a task of
+            objects they give boxes.
         frames: How many dates to take of each modality that has any, evenly spread; None takes
             all, which must be as many for each sample.
         incomplete: Whether files without a partner are refused, or left out with a note.
@@ -187,6 +207,7 @@ class GeotiffFolderData(FolderData):
     images: str | None = None
     modalities: dict[str, str | ModalityData] | None = None
     masks: str | None = None
+    vectors: str | VectorData | None = None
     frames: Positive | None = None
     incomplete: Literal["refuse", "skip"] = "refuse"
 
@@ -194,10 +215,15 @@ class GeotiffFolderData(FolderData):
     def _says_all(self) -> GeotiffFolderData:
         if (self.images is None) == (not self.modalities):
             raise ValueError("say one of images and modalities, a pattern of files such as *.tif")
-        labels = [what for what in ("masks", "table") if getattr(self, what) is not None]
+        labels = [what for what in ("masks", "vectors", "table") if getattr(self, what)]
         if len(labels) != 1:
-            raise ValueError("say what labels the images, one of masks and table")
+            raise ValueError("say what labels the images, one of masks, vectors and table")
         return self
+
+    @property
+    def polygons(self) -> VectorData | None:
+        """How polygons are read; None where there are none."""
+        return VectorData(file=self.vectors) if isinstance(self.vectors, str) else self.vectors
 
     @property
     def modality_names(self) -> tuple[str, ...]:

@@ -37,15 +37,22 @@ class Pattern:
     Attributes:
         text: As the recipe writes it.
         where: The YAML path that does.
+        images: Whether its files are images.
     """
 
     text: str
     where: str
+    images: bool = True
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
         """Names of its fields, each once."""
         return tuple(dict.fromkeys(found for found in self._fields if found))
+
+    @property
+    def is_one_file(self) -> bool:
+        """Whether nothing of it is left open."""
+        return not re.search(r"[{}*?]", self.text)
 
     @cached_property
     def _fields(self) -> list[str]:

@@ -58,6 +58,14 @@ class Tuning(ABC):
             value.requires_grad_(name in trained)
         return backbone
 
+    def added(self, backbone: Backbone) -> dict[str, nn.Module]:
+        """What `prepare` has put into the backbone, by name.
+
+        A recipe whose backbone passes some of it by is refused before it trains.
+        """
+        del backbone
+        return {}
+
     def train(self, backbone: Backbone, mode: bool) -> None:
         """Training or evaluation mode, for what trains."""
         backbone.eval()
@@ -93,7 +101,8 @@ class Tuning(ABC):
     def merge(self, backbone: Backbone) -> Backbone:
         """The trained backbone for use elsewhere: what was added is folded into its weights.
 
-        It gives the features that it gave before. Nothing that ships calls this yet.
+        It gives the features that it gave before, with the modules of the network as it was
+        loaded, where what was added can be folded in. Nothing that ships calls this yet.
         """
         return backbone
 

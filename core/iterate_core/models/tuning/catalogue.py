@@ -5,6 +5,7 @@ from __future__ import annotations
 from iterate_core.registry.registry import Entry, Registry
 
 _TUNING = "iterate_core.models.tuning"
+_ADAPTERS = f"{_TUNING}.adapters"
 
 
 def register(tunings: Registry) -> None:
@@ -16,5 +17,14 @@ def register(tunings: Registry) -> None:
         ("layerwise", "LayerwiseOptions", "layerwise:Layerwise"),
         ("gradual", "GradualOptions", "gradual:Gradual"),
         ("bitfit", "BitFitOptions", "bitfit:BitFit"),
+        ("visual_prompt", "VisualPromptOptions", "visual_prompt:VisualPrompt"),
     ):
         tunings.register(Entry(name, f"{_TUNING}.options:{options}", f"{_TUNING}.{method}"))
+    for name, options, method in (
+        ("lora", "LoraOptions", "Lora"),
+        ("dora", "DoraOptions", "Dora"),
+        ("ia3", "Ia3Options", "Ia3"),
+        ("vera", "VeraOptions", "Vera"),
+    ):
+        entry = Entry(name, f"{_ADAPTERS}.options:{options}", f"{_ADAPTERS}.methods:{method}")
+        tunings.register(entry)

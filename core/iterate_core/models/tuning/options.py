@@ -17,10 +17,16 @@ class TuningOptions(Component):
             features in every epoch and trial: they are computed once and kept, trials share the
             backbone, and decoders can be fitted to them.
         whole: Whether all of it trains, by the recipe's own learning rate.
+        additive: Whether its parameters stay as they were loaded, and what trains is put between
+            its modules: trials then share the parameters, each with modules of its own.
+        library: What must be importable beside iterate, and the extra of iterate that brings it;
+            None where nothing must.
     """
 
     constant: ClassVar[bool] = False
     whole: ClassVar[bool] = False
+    additive: ClassVar[bool] = False
+    library: ClassVar[tuple[str, str] | None] = None
 
 
 class FullOptions(TuningOptions):
@@ -72,3 +78,19 @@ class GradualOptions(TuningOptions):
 
 class BitFitOptions(TuningOptions):
     """The biases of the backbone train, and the decoder."""
+
+
+class VisualPromptOptions(TuningOptions):
+    """Further tokens of a plain vision transformer train, and the decoder.
+
+    Attributes:
+        prompts: How many tokens.
+        deep: New ones before each block, not the same through all.
+        dropout: Share of their numbers that is dropped in training.
+    """
+
+    additive: ClassVar[bool] = True
+
+    prompts: Annotated[int, Field(gt=0)] = 10
+    deep: bool = True
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0

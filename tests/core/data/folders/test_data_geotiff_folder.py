@@ -181,7 +181,7 @@ def test_pixels_without_data_leave_the_mask(tmp_path: Path) -> None:
         ({"ignore_index": 10}, "data.ignore_index: 10 is the value of 'trees'"),
         ({"masks": "masks/{tile}_mask.tif"}, r"data\.masks: has the field \{tile\}.*\{key\}"),
         ({"masks": "nowhere/{key}.tif"}, r"data\.masks: there is no file .*nowhere"),
-        ({"masks": None}, "say what labels the images, one of masks and table"),
+        ({"masks": None}, "say what labels the images, one of masks, vectors and table"),
         ({"modalities": {"a": "*.tif"}}, "say one of images and modalities"),
         ({"images": "../{key}.tif"}, r"data\.images: '\.\./\{key\}\.tif' is no pattern"),
         ({"images": "images/t*.tif", "masks": "masks/t*.tif"}, "no file has its partners"),

@@ -30,6 +30,9 @@ WAYS: list[dict[str, Any]] = [
     {"name": "layerwise"},
     {"name": "gradual", "share": 0.3},
     {"name": "bitfit"},
+    {"name": "visual_prompt", "deep": False, "dropout": 0.1},
+    {"name": "lora", "dropout": 0.1},
+    {"name": "vera", "dropout": 0.1},
 ]
 
 

@@ -1,0 +1,1 @@
+"""Small trained parts beside the frozen layers of a backbone, by the library peft."""
