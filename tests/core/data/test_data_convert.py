@@ -161,7 +161,7 @@ def test_text_labels_and_multi_hot_labels(tmp_path: Path) -> None:
     ("content", "options", "message"),
     [
         ({"labels": np.zeros(9, int)}, {}, "has no array 'images'"),
-        ({"images": PIXELS}, {}, "has no array 'labels' or 'masks'"),
+        ({"images": PIXELS}, {}, "has no array 'labels', 'masks' or 'targets'"),
         ({"images": PIXELS, "labels": np.zeros(8, int)}, {}, "9 images, but 8 targets"),
         ({"images": PIXELS, "labels": np.zeros(9)}, {}, "'labels' must hold whole numbers"),
         (
