@@ -42,6 +42,7 @@ OBJECTS = (*SMALL, "data.image_size=32", "model/backbone=timm", "model.backbone.
 TASKS = {
     "scalar_regression": DRAWN,
     "change_detection": DRAWN,
+    "downscaling": (*DRAWN, "data.size=16", "data.image_size=32"),
     "detection": (*OBJECTS, "data.dataset=nzcattle"),
     "instance_segmentation": (*OBJECTS, "data.dataset=substation", "model.decoder.mask_channels=8"),
 }

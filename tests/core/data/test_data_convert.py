@@ -161,13 +161,13 @@ def test_text_labels_and_multi_hot_labels(tmp_path: Path) -> None:
     ("content", "options", "message"),
     [
         ({"labels": np.zeros(9, int)}, {}, "has no array 'images'"),
-        ({"images": PIXELS}, {}, "has no array 'labels' or 'masks'"),
+        ({"images": PIXELS}, {}, "has no array 'labels', 'masks' or 'targets'"),
         ({"images": PIXELS, "labels": np.zeros(8, int)}, {}, "9 images, but 8 targets"),
         ({"images": PIXELS, "labels": np.zeros(9)}, {}, "'labels' must hold whole numbers"),
         (
             {"images": PIXELS, "labels": np.zeros(9, int), "masks": np.zeros((9, 5, 6), int)},
             {},
-            "holds both labels and masks",
+            "holds labels and masks",
         ),
         (
             {"images": PIXELS, "labels": np.full(9, 2), "class_names": ["a", "b"]},
@@ -193,7 +193,11 @@ def test_text_labels_and_multi_hot_labels(tmp_path: Path) -> None:
             {"unit": "metres"},
             "Did you mean 'metre'",
         ),
-        ({"images": PIXELS, "labels": np.zeros(9, int)}, {"task": "segmentation"}, "'masks'"),
+        (
+            {"images": PIXELS, "labels": np.zeros(9, int)},
+            {"task": "segmentation"},
+            "is for classification, not for segmentation",
+        ),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(

@@ -253,6 +253,6 @@ def test_losses_are_searched_as_decoders_are(tmp_path: Path) -> None:
 def test_a_task_learns_by_the_loss_it_was_built_with() -> None:
     task: SupervisedTask = built_task(prepare(chosen({"name": "focal", "gamma": 3.0})))
     assert isinstance(task.loss, Loss)
-    learning = learning_of(prepare(chosen(None)).recipe, task.model, 1)
+    learning = learning_of(prepare(chosen(None)).recipe, task.model, 1, fused=False)
     held = {id(value) for group in learning.optimiser.param_groups for value in group["params"]}
     assert held == {id(value) for value in task.parameters()}

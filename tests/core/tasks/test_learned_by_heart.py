@@ -1,0 +1,120 @@
+"""Eight images with objects, learned by heart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from objects_support import detecting, drawn, give_objects
+
+from iterate_core.data.dataset import SPLITS, Boxes, Sample
+from iterate_core.data.geobench_v2.options import GeoBenchV2Data
+from iterate_core.data.geobench_v2.reader import GeoBenchV2
+from iterate_core.engine import fit
+from iterate_core.engine.resolved import prepare
+from iterate_core.recipe import Recipe
+
+Find = Callable[[str], Path]
+WINDOW = 128
+
+
+def opened(root: Path, dataset: str) -> GeoBenchV2:
+    return GeoBenchV2(GeoBenchV2Data(root=root, dataset=dataset))
+
+
+def samples(reader: GeoBenchV2, bands: tuple[str, ...]) -> list[Sample]:
+    """Of all splits."""
+    return [reader.read(name, bands) for split in SPLITS for name in reader.names(split)]
+
+
+def aerial(root: Path) -> dict[str, Any]:
+    """Birds of four images of everwatch and turbines of four of wind_turbine, as a `data` section.
+
+    Of each image the window with the most objects that cuts none.
+    """
+    birds = opened(root, "everwatch")
+    classes = (*birds.info.classes, "wind turbine")
+    images, targets = [], []
+    for reader, shift in ((birds, 0), (opened(root, "wind_turbine"), len(classes) - 2)):
+        for sample in samples(reader, ("red", "green", "blue")):
+            image, boxes = fullest_window(sample.image, sample.target)
+            images.append(image)
+            targets.append(Boxes(boxes.corners, boxes.labels + shift))
+    return give_objects(images, targets, classes)
+
+
+def fullest_window(image: npt.NDArray[Any], boxes: Boxes) -> tuple[npt.NDArray[Any], Boxes]:
+    """The part of an image that holds the most objects whole, and of no other a part."""
+    most, best = 0, (0, 0)
+    for top in range(0, image.shape[1] - WINDOW + 1, 8):
+        for left in range(0, image.shape[2] - WINDOW + 1, 8):
+            whole, touched = within(boxes, top, left)
+            if most < whole.sum() == touched.sum():
+                most, best = int(whole.sum()), (top, left)
+    top, left = best
+    whole, _ = within(boxes, top, left)
+    corners = boxes.corners[whole] - np.array([left, top] * 2, dtype=np.float32)
+    return image[:, top : top + WINDOW, left : left + WINDOW], Boxes(corners, boxes.labels[whole])
+
+
+def within(boxes: Boxes, top: int, left: int) -> tuple[npt.NDArray[np.bool], npt.NDArray[np.bool]]:
+    """Which objects a window holds whole, and of which it holds anything."""
+    start, end = np.array([left, top]), np.array([left, top]) + WINDOW
+    near, far = boxes.corners[:, :2], boxes.corners[:, 2:]
+    whole = (near >= start).all(axis=1) & (far <= end).all(axis=1)
+    return whole, (far > start).all(axis=1) & (near < end).all(axis=1)
+
+
+STEPS: dict[tuple[str, str], tuple[int, float]] = {
+    ("retinanet", "test_resnet"): (40, 2e-3),
+    ("retinanet", "test_vit"): (60, 1e-3),
+    ("fcos", "test_resnet"): (60, 2e-3),
+    ("fcos", "test_vit"): (60, 1e-3),
+    ("faster_rcnn", "test_resnet"): (60, 2e-3),
+    ("faster_rcnn", "test_vit"): (150, 1e-3),
+}
+"""Epochs and learning rate at which a detector learns with a backbone."""
+
+
+def learned(recipe: Recipe, folder: Path) -> dict[str, float]:
+    """The scores of a recipe's best weights, on the images that it was trained on."""
+    fit.fit(prepare(recipe), folder)
+    return fit.evaluate(prepare(recipe), folder).metrics
+
+
+def by_heart(decoder: str, data: dict[str, Any], backbone: str, epochs: int, lr: float) -> Recipe:
+    return detecting(
+        decoder,
+        data,
+        model={"backbone": {"name": backbone, "weights": "none"}},
+        optimiser={"lr": lr},
+        trainer={"epochs": epochs},
+        augmentation={"flip": False, "rotate": False},
+    )
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("decoder", "backbone"),
+    [
+        pytest.param(*case, marks=() if case == ("retinanet", "test_resnet") else pytest.mark.slow)
+        for case in STEPS
+    ],
+)
+def test_detectors_learn_eight_real_images_by_heart(
+    decoder: str, backbone: str, shared_data: Find, tmp_path: Path
+) -> None:
+    data = aerial(shared_data("geobench_v2"))
+    found = learned(by_heart(decoder, data, backbone, *STEPS[decoder, backbone]), tmp_path)
+    assert found["test/map_50"] > 0.9
+
+
+@pytest.mark.slow
+def test_masks_of_eight_drawn_images_are_learned_by_heart(tmp_path: Path) -> None:
+    data = give_objects(*drawn(), task="instance") | {"batch_size": 2}
+    found = learned(by_heart("mask_rcnn", data, "test_resnet", 30, 2e-3), tmp_path)
+    assert found["test/segm_map_50"] > 0.9
