@@ -12,6 +12,7 @@ from iterate_core.data.dataset import Split
 from iterate_core.device import fuses
 from iterate_core.engine.evaluator import Evaluator
 from iterate_core.engine.order import Course, needs_pairs, training_course
+from iterate_core.engine.preflight import refuse_single
 from iterate_core.engine.setup import Setup
 from iterate_core.errors import WorkError
 from iterate_core.models.assembly import Model
@@ -62,9 +63,13 @@ class GradientLearner:
 
     Attributes:
         steps_per_epoch: Optimiser steps in an epoch.
+
+    Raises:
+        RequestError: A batch is of one sample, and the model needs two.
     """
 
     def __init__(self, setup: Setup) -> None:
+        refuse_single(setup.prepared)
         self._setup = setup
         self._drop_single = needs_pairs(setup.module)
         self.steps_per_epoch = len(self._course(1).chunks)

@@ -18,6 +18,8 @@ from iterate_core.engine.resolved import Prepared
 from iterate_core.errors import Problem, RequestError
 from iterate_core.models.assembly import Model
 
+_NO_VARIANCE = "more than 1 value per channel"  # of `torch.nn.functional.batch_norm`
+
 
 def preflight(prepared: Prepared) -> None:
     """Try a recipe without training it.
@@ -37,6 +39,17 @@ def preflight(prepared: Prepared) -> None:
             problems += _problems_of(attempt, prepared)
     if problems:
         raise RequestError(list(dict.fromkeys(problems)))
+
+
+def refuse_single(prepared: Prepared) -> None:
+    """Try a training batch's shape where it is one sample, which batch normalisation may refuse.
+
+    Raises:
+        RequestError: The model does not take it.
+    """
+    if min(prepared.recipe.data.batch_size, len(prepared.training)) == 1:
+        with torch.random.fork_rng(devices=[]):
+            _send_batch(prepared, 1)
 
 
 def _problems_of(attempt: Callable[[Prepared], object], prepared: Prepared) -> list[Problem]:
@@ -70,10 +83,13 @@ def _normalise(prepared: Prepared) -> None:
 
 def _send_shape(prepared: Prepared) -> None:
     """Send a training batch's shape through the model, which batch normalisation may refuse."""
+    data = prepared.recipe.data
+    _send_batch(prepared, min(data.batch_size, selected_count(data, prepared.info)))
+
+
+def _send_batch(prepared: Prepared, count: int) -> None:
     model = build_model(prepared, meta=True)
     _find_trained(prepared, model)
-    data = prepared.recipe.data
-    count = min(data.batch_size, selected_count(data, prepared.info))
     frames = (prepared.info.frames,) if prepared.info.frames > 1 else ()
     shape = (count, len(prepared.bands), *frames, *prepared.size)
     context = Contexts(prepared.pack, "train", torch.device("meta")).of(np.arange(count))
@@ -81,10 +97,7 @@ def _send_shape(prepared: Prepared) -> None:
         with torch.no_grad():
             logits = model(torch.empty(shape, device="meta"), context)
     except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        what = f"the model does not take {count} × {_sizes(prepared)} ({reason})."
-        hint = "Try another data.image_size or data.batch_size."
-        raise RequestError(Problem("model", what, hint)) from error
+        raise RequestError(_untaken(prepared, count, str(error).splitlines()[0])) from error
     each = prepared.pack.target.outputs(prepared.size)
     if each is None:
         return
@@ -92,6 +105,19 @@ def _send_shape(prepared: Prepared) -> None:
     if tuple(logits.shape) != expected:
         what = f"gives {tuple(logits.shape)} where {expected} is needed."
         raise RequestError(Problem("model.decoder.name", what))
+
+
+def _untaken(prepared: Prepared, count: int, reason: str) -> Problem:
+    """What is wrong with a batch that a model does not take."""
+    hint = "Try another data.image_size or data.batch_size."
+    if count == 1 and _NO_VARIANCE in reason:
+        reason = "batch normalisation cannot take the variance of one value"
+        hint = "Set data.batch_size to 2 or more, or raise data.image_size."
+        if prepared.recipe.data.batch_size > 1:
+            hint = "Only one sample is trained on: take two or more, by data.share or data.shots."
+    return Problem(
+        "model", f"the model does not take {count} × {_sizes(prepared)} ({reason}).", hint
+    )
 
 
 def _find_trained(prepared: Prepared, model: Model) -> None:
