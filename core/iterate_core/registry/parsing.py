@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from iterate_core.errors import Problem, RequestError, nearest
-from iterate_core.registry.options import Section
+from iterate_core.registry.options import FieldError, Section
 from iterate_core.registry.registry import Registry
 
 S = TypeVar("S", bound=Section)
@@ -105,6 +105,11 @@ def _problem(cls: type[Section], detail: Any, path: str) -> Problem:
         return Problem(where, "is required.")
     message = detail["msg"].removeprefix("Value error, ").rstrip(".")
     message = message[0].lower() + message[1:]
+    error = detail.get("ctx", {}).get("error")
+    if isinstance(error, FieldError):
+        return Problem(_join(where, error.field), f"{message}.")
+    if not detail["loc"]:  # of the whole section, which is no value to show
+        return Problem(where, f"{message}.")
     return Problem(where, f"{message}, but got {detail['input']!r}.")
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from iterate_core.data.dataset import Split
 from iterate_core.data.options import DataSection, Positive
 from iterate_core.registry.marks import HowOnly
+from iterate_core.registry.options import FieldError
 
 Axis = Literal["dates", "bands", "height", "width"]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -94,13 +95,13 @@ class NpzData(DataSection):
     @model_validator(mode="after")
     def _fits_together(self) -> NpzData:
         if self.dates is not None and self.months is not None:
-            raise ValueError("months: the days are told by dates already")
+            raise FieldError("months", "the days are told by dates already")
         if (self.months is None) != (self.year is None):
-            raise ValueError("year: goes with months, which no date is known without")
+            raise FieldError("year", "goes with months, which no date is known without")
         if self.split_by is not None and self.split_degrees is not None:
-            raise ValueError("split_degrees: the groups are told by split_by already")
+            raise FieldError("split_degrees", "the groups are told by split_by already")
         if self.split_degrees is not None and self.places is None:
-            raise ValueError("split_degrees: needs places")
+            raise FieldError("split_degrees", "needs places")
         if self.split_values is not None and self.split is None:
-            raise ValueError("split_values: needs split")
+            raise FieldError("split_values", "needs split")
         return self
