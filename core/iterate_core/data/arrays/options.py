@@ -31,9 +31,12 @@ class NpzData(DataSection):
             names together, where that is possible.
         frames: How many dates to take, evenly spread over each array's own; None takes all.
         target: The array of targets.
-        classes: Names of the classes in the order of their indices, or of the quantities.
-        labels: What stands for each class in the target's array, in the order of `classes`; None
-            takes 0, 1, 2, …, or the classes' names where the array holds text.
+        classes: Names of the classes in the order of their indices, or of the quantities. None
+            takes the `labels` where a sample has one class, and the array's name (numbered where
+            there are several) of quantities; other targets need them.
+        labels: Where a sample has one class: what stands for each in the target's array, in the
+            order of `classes`; None takes 0, 1, 2, …, or where the array holds text the classes'
+            names. One of both must be given.
         dates: The array of days, (samples,) or (samples, dates): text such as ``2021-07-15``,
             numbers such as 20210715, or NumPy's dates.
         months: Instead of days the array of months, which are taken for their 15th day.
