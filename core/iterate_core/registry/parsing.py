@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -61,7 +61,7 @@ def collect(
     except ValidationError as error:
         problems += [
             _problem(cls, detail, path)
-            for detail in error.errors(include_url=False)
+            for detail in _own(error.errors(include_url=False))
             if not detail["loc"] or detail["loc"][0] not in failed
         ]
     else:
@@ -95,6 +95,12 @@ def _nested_class(field: Any, value: Any, path: str) -> type[Section] | Problem 
 def chosen_of(field: Any) -> Chosen | None:
     """The annotation of a field of a section; None of a field that names no component."""
     return next((mark for mark in field.metadata if isinstance(mark, Chosen)), None)
+
+
+def _own(details: Sequence[Any]) -> list[Any]:
+    """Mistakes without those that only follow: wrong items are missing when a row is counted."""
+    rows = {detail["loc"][:-1] for detail in details}
+    return [one for one in details if one["type"] != "too_short" or one["loc"] not in rows]
 
 
 def _problem(cls: type[Section], detail: Any, path: str) -> Problem:
