@@ -55,6 +55,7 @@ class Target(ABC):
         ragged: Whether each sample has a number of its own of what is targeted.
         exclusive: Of ``labels``: whether a sample has exactly one.
         classed: Whether `counts` counts classes, so that samples of each can be drawn.
+        unclassed: Why they cannot, if so: "…: its targets are no classes".
         sees_images: Whether a batch's targets are told its images, by `seen`.
     """
 
@@ -64,6 +65,7 @@ class Target(ABC):
     ragged: ClassVar[bool] = False
     exclusive: ClassVar[bool] = True
     classed: ClassVar[bool] = False
+    unclassed: ClassVar[str] = "its targets are no classes"
     sees_images: ClassVar[bool] = False
 
     def __init__(self, info: DatasetInfo) -> None:

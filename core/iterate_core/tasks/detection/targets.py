@@ -32,6 +32,7 @@ class BoxesTarget(Target):
     takes = ("boxes",)
     counted = "Objects"
     ragged = True
+    unclassed = "an image holds several objects, and comes with all of them"
 
     @property
     def names(self) -> tuple[str, ...]:
