@@ -12,6 +12,7 @@ from iterate_core.data.loading.contexts import Contexts
 from iterate_core.data.selection import selected_count
 from iterate_core.device import fabric_for
 from iterate_core.engine.build import build_model, shared_backbone
+from iterate_core.engine.evaluator import check_scored
 from iterate_core.engine.normalisation import scaling_of
 from iterate_core.engine.probing import fits
 from iterate_core.engine.resolved import Prepared
@@ -65,6 +66,7 @@ def _read_splits(prepared: Prepared) -> None:
     if empty:
         what = f"its {' and '.join(empty)} split is empty."
         raise RequestError(Problem(prepared.info.name, what))
+    check_scored(prepared, "val", "test")
 
 
 def _reach_device(prepared: Prepared) -> None:
