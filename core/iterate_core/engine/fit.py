@@ -172,7 +172,7 @@ def evaluate(
 
     Raises:
         RequestError: The folder holds no checkpoint of this recipe, or the split can have no score.
-        WorkError: Memory ran out.
+        WorkError: The objective's metric is not finite, or memory ran out.
     """
     tensors, _ = load_best(folder, prepared.identity)
     check_scored(prepared, split)
@@ -180,9 +180,10 @@ def evaluate(
     setup.take(tensors)
     with setup.undisturbed("evaluation"):
         found = Evaluator(setup).everything(split, by_sample=keep is not None)
+    metrics = {f"{split}/{name}": value for name, value in found.scores.items()}
+    prepared.recipe.objective.read(metrics, split)
     if keep is not None and found.sums is not None:
         found.sums.write(keep)
-    metrics = {f"{split}/{name}": value for name, value in found.scores.items()}
     return Evaluation(metrics, found.by_class)
 
 
