@@ -136,3 +136,8 @@ def test_boxes_keep_their_digits_in_half_precision() -> None:
     assert found.dtype == torch.float32
     coarse = found[(found > 128) & (found < 256)]
     assert (coarse != coarse.bfloat16().float()).any()
+
+
+def test_a_threshold_that_no_score_exceeds_is_refused() -> None:
+    with pytest.raises(RequestError, match=r"score_threshold: .*less than 1, but got 1\.0"):
+        detecting(data={}, model={"decoder": {"score_threshold": 1.0}})

@@ -10,6 +10,7 @@ from iterate_core.models.decoders.smp_options import Width
 from iterate_core.registry.options import Component
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Score = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
 
@@ -30,7 +31,7 @@ class DetectorOptions(Component):
 
     channels: Width = 256
     finest: Literal[4, 8] = 4
-    score_threshold: Share = 0.05
+    score_threshold: Score = 0.05
     nms_threshold: Share = 0.5
     detections: Count = 100
 
