@@ -28,8 +28,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "mask_rcnn": {
         "channels": 32, "hidden": 64, "proposals": 100, "anchor_scale": 4.0, "mask_channels": 16,
     },
-    "retinanet": {"channels": 32, "anchor_scale": 2.0},
-    "fcos": {"channels": 32, "finest": 4},
+    "retinanet": {"channels": 64, "anchor_scale": 2.0},
+    "fcos": {"channels": 64, "finest": 4},
 }  # fmt: skip
 
 

@@ -41,7 +41,7 @@ PLAIN: dict[str, dict[str, Any]] = {
 }
 HIERARCHICAL: dict[str, dict[str, Any]] = {"test_resnet": {}, "swin_tiny_patch4_window7_224": {}}
 BACKBONES = PLAIN | HIERARCHICAL
-NARROW = {"channels": 32, "hidden": 16, "mask_channels": 16, "proposals": 20, "width": 16}
+NARROW = {"channels": 64, "hidden": 16, "mask_channels": 16, "proposals": 20, "width": 16}
 SIZE = (37, 50)
 STILL = {"flip": False, "rotate": False}
 
