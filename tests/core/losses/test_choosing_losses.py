@@ -172,7 +172,6 @@ class HalfOptions(LossOptions):
     power: float = 1.0
 
 
-@iterate.register_loss("half", tasks=("mask",))
 class Half(Focal):
     """Half the focal loss."""
 
@@ -194,7 +193,9 @@ def validated(loss: dict[str, Any]) -> float:
     return float(setup.module.reported(setup.module.scores)["loss"])
 
 
+@pytest.mark.usefixtures("own_components")
 def test_a_loss_of_ones_own_is_chosen_by_its_name() -> None:
+    iterate.register_loss("half", tasks=("mask",))(Half)
     whole = validated({"name": "focal"})
     assert validated({"name": "half"}) == pytest.approx(whole / 2)
     assert validated({"name": "half", "power": 2.0}) == pytest.approx(whole / 4)
