@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from postgres_support import Postgres
 
+from iterate_core.registry import registries, user_code
+from iterate_core.registry.registry import Registry
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Callable[[str], Path]:
@@ -20,6 +23,24 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture
+def own_components(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test registers is forgotten when it ends."""
+    for registry in vars(registries).values():
+        if isinstance(registry, Registry):
+            registry.names()  # those that ship are there
+            monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+    monkeypatch.setattr(user_code, "_decorated", set())
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_registered() -> Iterator[None]:
+    """Workers of other tests could not import a file of tests to run its decorators."""
+    yield
+    left = sorted(user_code._decorated)
+    assert not left, f"{left} register components: take the fixture own_components"
 
 
 @pytest.fixture(scope="session", autouse=True)

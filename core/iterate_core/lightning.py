@@ -31,6 +31,7 @@ from iterate_core.engine.order import (
     pixel_supply,
     training_course,
 )
+from iterate_core.engine.preflight import refuse_single
 from iterate_core.engine.probing import fits
 from iterate_core.engine.resolved import Prepared, prepare
 from iterate_core.engine.setup import built_task
@@ -52,6 +53,7 @@ def module_of(recipe: Recipe) -> SupervisedTask:
         RequestError: The recipe cannot be trained as it stands, or its decoder is fitted at once.
     """
     prepared = _trainable(recipe)
+    refuse_single(prepared)
     seed = state_seed(prepared.recipe.seed, "set-up")
     with isolated(seed, _CPU, deterministic=False, threads=None):
         # Frozen backbones are shared within a process; this one is its owner's alone.

@@ -25,17 +25,22 @@ class Objective(Section):
         """The name under which an epoch reports it: ``val/accuracy``."""
         return f"{self.split}/{self.metric}"
 
-    def read(self, metrics: Mapping[str, float]) -> float:
+    def read(self, metrics: Mapping[str, float], split: str | None = None) -> float:
         """The objective's value among an epoch's metrics.
+
+        Args:
+            metrics: By names such as ``val/accuracy``.
+            split: Read that of another split, such as ``test``.
 
         Raises:
             WorkError: It is missing or not finite; it never becomes a number.
         """
-        if self.key not in metrics:
-            raise WorkError(f"the objective {self.key} was not reported; got {sorted(metrics)}")
-        value = metrics[self.key]
+        key = self.key if split is None else f"{split}/{self.metric}"
+        if key not in metrics:
+            raise WorkError(f"the objective {key} was not reported; got {sorted(metrics)}")
+        value = metrics[key]
         if not math.isfinite(value):
-            raise WorkError(f"the objective {self.key} is {value}")
+            raise WorkError(f"the objective {key} is {value}")
         return value
 
     def better(self, value: float, than: float | None, by: float = 0.0) -> bool:

@@ -304,7 +304,7 @@ def test_a_suite_of_ones_own(tmp_path: Path) -> None:
     assert {row.backbone: row.rank for row in board.groups} == {"a": 1, "b": 2}
     assert "The results at hand set the scale of x." in board.notes
     path.write_text(text.replace("[x]", "[y]"), encoding="utf-8")
-    with pytest.raises(RequestError, match="must list datasets of the suite"):
+    with pytest.raises(RequestError, match=r"must list datasets of the suite, not \[[^{]*\]\.$"):
         load_suite(str(path))
 
 

@@ -36,10 +36,10 @@ def iterate(
 @pytest.mark.parametrize(
     ("word", "expected"),
     [
-        ("loss=focal", "loss: unknown key. Legal here: augmentation, bench, data, model, name,"),
+        ("zeal=1", "zeal: unknown key. Legal here: augmentation, bench, data, loss, model,"),
         ("lr=0.1", "lr: unknown key. Did you mean 'optimiser.lr'?"),
         ("model.epochs=3", "model.epochs: unknown key. Did you mean 'trainer.epochs'?"),
-        ("model.loss=focal", "model.loss: unknown key. Legal here: backbone, decoder, fr"),
+        ("model.zeal=1", "model.zeal: unknown key. Legal here: backbone, decoder, fr"),
         ("optimizer.lr=0.1", "optimizer: unknown key. Did you mean 'optimiser'?"),
     ],
 )

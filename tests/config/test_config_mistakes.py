@@ -43,6 +43,19 @@ def space(line: str) -> str:
 
 
 @pytest.mark.parametrize(
+    ("ratios", "said"),
+    [
+        ("[0.0]", "aspect_ratios.0: input should be greater than 0, but got 0.0."),
+        ("[]", "aspect_ratios: tuple should have at least 1 item after validation, not 0, but "),
+    ],
+)
+def test_a_wrong_item_is_not_told_as_a_missing_one_too(fail: Fail, ratios: str, said: str) -> None:
+    problems = fail(BASE + f"model: {{decoder: {{name: retinanet, aspect_ratios: {ratios}}}}}")
+    (told,) = (problem for problem in problems if "decoder.aspect_ratios" in problem)
+    assert f"search.yaml: model.decoder.{said}" in told
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         # The schema, with the place in the file.

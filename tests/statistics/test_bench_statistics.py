@@ -108,6 +108,10 @@ def test_one_stratum_has_the_interval_of_tukey_and_mclaughlin() -> None:
 
 def test_no_interval_is_none() -> None:
     assert pool_estimate([np.array([0.5]), np.array([0.6, 0.7])]) == Estimate(0.6)
+    # The middle half of four scores hides how far the two of a noisy dataset lie apart.
+    noisy, steady = np.array([0.25, 0.1667]), np.array([0.2504, 0.2496])
+    assert pool_estimate([noisy, steady]).low is None
+    assert pool_estimate([noisy]).low is not None
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])

@@ -14,7 +14,7 @@ from iterate_core.models.shapes import Maps
 from iterate_core.registry import registries
 
 _SIDES = "network.head.regression_head.bbox_reg.bias"
-SMALL: dict[str, Any] = {"channels": 32, "score_threshold": 0.001}
+SMALL: dict[str, Any] = {"channels": 64, "score_threshold": 0.001}
 
 
 def detector(scene: Scene) -> tuple[Detector, Seen]:
@@ -58,7 +58,7 @@ def losses(scene: Scene) -> Any:
 
 
 DETECTORS: dict[str, Case] = {
-    "DetectorOptions.channels": Case((32, 64), structure),
+    "DetectorOptions.channels": Case((64, 128), structure),
     "DetectorOptions.finest": Case((4, 8), structure),
     "DetectorOptions.score_threshold": Case((0.001, 0.9), any_found, (True, False)),
     "DetectorOptions.nms_threshold": Case((0.0, 1.0), found),

@@ -22,7 +22,7 @@ SAMPLES, SIDE, CLASSES, IGNORED = 4, 8, 4, 255
 
 @cache
 def pack(form: str) -> Pack:
-    """Of targets of a form: ``mask`` (unbalanced, some ignored), ``indicators``, ``map`` (NaN)."""
+    """Of targets of a form: ``mask`` (some ignored), ``index``, ``indicators``, ``map`` (NaN)."""
     rng = np.random.default_rng(0)
     images = random_images((SAMPLES, 3, SIDE, SIDE))
     kind = "segmentation"
@@ -31,6 +31,9 @@ def pack(form: str) -> Pack:
         targets = rng.choice(CLASSES - 1, (SAMPLES, SIDE, SIDE), p=(0.8, 0.15, 0.05))
         targets[:, :2] = IGNORED
         data = give(images, targets.astype(np.uint8), RGB, CLASSES)
+    elif form == "index":
+        kind, targets = "classification", np.array([2, 0, 2, 1])
+        data = give(images, targets, RGB, CLASSES, task="classification")
     elif form == "indicators":
         kind = "classification"
         targets = np.array([[1, 0, 0, 1], [1, 0, 1, 1], [1, 0, 0, 1], [0, 1, 0, 1]])

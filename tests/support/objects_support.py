@@ -28,8 +28,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "mask_rcnn": {
         "channels": 32, "hidden": 64, "proposals": 100, "anchor_scale": 4.0, "mask_channels": 16,
     },
-    "retinanet": {"channels": 32, "anchor_scale": 2.0},
-    "fcos": {"channels": 32, "finest": 4},
+    "retinanet": {"channels": 64, "anchor_scale": 2.0},
+    "fcos": {"channels": 64, "finest": 4},
 }  # fmt: skip
 
 
@@ -46,24 +46,28 @@ class ObjectsData(DataSection):
 
 @dataclass
 class Objects:
-    """Images with objects; all splits hold the same. See `Reader`."""
+    """Images with objects; all splits hold the same but for the `bare`. See `Reader`."""
 
     images: Sequence[npt.NDArray[Any]]
     targets: Sequence[Boxes]
     info: DatasetInfo
+    bare: Split | None
 
     def names(self, split: Split) -> Sequence[str]:
         return [f"{split}-{index}" for index in range(len(self.images))]
 
     def read(self, name: str, bands: Sequence[str]) -> Sample:
-        index = int(name.partition("-")[2])
+        split, _, number = name.partition("-")
+        index = int(number)
         order = [[band.name for band in self.info.bands].index(band) for band in bands]
-        return Sample(name, self.images[index][order], self.targets[index])
+        target = self.targets[index] if split != self.bare else nothing(self.images[index])
+        return Sample(name, self.images[index][order], target)
 
     def fingerprint(self) -> str:
         held = [array for one in self.targets for array in (one.corners, one.labels, one.masks)]
         arrays = [array for array in (*self.images, *held) if array is not None]
-        return fingerprint([array.tobytes().hex() for array in arrays] + [str(self.info)])
+        content = [array.tobytes().hex() for array in arrays]
+        return fingerprint([*content, str(self.info), self.bare])
 
 
 _given: list[Objects] = []
@@ -82,8 +86,17 @@ def give_objects(
     targets: Sequence[Boxes],
     classes: Sequence[str] = SHAPES,
     task: str = "detection",
+    bare: Split | None = None,
 ) -> dict[str, Any]:
-    """Make images of red, green and blue the dataset that the section returned opens."""
+    """Make images of red, green and blue the dataset that the section returned opens.
+
+    Args:
+        images: Of every split.
+        targets: Of every split.
+        classes: Their names.
+        task: What they are for.
+        bare: A split without any object.
+    """
     count, (height, width) = len(images), images[0].shape[1:]
     info = DatasetInfo(
         name="objects",
@@ -94,7 +107,7 @@ def give_objects(
         height=height,
         width=width,
     )
-    _given.append(Objects(images, targets, info))
+    _given.append(Objects(images, targets, info, bare))
     return {"name": "objects", "number": len(_given) - 1}
 
 
@@ -128,6 +141,11 @@ def drawn(
         images.append(image)
         targets.append(boxed(np.array(masks, dtype=np.uint8).reshape(-1, *size), labels))
     return images, targets
+
+
+def nothing(image: npt.NDArray[Any]) -> Boxes:
+    """The objects of an image that has none."""
+    return boxed(np.zeros((0, *image.shape[1:]), np.uint8), [])
 
 
 def boxed(masks: npt.NDArray[np.uint8], labels: Sequence[int]) -> Boxes:

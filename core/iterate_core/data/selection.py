@@ -56,8 +56,11 @@ def selected_count(section: DataSection, info: DatasetInfo) -> int:
 
 def selection_problems(section: DataSection, info: DatasetInfo) -> Iterator[Problem]:
     """What keeps samples from being drawn."""
-    if section.shots is not None and not target_class(info.task).classed:
-        what = f"samples of each class cannot be drawn: {info.task} has no classes."
+    if section.shots is None:
+        return
+    target = target_class(info.task)
+    if not target.classed:
+        what = f"samples of each class cannot be drawn for {info.task}: {target.unclassed}."
         yield Problem("data.shots", what, "Take data.share.")
 
 

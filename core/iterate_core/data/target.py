@@ -8,7 +8,7 @@ nothing here or above compares the names of tasks.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -55,6 +55,7 @@ class Target(ABC):
         ragged: Whether each sample has a number of its own of what is targeted.
         exclusive: Of ``labels``: whether a sample has exactly one.
         classed: Whether `counts` counts classes, so that samples of each can be drawn.
+        unclassed: Why they cannot, if so: "…: its targets are no classes".
         sees_images: Whether a batch's targets are told its images, by `seen`.
     """
 
@@ -64,6 +65,7 @@ class Target(ABC):
     ragged: ClassVar[bool] = False
     exclusive: ClassVar[bool] = True
     classed: ClassVar[bool] = False
+    unclassed: ClassVar[str] = "its targets are no classes"
     sees_images: ClassVar[bool] = False
 
     def __init__(self, info: DatasetInfo) -> None:
@@ -166,6 +168,18 @@ class Target(ABC):
         """(classes + 1,): how much of each class a target holds, and last of what is ignored."""
         del target
         return np.zeros(len(self.info.classes) + 1, dtype=np.int64)
+
+    def lacks(self, targets: Iterable[Packed]) -> str | None:
+        """What none of a split's targets holds, without which no score is defined: ``object``.
+
+        Args:
+            targets: See `packed`; they need not all be looked at.
+
+        Returns:
+            None where nothing is lacking.
+        """
+        del targets
+        return None
 
     def title(self, target: Any) -> str | None:
         """What is written above a sample's picture; None: the sample's name."""

@@ -33,24 +33,21 @@ class Tile:
         height, width = self.image
         return (self.size - height) // 2, (self.size - width) // 2
 
-    def lay(self, values: Array, blank: float | None = None) -> Array:
-        """(…, size, size) of (…, height, width).
+    def lay(self, values: Array, blank: float | None = None, finer: int = 1) -> Array:
+        """(…, size · finer, size · finer) of (…, height · finer, width · finer).
 
         Args:
-            values: Of the image's pixels.
+            values: Of the image's pixels, or of the cells of a finer grid on it.
             blank: What stands where the image does not reach; None repeats its outermost pixels.
+            finer: Cells along the side of a pixel. They stay upon their pixels.
         """
         padding = [(0, 0)] * values.ndim
         for axis, length, start in zip((-2, -1), self.image, self.corner, strict=True):
-            kept = min(length, self.size)
-            values = values.take(range(max(0, -start), max(0, -start) + kept), axis=axis)
-            padding[axis] = (max(0, start), self.size - kept - max(0, start))
+            kept, skipped, before = min(length, self.size), max(0, -start), max(0, start)
+            cells = range(skipped * finer, (skipped + kept) * finer)
+            values = values.take(cells, axis=axis)
+            padding[axis] = (before * finer, (self.size - kept - before) * finer)
         if blank is None:
             return np.pad(values, padding, mode="edge")
         kind = np.result_type(values, np.min_scalar_type(blank))
         return np.pad(values.astype(kind), padding, constant_values=blank)
-
-    def finer(self, times: int) -> Tile:
-        """The same of a grid of so many cells along the side of a pixel."""
-        height, width = self.image
-        return Tile(self.size * times, (height * times, width * times))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from iterate_core.data.dataset import Split
+from iterate_core.engine.resolved import Prepared
 from iterate_core.engine.setup import Setup
+from iterate_core.errors import Problem, RequestError
 from iterate_core.models.decoders.probes.fitted import Fitted
 from iterate_core.tasks.per_class import ByClass
 from iterate_core.tasks.sample_sums import SampleSums
+
+_SAID: dict[Split, str] = {"train": "training", "val": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,23 @@ class SplitScores:
     scores: dict[str, float]
     by_class: ByClass | None
     sums: SampleSums | None
+
+
+def check_scored(prepared: Prepared, *splits: Split) -> None:
+    """Refuse splits that can have no score, before a model is trained or tested.
+
+    Raises:
+        RequestError: No sample of a split holds what a score needs; see `Target.lacks`.
+    """
+    pack, problems = prepared.pack, []
+    for split in splits:
+        targets = pack.targets(split)
+        each = (targets[np.array([index])][0] for index in range(len(targets)))
+        if (lacking := pack.target.lacks(each)) is not None:
+            what = f"the {_SAID[split]} split holds no {lacking}, so it has no score."
+            problems.append(Problem(prepared.info.name, what))
+    if problems:
+        raise RequestError(problems)
 
 
 class Evaluator:

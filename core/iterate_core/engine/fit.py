@@ -20,7 +20,7 @@ from iterate_core.engine.checkpoints import (
     save_best,
     save_progress,
 )
-from iterate_core.engine.evaluator import Evaluator
+from iterate_core.engine.evaluator import Evaluator, check_scored
 from iterate_core.engine.reports import EpochReport
 from iterate_core.engine.resolved import Prepared
 from iterate_core.engine.setup import Setup
@@ -171,17 +171,19 @@ def evaluate(
             (`iterate_core.tasks.sample_sums.SampleSums`); a task that has no such sums writes none.
 
     Raises:
-        RequestError: The folder holds no checkpoint of this recipe.
-        WorkError: Memory ran out.
+        RequestError: The folder holds no checkpoint of this recipe, or the split can have no score.
+        WorkError: The objective's metric is not finite, or memory ran out.
     """
     tensors, _ = load_best(folder, prepared.identity)
+    check_scored(prepared, split)
     setup = Setup(prepared)
     setup.take(tensors)
     with setup.undisturbed("evaluation"):
         found = Evaluator(setup).everything(split, by_sample=keep is not None)
+    metrics = {f"{split}/{name}": value for name, value in found.scores.items()}
+    prepared.recipe.objective.read(metrics, split)
     if keep is not None and found.sums is not None:
         found.sums.write(keep)
-    metrics = {f"{split}/{name}": value for name, value in found.scores.items()}
     return Evaluation(metrics, found.by_class)
 
 

@@ -15,6 +15,7 @@ from iterate_core.engine.accumulation import MeanGradient, steps_of
 from iterate_core.engine.averaging import MovingAverage
 from iterate_core.engine.evaluator import Evaluator
 from iterate_core.engine.order import Course, needs_pairs, training_course
+from iterate_core.engine.preflight import refuse_single
 from iterate_core.engine.setup import Setup
 from iterate_core.errors import WorkError
 from iterate_core.models.assembly import Model
@@ -71,9 +72,13 @@ class GradientLearner:
 
     Attributes:
         steps_per_epoch: Optimiser steps in an epoch.
+
+    Raises:
+        RequestError: A batch is of one sample, and the model needs two.
     """
 
     def __init__(self, setup: Setup) -> None:
+        refuse_single(setup.prepared)
         self._setup = setup
         self._drop_single = needs_pairs(setup.module)
         self.steps_per_epoch = steps_of(self._course(1), setup.recipe.trainer)

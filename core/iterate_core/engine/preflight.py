@@ -13,11 +13,14 @@ from iterate_core.data.loading.contexts import Contexts
 from iterate_core.data.selection import selected_count
 from iterate_core.device import fabric_for
 from iterate_core.engine.build import build_model, shared_backbone
+from iterate_core.engine.evaluator import check_scored
 from iterate_core.engine.normalisation import scaling_of
 from iterate_core.engine.probing import fits
 from iterate_core.engine.resolved import Prepared
 from iterate_core.errors import Problem, RequestError
 from iterate_core.models.assembly import Model
+
+_NO_VARIANCE = "more than 1 value per channel"  # of `torch.nn.functional.batch_norm`
 
 
 def preflight(prepared: Prepared) -> None:
@@ -40,6 +43,17 @@ def preflight(prepared: Prepared) -> None:
         raise RequestError(list(dict.fromkeys(problems)))
 
 
+def refuse_single(prepared: Prepared) -> None:
+    """Try a training batch's shape where it is one sample, which batch normalisation may refuse.
+
+    Raises:
+        RequestError: The model does not take it.
+    """
+    if min(prepared.recipe.data.batch_size, len(prepared.training)) == 1:
+        with torch.random.fork_rng(devices=[]):
+            _send_batch(prepared, 1)
+
+
 def _problems_of(attempt: Callable[[Prepared], object], prepared: Prepared) -> list[Problem]:
     try:
         attempt(prepared)
@@ -53,6 +67,7 @@ def _read_splits(prepared: Prepared) -> None:
     if empty:
         what = f"its {' and '.join(empty)} split is empty."
         raise RequestError(Problem(prepared.info.name, what))
+    check_scored(prepared, "val", "test")
 
 
 def _reach_device(prepared: Prepared) -> None:
@@ -71,10 +86,13 @@ def _normalise(prepared: Prepared) -> None:
 
 def _send_shape(prepared: Prepared) -> None:
     """Send a training batch's shape through the model, which batch normalisation may refuse."""
+    data = prepared.recipe.data
+    _send_batch(prepared, min(data.batch_size, selected_count(data, prepared.info)))
+
+
+def _send_batch(prepared: Prepared, count: int) -> None:
     model = build_model(prepared, meta=True)
     _find_trained(prepared, model)
-    data = prepared.recipe.data
-    count = min(data.batch_size, selected_count(data, prepared.info))
     frames = (prepared.info.frames,) if prepared.info.frames > 1 else ()
     shape = (count, len(prepared.bands), *frames, *prepared.size)
     context = Contexts(prepared.pack, "train", torch.device("meta")).of(np.arange(count))
@@ -82,10 +100,7 @@ def _send_shape(prepared: Prepared) -> None:
         with torch.no_grad(), _all_called(model):
             logits = model(torch.empty(shape, device="meta"), context)
     except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        what = f"the model does not take {count} × {_sizes(prepared)} ({reason})."
-        hint = "Try another data.image_size or data.batch_size."
-        raise RequestError(Problem("model", what, hint)) from error
+        raise RequestError(_untaken(prepared, count, str(error).splitlines()[0])) from error
     each = prepared.pack.target.outputs(prepared.size)
     if each is None:
         return
@@ -117,6 +132,19 @@ def _all_called(model: Model) -> Iterator[None]:
         what += f" and {len(missing) - 1} more." if len(missing) > 1 else "."
         hint = "Choose another tuning.targets (mlp), or another way to fine-tune."
         raise RequestError(Problem("tuning", what, hint))
+
+
+def _untaken(prepared: Prepared, count: int, reason: str) -> Problem:
+    """What is wrong with a batch that a model does not take."""
+    hint = "Try another data.image_size or data.batch_size."
+    if count == 1 and _NO_VARIANCE in reason:
+        reason = "batch normalisation cannot take the variance of one value"
+        hint = "Set data.batch_size to 2 or more, or raise data.image_size."
+        if prepared.recipe.data.batch_size > 1:
+            hint = "Only one sample is trained on: take two or more, by data.share or data.shots."
+    return Problem(
+        "model", f"the model does not take {count} × {_sizes(prepared)} ({reason}).", hint
+    )
 
 
 def _find_trained(prepared: Prepared, model: Model) -> None:

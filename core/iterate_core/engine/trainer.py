@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iterate_core.engine.evaluator import Evaluator
+from iterate_core.engine.evaluator import Evaluator, check_scored
 from iterate_core.engine.learner import finite, learner_of
 from iterate_core.engine.resolved import Prepared
 from iterate_core.engine.setup import Setup
@@ -22,12 +22,14 @@ class Trainer:
         learner: How it learns.
 
     Raises:
-        RequestError: The parts of the recipe do not fit each other or this machine.
+        RequestError: The parts of the recipe do not fit each other or this machine, or the
+            validation split can have no score.
     """
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
         self.setup = Setup(prepared)
+        check_scored(prepared, "val")
         self._evaluator = Evaluator(self.setup)
         with self.setup.undisturbed("set-up"):
             # Training features that are kept are computed before the first epoch's clock runs.

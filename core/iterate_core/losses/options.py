@@ -129,10 +129,12 @@ class OverlapOptions(LossOptions):
     """What every loss of the overlap of predicted and true classes takes.
 
     Attributes:
-        smooth: Added to both sides of the fraction: softens it where a class is small.
+        smooth: Added to both sides of the fraction: softens it where a class is small, by so many
+            pixels of a batch. 0 to 1 is usual, 100 the most that is published (keras-contrib's
+            Jaccard loss); far more hides the overlap.
     """
 
-    smooth: NonNegative = 0.0
+    smooth: Annotated[float, Field(ge=0, le=100)] = 0.0
 
 
 class DiceOptions(OverlapOptions):
@@ -155,6 +157,14 @@ class TverskyOptions(OverlapOptions):
     alpha: NonNegative = 0.5
     beta: NonNegative = 0.5
     gamma: Positive = 1.0
+
+    def problems(self, info: DatasetInfo, where: str) -> list[Problem]:
+        """See `LossOptions.problems`."""
+        del info
+        if self.alpha > 0 or self.beta > 0:
+            return []
+        what = "and beta are both 0, so that no error counts: nothing would be learnt."
+        return [Problem(f"{where}.alpha", what, "Raise either; both one half is Dice.")]
 
 
 class LovaszOptions(LossOptions):

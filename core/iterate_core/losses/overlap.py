@@ -101,7 +101,8 @@ class Lovasz(Loss):
     def forward(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """See `Loss.forward`. Images of which nothing counts are left out: the library fails."""
         if self.ignore_index is not None:
-            some = (targets != self.ignore_index).flatten(1).any(dim=1)
+            counted = targets != self.ignore_index
+            some = counted.reshape(len(counted), -1).any(dim=1)
             outputs, targets = outputs[some], targets[some]
         if not len(targets):
             return outputs.sum(), targets.new_zeros(())

@@ -13,6 +13,19 @@ class Section(BaseModel):
     )
 
 
+class FieldError(ValueError):
+    """Raised by a validator of a whole section: one of its fields does not fit the others.
+
+    Args:
+        field: The field whose path the message is told under.
+        what: The broken rule.
+    """
+
+    def __init__(self, field: str, what: str) -> None:
+        self.field = field
+        super().__init__(what)
+
+
 class Component(Section):
     """A section whose `name` chooses a component from a registry; subclasses type its options."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from iterate_core.errors import Problem, RequestError, nearest
-from iterate_core.registry.options import Section
+from iterate_core.registry.options import FieldError, Section
 from iterate_core.registry.registry import Registry
 
 S = TypeVar("S", bound=Section)
@@ -61,7 +61,7 @@ def collect(
     except ValidationError as error:
         problems += [
             _problem(cls, detail, path)
-            for detail in error.errors(include_url=False)
+            for detail in _own(error.errors(include_url=False))
             if not detail["loc"] or detail["loc"][0] not in failed
         ]
     else:
@@ -97,6 +97,12 @@ def chosen_of(field: Any) -> Chosen | None:
     return next((mark for mark in field.metadata if isinstance(mark, Chosen)), None)
 
 
+def _own(details: Sequence[Any]) -> list[Any]:
+    """Mistakes without those that only follow: wrong items are missing when a row is counted."""
+    rows = {detail["loc"][:-1] for detail in details}
+    return [one for one in details if one["type"] != "too_short" or one["loc"] not in rows]
+
+
 def _problem(cls: type[Section], detail: Any, path: str) -> Problem:
     where = _join(path, *detail["loc"])
     if detail["type"] == "extra_forbidden":
@@ -105,6 +111,11 @@ def _problem(cls: type[Section], detail: Any, path: str) -> Problem:
         return Problem(where, "is required.")
     message = detail["msg"].removeprefix("Value error, ").rstrip(".")
     message = message[0].lower() + message[1:]
+    error = detail.get("ctx", {}).get("error")
+    if isinstance(error, FieldError):
+        return Problem(_join(where, error.field), f"{message}.")
+    if not detail["loc"]:  # of the whole section, which is no value to show
+        return Problem(where, f"{message}.")
     return Problem(where, f"{message}, but got {detail['input']!r}.")
 
 

@@ -116,15 +116,21 @@ class GridTarget(Target):
     counted = "Pixels"
 
     @property
+    def stack(self) -> tuple[int, ...]:
+        """How many grids lie upon each other in files: (quantities,), or () for just one."""
+        return ()
+
+    @property
     def blank(self) -> float:
         """What stands where no target is known."""
         return self.info.ignore_index
 
     def laid(self, target: Any, tile: Tile, where: str) -> Array:
         """See `Target.laid`; where the image does not reach, no target is known."""
-        values, grid = np.asarray(target), tile.finer(self.finer)
-        self._check_shape(values, grid.image, where)
-        return grid.lay(values, self.blank)
+        values, (height, width) = np.asarray(target), tile.image
+        grid = (height * self.finer, width * self.finer)
+        self._check_shape(values, (*self.stack, *grid), where)
+        return tile.lay(values, self.blank, self.finer)
 
     def augmented(
         self, targets: Tensor, chosen: npt.NDArray[np.int64], group: tuple[Element, ...]
@@ -145,8 +151,8 @@ class GridTarget(Target):
         return resized_nearest(targets, self.grid(size))
 
     def _check_grid(self, target: Any, where: str) -> Array:
-        values = np.asarray(target)
-        self._check_shape(values, self.grid((self.info.height, self.info.width)), where)
+        values, grid = np.asarray(target), self.grid((self.info.height, self.info.width))
+        self._check_shape(values, (*self.stack, *grid), where)
         return values
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -127,8 +129,11 @@ def generate(
     test: Annotated[int, typer.Option(help="Test samples.", min=1)] = 80,
     size: Annotated[int, typer.Option(help="Height and width in pixels.", min=16, max=512)] = 64,
     finer: Annotated[
-        int, typer.Option(help="Of downscaling: cells of the target along a pixel.", min=1, max=8)
-    ] = 1,
+        int | None,
+        typer.Option(
+            help="Of downscaling: cells of the target along a pixel; default 2.", min=1, max=8
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Fixes every pixel.", min=0)] = 0,
     json: _Json = False,
 ) -> None:
@@ -138,8 +143,11 @@ def generate(
     from iterate_core.registry.parsing import parse
 
     samples = (train, val, test)
-    asked = {"kind": kind, "samples": samples, "size": size, "finer": finer, "seed": seed}
-    section = parse(GeneratedData, {**asked, "root": out})
+    asked = {"kind": kind, "samples": samples, "size": size, "seed": seed, "root": out}
+    if finer is not None:
+        asked["finer"] = finer
+    with _as_options("kind", "finer"):
+        section = parse(GeneratedData, asked)
     run(section, out)
     reader = open_generated(section)
     reader.names("train")  # draws it, if it is not there yet
@@ -232,6 +240,21 @@ def _own_reader(name: str, folder: Path) -> Reader:
 
 def _listed(text: str | None) -> list[str] | None:
     return [part.strip() for part in text.split(",")] if text else None
+
+
+@contextmanager
+def _as_options(*names: str) -> Iterator[None]:
+    """Tell problems of fields of these names under the options of the command line."""
+    from iterate_core.errors import RequestError
+
+    try:
+        yield
+    except RequestError as error:
+        told = [
+            replace(problem, where=f"--{problem.where}") if problem.where in names else problem
+            for problem in error.problems
+        ]
+        raise RequestError(told) from error
 
 
 def _choice(option: str, value: str | None, legal: tuple[str, ...]) -> Any:

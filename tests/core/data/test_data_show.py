@@ -122,6 +122,13 @@ def test_generate_convert_and_show_speak_json(tmp_path: Path) -> None:
     assert json.loads(text)["dataset"]["classes"] == ["a", "b"]
 
 
+def test_downscaling_is_drawn_on_a_grid_twice_as_fine_unless_said(tmp_path: Path) -> None:
+    words = ("--kind", "downscaling", "--train", "4", "--val", "2", "--test", "2", "--size", "16")
+    for finer, given in ((2, ()), (4, ("--finer", "4"))):
+        made = run("generate", str(tmp_path / f"by {finer}"), *words, *given, "--json").stdout
+        assert json.loads(made)["dataset"]["finer"] == finer
+
+
 def test_tables_go_to_standard_error(tmp_path: Path) -> None:
     generate(GeneratedData(samples=(8, 1, 1), size=16), tmp_path / "set")
     result = run("show", str(tmp_path / "set"), "--split", "val", "--out", "p.png")
@@ -137,7 +144,11 @@ def test_tables_go_to_standard_error(tmp_path: Path) -> None:
         (("show", "absent"), "absent: is not a folder of a dataset"),
         (("show", "absent", "--split", "tset"), "--split: there is no split 'tset'. Did you mean"),
         (("show", "absent", "--partition", "0.3x"), "data.partition: input should be 'default'"),
-        (("generate", "x", "--kind", "segmentaton"), "kind: input should be 'classification'"),
+        (("generate", "x", "--kind", "segmentaton"), "--kind: input should be 'classification'"),
+        (
+            ("generate", "x", "--kind", "downscaling", "--finer", "1"),
+            "--finer: downscaling, and nothing else, is to a finer grid: set finer: 2, or more",
+        ),
         (("convert", "x.npz", "y", "--task", "segmentaton"), "Did you mean 'segmentation'"),
         (("convert", "x.npz", "y"), "x.npz: does not exist"),
     ],

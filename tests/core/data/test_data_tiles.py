@@ -17,6 +17,7 @@ from iterate_core.data.dataset import Boxes, DatasetInfo, Sample, Split
 from iterate_core.data.geobench_v1.reader import GeoBenchV1, GeoBenchV1Data
 from iterate_core.data.options import DataSection
 from iterate_core.data.store.pack import pack
+from iterate_core.data.target import target_of
 from iterate_core.data.tile import Tile
 from iterate_core.data.tiled import Tiled
 from iterate_core.engine.resolved import prepare
@@ -73,6 +74,28 @@ def test_where_the_image_does_not_reach_no_target_is_known() -> None:
     np.testing.assert_array_equal(quantities, expected)
 
 
+@pytest.mark.parametrize("size", [3, 4, 7, 12])
+def test_cells_of_a_finer_grid_lie_on_their_pixels(size: int) -> None:
+    height, width, finer = 6, 9, 3
+    image = np.arange(1.0, 1 + height * width, dtype=np.float32).reshape(1, height, width)
+    parts = np.arange(finer**2).reshape(1, finer, finer) / 10
+    cells = np.stack(
+        [np.kron(image[0], np.ones((finer, finer))), np.tile(parts[0], image[0].shape)]
+    )
+    info = DatasetInfo("d", "downscaling", ("a", "b"), RGB, {}, height, width, finer=finer)
+    tile = Tile(size, (height, width))
+    laid = target_of(info).laid(cells, tile, "here")
+    seen = tile.lay(image, np.nan)[0]
+    assert laid.shape == (2, size * finer, size * finer)
+    np.testing.assert_array_equal(laid[0], np.kron(seen, np.ones((finer, finer))))
+    known = np.where(np.isnan(laid[0]), np.nan, np.tile(parts[0], seen.shape))
+    np.testing.assert_array_equal(laid[1], known)
+    with pytest.raises(
+        DataError, match=r"here: has a target of shape \(18, 27\), not \(2, 18, 27\)"
+    ):
+        target_of(info).laid(cells[0], tile, "here")
+
+
 def test_boxes_and_their_masks_move_with_the_image() -> None:
     def objects(height: int, width: int) -> Boxes:
         corners = [[0, 0, width, 2], [0, height - 1, 1, height]]
@@ -120,6 +143,18 @@ def test_a_recipe_says_it_of_any_dataset() -> None:
     np.testing.assert_array_equal(
         prepared.pack.images("val"), whole.pack.images("val")[..., 8:24, 8:24]
     )
+
+
+def test_a_recipe_says_it_of_a_finer_grid_too() -> None:
+    drawn = {"name": "generated", "kind": "downscaling", "samples": (2, 1, 1), "size": 17}
+    data = {**drawn, "finer": 2}
+    model = {"decoder": {"name": "linear"}}
+    whole, cut = (
+        prepare(recipe("segmentation", data={**data, **tile}, model=model)).pack
+        for tile in ({}, {"tile": 8})
+    )
+    np.testing.assert_array_equal(cut.images("val"), whole.images("val")[..., 5:13, 5:13])
+    np.testing.assert_array_equal(cut.targets("val"), whole.targets("val")[..., 10:26, 10:26])
 
 
 def test_folders_of_several_sizes_are_converted(tmp_path: Path) -> None:

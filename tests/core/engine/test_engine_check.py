@@ -15,6 +15,7 @@ from iterate_core.engine.fit import epochs
 from iterate_core.engine.preflight import preflight
 from iterate_core.engine.resolved import prepare
 from iterate_core.errors import RequestError
+from iterate_core.lightning import module_of
 from iterate_core.recipe import Recipe
 
 
@@ -127,3 +128,32 @@ def test_an_image_too_small_for_batch_statistics_is_refused() -> None:
         model={"decoder": {"name": "upernet"}},
     )  # fmt: skip
     assert "1 × 3 × 16 × 16 pixels" in found["model"]
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        ({"batch_size": 1}, "Set data.batch_size to 2"),
+        ({"share": 0.01}, "take two or more, by dat"),
+    ],
+    ids=str,
+)
+def test_a_batch_of_one_that_normalisation_cannot_take_trains_nothing(
+    tmp_path: Path, data: dict[str, Any], hint: str
+) -> None:
+    def trained(recipe: Recipe) -> None:
+        list(epochs(prepare(recipe), tmp_path / "run"))
+
+    model = {"decoder": {"name": "upernet"}}
+    for check in (trained, tried, module_of):
+        found = problems(check, kind="segmentation", data={**data, "size": 16}, model=model)
+        assert found.keys() == {"model"}
+        assert "batch normalisation cannot take the variance of one value" in found["model"]
+        assert hint in found["model"]
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_batch_of_one_trains_where_normalisation_takes_it(tmp_path: Path) -> None:
+    data = {"batch_size": 1, "samples": [2, 1, 1], "size": 64}
+    found = prepare(recipe("segmentation", data=data, trainer={"epochs": 1}))
+    assert len(list(epochs(found, tmp_path))) == 1

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import timm
 import torch
-from engine_support import RGB, folder_bytes, give, random_images, recipe
+from engine_support import RGB, Arrays, folder_bytes, give, random_images, recipe
 from safetensors import safe_open
 from safetensors.torch import save_file
 from tuning_support import FROZEN
 
+from iterate_core.data.dataset import Sample
 from iterate_core.engine import fit
 from iterate_core.engine.reports import EpochReport
 from iterate_core.engine.resolved import prepare
@@ -213,6 +214,27 @@ def test_a_split_in_which_nothing_counts_fails(tmp_path: Path) -> None:
     data = give(random_images((4, 3, 32, 32)), masks, RGB, classes=3)
     with pytest.raises(WorkError, match="no target of the split counts"):
         list(fit.epochs(prepare(recipe("segmentation", data=data)), tmp_path))
+
+
+def test_a_test_split_in_which_nothing_counts_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Arrays.read
+
+    def ignored_in_test(self: Arrays, name: str, bands: Any) -> Sample:
+        sample = read(self, name, bands)
+        if not name.startswith("test"):
+            return sample
+        return replace(sample, target=np.full_like(sample.target, 255))
+
+    monkeypatch.setenv("ITERATE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(Arrays, "read", ignored_in_test)
+    masks = np.random.default_rng(0).integers(0, 3, (4, 32, 32), dtype=np.uint8)
+    data = give(random_images((4, 3, 32, 32)), masks, RGB, classes=3)
+    prepared = prepare(recipe("segmentation", data=data, trainer={"epochs": 1}))
+    fit.fit(prepared, tmp_path / "fit")
+    with pytest.raises(WorkError, match="test/miou is nan"):
+        fit.test(prepared, tmp_path / "fit")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import torch
 from engine_support import recipe
 from hypothesis import given
 from hypothesis import strategies as st
+from objects_support import detecting, drawn, give_objects
 from safetensors.torch import load_file
 
 from iterate_core.data.draws import draw_shots
@@ -126,8 +127,12 @@ def test_choosing_moves_neither_the_dataset_nor_its_statistics() -> None:
 
 
 def test_what_cannot_be_chosen_is_refused() -> None:
-    with pytest.raises(RequestError, match=r"data.shots: .*regression has no classes"):
-        prepared("regression", shots=2)
+    for kind in ("regression", "scalar_regression"):
+        with pytest.raises(RequestError, match=rf"data.shots: .* {kind}: .* are no classes\. Take"):
+            prepared(kind, shots=2)
+    for decoder, kind in (("fcos", "detection"), ("mask_rcnn", "instance")):
+        with pytest.raises(RequestError, match=rf"data.shots: .* {kind}: .* several objects"):
+            prepare(detecting(decoder, data={**give_objects(*drawn(2), task=kind), "shots": 2}))
     with pytest.raises(RequestError, match=r"so does data\.share"):
         recipe(data={"shots": 2, "share": 0.5})
     with pytest.raises(RequestError, match="k is 50, and there are 8"):

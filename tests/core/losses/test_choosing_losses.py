@@ -84,6 +84,17 @@ def test_weights_that_do_not_fit_the_classes_are_refused() -> None:
     assert "all 0" in refusal(part)["loss.second.class_weights"]
 
 
+def test_what_counts_no_errors_or_hides_them_is_refused() -> None:
+    nothing = {"name": "tversky", "alpha": 0.0, "beta": 0.0}
+    assert "both 0" in refusal(nothing)["loss.alpha"]
+    part = {"name": "sum", "first": {"name": "dice"}, "second": nothing}
+    assert list(refusal(part)) == ["loss.second.alpha"]
+    assert prepare(chosen({**nothing, "beta": 1.0})).recipe.loss.name == "tversky"
+    for name in ("dice", "jaccard", "tversky"):
+        with pytest.raises(RequestError, match=r"loss\.smooth: .*less than or equal to 100"):
+            chosen({"name": name, "smooth": 1e6})
+
+
 @pytest.mark.parametrize("weights", ["inverse", [1.0, -1.0], {"class": -2.0}, 3, True])
 def test_what_is_no_weights_is_told_in_one_sentence(weights: Any) -> None:
     with pytest.raises(RequestError) as error:
@@ -161,7 +172,6 @@ class HalfOptions(LossOptions):
     power: float = 1.0
 
 
-@iterate.register_loss("half", tasks=("mask",))
 class Half(Focal):
     """Half the focal loss."""
 
@@ -183,7 +193,9 @@ def validated(loss: dict[str, Any]) -> float:
     return float(setup.module.reported(setup.module.scores)["loss"])
 
 
+@pytest.mark.usefixtures("own_components")
 def test_a_loss_of_ones_own_is_chosen_by_its_name() -> None:
+    iterate.register_loss("half", tasks=("mask",))(Half)
     whole = validated({"name": "focal"})
     assert validated({"name": "half"}) == pytest.approx(whole / 2)
     assert validated({"name": "half", "power": 2.0}) == pytest.approx(whole / 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from iterate_core.registry import registries
 WEIGHTS = [0.5, 2.0, 7.0, 1.0]
 BY_FORM = [
     (form, name)
-    for form in ("mask", "indicators", "map")
+    for form in ("mask", "indicators", "map", "index")
     for name in registries.losses.names()
     if form in registries.losses.get(name).tasks and name != "sum"
 ]
@@ -203,6 +204,32 @@ def test_lovasz_by_image_passes_an_image_by_of_which_nothing_counts() -> None:
     torch.testing.assert_close(loss(outputs, hidden)[0], torch.stack(each).mean())
 
 
+@pytest.mark.parametrize("per_image", [False, True])
+def test_lovasz_of_an_images_class_is_its_formula(per_image: bool) -> None:
+    outputs, targets = given("index")
+    shares = outputs.softmax(dim=1)
+    groups = [[row] for row in range(len(targets))] if per_image else [list(range(len(targets)))]
+    extensions = []
+    for group in groups:
+        there = targets[group].unique()
+        each = [_extension((targets[group] == k).float(), shares[group, k]) for k in there]
+        extensions.append(np.mean(each))
+    total, weight = made("lovasz", pack("index"), per_image=per_image)(outputs, targets)
+    assert total.item() == pytest.approx(np.mean(extensions), abs=1e-6)
+    assert weight.item() == 1
+
+
+def _extension(truth: Tensor, shares: Tensor) -> float:
+    """Of the loss of Jaccard's index: its integral over thresholds of the errors."""
+    errors = (truth - shares).abs()
+    steps = [0.0, *errors.sort().values.tolist()]
+    total = 0.0
+    for below, above in pairwise(steps):
+        wrong = errors >= above
+        total += (above - below) * float(wrong.sum() / (wrong | (truth > 0)).sum())
+    return total
+
+
 # --- quantities ---------------------------------------------------------------------------------
 
 
@@ -233,7 +260,7 @@ def test_what_does_not_count_moves_nothing(form: str, name: str) -> None:
     missing = targets.isnan() if form == "map" else targets == IGNORED
     assert outputs.grad is not None
     assert outputs.grad.abs().sum() > 0
-    if form == "indicators":
+    if form in ("indicators", "index"):
         assert not missing.any()
         return
     assert missing.any()

@@ -136,3 +136,20 @@ def test_boxes_keep_their_digits_in_half_precision() -> None:
     assert found.dtype == torch.float32
     coarse = found[(found > 128) & (found < 256)]
     assert (coarse != coarse.bfloat16().float()).any()
+
+
+@pytest.mark.parametrize("decoder", ["retinanet", "fcos"])
+def test_normalising_in_groups_serves_one_image_whose_coarsest_map_is_a_cell(decoder: str) -> None:
+    data = give_objects(*drawn(1))
+    model = build_model(prepare(detecting(decoder, data))).train()
+    scene = model(torch.randn(1, 3, 64, 64))
+    assert scene.maps[-1].shape[-2:] == (1, 1)
+    losses = model.decoder.losses(scene, target(decoder, 1, (64, 64)))
+    assert all(loss.isfinite() for loss in losses.values())
+    with pytest.raises(RequestError, match=r"decoder\.channels: .*multiple of 64, but got 32"):
+        detecting(decoder, data, model={"decoder": {"channels": 32}})
+
+
+def test_a_threshold_that_no_score_exceeds_is_refused() -> None:
+    with pytest.raises(RequestError, match=r"score_threshold: .*less than 1, but got 1\.0"):
+        detecting(data={}, model={"decoder": {"score_threshold": 1.0}})

@@ -41,7 +41,7 @@ PLAIN: dict[str, dict[str, Any]] = {
 }
 HIERARCHICAL: dict[str, dict[str, Any]] = {"test_resnet": {}, "swin_tiny_patch4_window7_224": {}}
 BACKBONES = PLAIN | HIERARCHICAL
-NARROW = {"channels": 32, "hidden": 16, "mask_channels": 16, "proposals": 20, "width": 16}
+NARROW = {"channels": 64, "hidden": 16, "mask_channels": 16, "proposals": 20, "width": 16}
 SIZE = (37, 50)
 STILL = {"flip": False, "rotate": False}
 
@@ -283,9 +283,8 @@ class Doubled(Neck):
         return [torch.cat([level, self.scale * level], dim=1) for level in maps]
 
 
-def test_a_neck_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    registries.necks.names()
-    monkeypatch.setattr(registries.necks, "_entries", dict(registries.necks._entries))
+@pytest.mark.usefixtures("own_components")
+def test_a_neck_of_ones_own() -> None:
     register_neck("doubled")(Doubled)
     model = build_model(prepare(with_neck("doubled", "test_resnet")))
     assert model(torch.randn(2, 4, 32, 32)).shape[-2:] == (32, 32)

@@ -20,6 +20,7 @@ from objects_support import (
     detecting,
     drawn,
     give_objects,
+    nothing,
     open_objects,
 )
 from pycocotools import mask as coco_mask
@@ -35,7 +36,7 @@ from iterate_core.engine import features, fit
 from iterate_core.engine.preflight import preflight
 from iterate_core.engine.resolved import prepare
 from iterate_core.engine.setup import Setup
-from iterate_core.errors import RequestError, WorkError
+from iterate_core.errors import RequestError
 from iterate_core.lightning import datamodule_of, module_of
 from iterate_core.recipe import Recipe
 from iterate_core.tasks.detection.scores import ObjectScores
@@ -203,18 +204,33 @@ def test_nothing_found_scores_nothing_and_a_split_without_objects_has_no_score()
 @pytest.mark.parametrize("decoder", DETECTORS)
 def test_images_without_objects_are_trained_on(decoder: str, tmp_path: Path) -> None:
     images, targets = drawn(4)
-    empty = boxed(np.zeros((0, SIDE, SIDE), np.uint8), [])
     task = "instance" if decoder == "mask_rcnn" else "detection"
-    for given in ([empty] * 3 + targets[:1], [empty] * 4):
-        recipe = detecting(decoder, give_objects(images, given, task=task), trainer={"epochs": 1})
-        preflight(prepare(recipe))
-        if given[-1] is not empty:
-            assert np.isfinite(
-                fit.fit(prepare(recipe), tmp_path / "some").reports[0].metrics["train/loss"]
-            )
-        else:
-            with pytest.raises(WorkError, match=r"val/(segm_)?map is nan"):
-                fit.fit(prepare(recipe), tmp_path / "none")
+    few, none = [nothing(images[0])] * 3 + targets[:1], None if decoder != "fcos" else "train"
+    data = give_objects(images, few, task=task, bare=none)
+    prepared = prepare(detecting(decoder, data, trainer={"epochs": 1}))
+    preflight(prepared)
+    assert np.isfinite(fit.fit(prepared, tmp_path).reports[0].metrics["train/loss"])
+
+
+@pytest.mark.parametrize("decoder", ["fcos", "mask_rcnn"])
+def test_a_validation_split_without_objects_is_refused_before_training(
+    decoder: str, tmp_path: Path
+) -> None:
+    task = "instance" if decoder == "mask_rcnn" else "detection"
+    prepared = prepare(detecting(decoder, give_objects(*drawn(2), task=task, bare="val")))
+    for attempt in (preflight, lambda found: fit.epochs(found, tmp_path)):
+        with pytest.raises(RequestError, match="the validation split holds no object"):
+            attempt(prepared)
+
+
+def test_a_test_split_without_objects_is_trained_for_and_never_scored(tmp_path: Path) -> None:
+    data = give_objects(*drawn(2), bare="test")
+    prepared = prepare(detecting("fcos", data, trainer={"epochs": 1}))
+    fit.fit(prepared, tmp_path)
+    for attempt in (preflight, lambda found: fit.test(found, tmp_path)):
+        with pytest.raises(RequestError, match="the test split holds no object"):
+            attempt(prepared)
+    assert np.isfinite(fit.test(prepared, tmp_path, "val")["val/map"])
 
 
 @pytest.mark.parametrize("decoder", ["mask_rcnn", "retinanet"])

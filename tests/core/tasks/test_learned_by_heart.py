@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from objects_support import detecting, drawn, give_objects
+from objects_support import boxed, detecting, drawn, give_objects
 
 from iterate_core.data.dataset import SPLITS, Boxes, Sample
 from iterate_core.data.geobench_v2.options import GeoBenchV2Data
@@ -70,9 +70,9 @@ def within(boxes: Boxes, top: int, left: int) -> tuple[npt.NDArray[np.bool], npt
 
 
 STEPS: dict[tuple[str, str], tuple[int, float]] = {
-    ("retinanet", "test_resnet"): (40, 2e-3),
+    ("retinanet", "test_resnet"): (40, 1e-3),
     ("retinanet", "test_vit"): (60, 1e-3),
-    ("fcos", "test_resnet"): (60, 2e-3),
+    ("fcos", "test_resnet"): (60, 1e-3),
     ("fcos", "test_vit"): (60, 1e-3),
     ("faster_rcnn", "test_resnet"): (60, 2e-3),
     ("faster_rcnn", "test_vit"): (150, 1e-3),
@@ -86,11 +86,16 @@ def learned(recipe: Recipe, folder: Path) -> dict[str, float]:
     return fit.evaluate(prepare(recipe), folder).metrics
 
 
-def by_heart(decoder: str, data: dict[str, Any], backbone: str, epochs: int, lr: float) -> Recipe:
+def by_heart(
+    decoder: str, data: dict[str, Any], backbone: str, epochs: int, lr: float, **options: Any
+) -> Recipe:
     return detecting(
         decoder,
         data,
-        model={"backbone": {"name": backbone, "weights": "none"}},
+        model={
+            "backbone": {"name": backbone, "weights": "none"},
+            "decoder": {"name": decoder, **options},
+        },
         optimiser={"lr": lr},
         trainer={"epochs": epochs},
         augmentation={"flip": False, "rotate": False},
@@ -111,6 +116,24 @@ def test_detectors_learn_eight_real_images_by_heart(
     data = aerial(shared_data("geobench_v2"))
     found = learned(by_heart(decoder, data, backbone, *STEPS[decoder, backbone]), tmp_path)
     assert found["test/map_50"] > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_masks_of_real_fields_are_learned_by_heart(shared_data: Find, tmp_path: Path) -> None:
+    reader, images, targets = opened(shared_data("geobench_v2"), "pastis_r"), [], []
+    for sample in samples(reader, ("B08", "B04", "B03"))[:8]:
+        assert isinstance(sample.target, Boxes)
+        fields = boxed(sample.target.masks, sample.target.labels)
+        seen = (fields.corners[:, 2:] - fields.corners[:, :2]).min(axis=1) >= 6
+        assert fields.masks is not None
+        images.append(sample.image[:, 0])
+        targets.append(boxed(fields.masks[seen], fields.labels[seen]))
+    data = give_objects(images, targets, reader.info.classes, "instance")
+    data |= {"image_size": 128, "batch_size": 2}
+    wide = {"channels": 96, "mask_channels": 96}
+    found = learned(by_heart("mask_rcnn", data, "test_vit", 300, 1e-3, **wide), tmp_path)
+    assert found["test/segm_map_50"] > 0.9
 
 
 @pytest.mark.slow

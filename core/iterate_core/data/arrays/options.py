@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from iterate_core.data.dataset import Split
 from iterate_core.data.options import DataSection, Positive
 from iterate_core.registry.marks import HowOnly
+from iterate_core.registry.options import FieldError
 
 Axis = Literal["dates", "bands", "height", "width"]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -30,9 +31,12 @@ class NpzData(DataSection):
             names together, where that is possible.
         frames: How many dates to take, evenly spread over each array's own; None takes all.
         target: The array of targets.
-        classes: Names of the classes in the order of their indices, or of the quantities.
-        labels: What stands for each class in the target's array, in the order of `classes`; None
-            takes 0, 1, 2, …, or the classes' names where the array holds text.
+        classes: Names of the classes in the order of their indices, or of the quantities. None
+            takes the `labels` where a sample has one class, and the array's name (numbered where
+            there are several) of quantities; other targets need them.
+        labels: Where a sample has one class: what stands for each in the target's array, in the
+            order of `classes`; None takes 0, 1, 2, …, or where the array holds text the classes'
+            names. One of both must be given.
         dates: The array of days, (samples,) or (samples, dates): text such as ``2021-07-15``,
             numbers such as 20210715, or NumPy's dates.
         months: Instead of days the array of months, which are taken for their 15th day.
@@ -94,13 +98,13 @@ class NpzData(DataSection):
     @model_validator(mode="after")
     def _fits_together(self) -> NpzData:
         if self.dates is not None and self.months is not None:
-            raise ValueError("months: the days are told by dates already")
+            raise FieldError("months", "the days are told by dates already")
         if (self.months is None) != (self.year is None):
-            raise ValueError("year: goes with months, which no date is known without")
+            raise FieldError("year", "goes with months, which no date is known without")
         if self.split_by is not None and self.split_degrees is not None:
-            raise ValueError("split_degrees: the groups are told by split_by already")
+            raise FieldError("split_degrees", "the groups are told by split_by already")
         if self.split_degrees is not None and self.places is None:
-            raise ValueError("split_degrees: needs places")
+            raise FieldError("split_degrees", "needs places")
         if self.split_values is not None and self.split is None:
-            raise ValueError("split_values: needs split")
+            raise FieldError("split_values", "needs split")
         return self

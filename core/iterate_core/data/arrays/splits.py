@@ -32,7 +32,8 @@ def splits_of(
         strata: (samples,) of what drawn splits keep the proportions, unless groups are kept.
 
     Raises:
-        RequestError: An array's values name no splits, or put a group into several.
+        RequestError: An array's values name no splits, or put a group into several; there are
+            fewer groups than splits to draw.
         DataError: A split stays empty.
     """
     groups = _groups(section, columns)
@@ -43,6 +44,8 @@ def splits_of(
     if drawn:
         among = splits == "train"
         of_groups = None if groups is None else groups[among]
+        if of_groups is not None:
+            _check_enough(section, of_groups, drawn)
         splits[among] = _drawn(section, len(drawn), strata[among], of_groups)
     for split in SPLITS:
         if split not in splits:
@@ -99,16 +102,31 @@ def _groups(section: NpzData, columns: Columns) -> Groups | None:
     return np.unique(blocks, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
+def _check_enough(section: NpzData, groups: Groups, drawn: Sequence[str]) -> None:
+    count = len(np.unique(groups))
+    if 0 < count < len(drawn):
+        told = "one group" if count == 1 else f"{count} groups"
+        what = f"keeps together {told}, too few for {len(drawn)} splits: {', '.join(drawn)}."
+        hint = "Take smaller blocks, or leave it out." if section.split_degrees else None
+        raise RequestError(Problem(_grouping(section), what, hint))
+
+
+def _grouping(section: NpzData) -> str:
+    """The option that tells the groups."""
+    return "data.split_by" if section.split_by is not None else "data.split_degrees"
+
+
 def _check_apart(section: NpzData, groups: Groups, splits: Labels) -> None:
     pairs = np.unique(np.stack((groups, np.unique(splits, return_inverse=True)[1])), axis=1)
     numbers, often = np.unique(pairs[0], return_counts=True)
     if (often > 1).any():
-        where = "data.split_by" if section.split_by is not None else "data.split_degrees"
         what = (
             f"{int((often > 1).sum())} of {len(numbers)} groups are in several splits of "
             f"{section.split!r}."
         )
-        raise RequestError(Problem(where, what, "Leave data.split out to draw the splits."))
+        raise RequestError(
+            Problem(_grouping(section), what, "Leave data.split out to draw the splits.")
+        )
 
 
 def _notes(section: NpzData, drawn: Sequence[str]) -> tuple[str, ...]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast, get_args
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from iterate_core.data.dataset import SPLITS, DatasetInfo, Reader, Sample, Split
 from iterate_core.data.generated.samples import (
@@ -56,7 +56,8 @@ class GeneratedData(DataSection):
         size: Height and width in pixels of 10 m, in downscaling of `finer` times as many.
         frames: Dates of a sample, spread over a year in which leaves come and fall; of changes
             two, in summers some years apart; of downscaling one.
-        finer: Of downscaling: cells of the finer grid along the side of a pixel, 2 or more.
+        finer: Of downscaling: cells of the finer grid along the side of a pixel, 2 (its default)
+            or more.
         seed: Fixes every pixel.
         root: Where to keep it; None keeps it in the cache folder, named by its content.
     """
@@ -69,6 +70,14 @@ class GeneratedData(DataSection):
     finer: Annotated[int, Field(ge=1, le=8, validate_default=True)] = 1
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     root: Annotated[Path | None, HowOnly] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refined_unless_said(cls, values: Any) -> Any:
+        """Downscaling is to a grid twice as fine where `finer` is not given."""
+        if not isinstance(values, dict) or values.get("kind") not in get_args(Kind):
+            return values
+        return {"finer": 2, **values} if refines(values["kind"]) else values
 
     @field_validator("frames")
     @classmethod

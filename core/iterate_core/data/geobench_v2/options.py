@@ -12,6 +12,7 @@ from iterate_core.data.geobench_v2.datasets.defects import declared
 from iterate_core.data.options import DataSection, Positive
 from iterate_core.errors import nearest
 from iterate_core.registry.marks import HowOnly
+from iterate_core.registry.options import FieldError
 
 Index = Annotated[int, Field(ge=0)]
 
@@ -58,5 +59,5 @@ class GeoBenchV2Data(DataSection):
             most = DATASETS[self.dataset].dates.most
             last = self.frames if isinstance(self.frames, int) else max(self.frames) + 1
             if most is not None and last > most:
-                raise ValueError(f"frames: {self.dataset} has {most} dates")
+                raise FieldError("frames", f"{self.dataset} has {most} dates")
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class BoxesTarget(Target):
     takes = ("boxes",)
     counted = "Objects"
     ragged = True
+    unclassed = "an image holds several objects, and comes with all of them"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -102,6 +104,10 @@ class BoxesTarget(Target):
     def counts(self, target: Any) -> npt.NDArray[np.int64]:
         """Objects of each class."""
         return np.bincount(target.labels, minlength=len(self.info.classes) + 1)
+
+    def lacks(self, targets: Iterable[Any]) -> str | None:
+        """An object."""
+        return None if any(len(sample["labels"]) for sample in targets) else "object"
 
     def _moved(self, sample: dict[str, Tensor], element: Element) -> dict[str, Tensor]:
         import torch

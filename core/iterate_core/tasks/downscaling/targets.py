@@ -38,6 +38,16 @@ class FinerTarget(GridTarget):
     counted = "Cells"
     sees_images = True
 
+    @property
+    def stack(self) -> tuple[int, ...]:
+        """(quantities,)."""
+        return (len(self.info.classes),)
+
+    @property
+    def blank(self) -> float:
+        """Not a number."""
+        return np.nan
+
     def grid(self, size: tuple[int, int]) -> tuple[int, int]:
         """See `Target.grid`: that of the files."""
         del size
@@ -45,9 +55,7 @@ class FinerTarget(GridTarget):
 
     def check(self, target: Any, where: str) -> None:
         """See `Target.check`."""
-        values = np.asarray(target)
-        size = (self.info.height, self.info.width)
-        self._check_shape(values, (len(self.info.classes), *self.grid(size)), where)
+        values = self._check_grid(target, where)
         check_finite(values, "Cells without a target must be NaN.", where)
 
     def packed(self, target: Any) -> Array:

@@ -167,8 +167,11 @@ MISTAKES = [
     ({"dates": "site"}, "does not tell days"),
     ({"months": "month", "year": 2020}, "does not tell months.*1 to 12"),
     ({"months": "severity", "year": 2020}, "each of 40 samples has 6 dates"),
-    ({"months": "month"}, "year: goes with months"),
-    ({"months": "month", "year": 2020, "dates": "days"}, "told by dates already"),
+    ({"months": "month"}, r"^data\.year: goes with months, which no date is known without\.$"),
+    (
+        {"months": "month", "year": 2020, "dates": "days"},
+        r"^data\.months: the days are told by dates already\.$",
+    ),
     ({"axes": ["dates"]}, "must name bands"),
     ({"axes": ["bands", "height"]}, "both height and width"),
     ({"frames": 7}, r"data\.frames.*7 dates are more than there are: 'series' has 6"),

@@ -85,11 +85,25 @@ def test_groups_of_unequal_size_come_as_near_to_their_shares_as_they_can() -> No
         ({"split": "is_test"}, "no sample falls to the split 'test'.*split_values"),
         ({"split": "severity"}, "'severity' holds 3, which names no split"),
         ({**TOLD, "split_by": "site"}, r"data\.split_by: 1 of 10 groups are in several splits"),
-        ({"split_degrees": 90.0, "places": "latlon"}, "no sample falls to the split"),
-        ({"split_degrees": 1.0}, "needs places"),
-        ({"split_degrees": 1.0, "places": "latlon", "split_by": "site"}, "by split_by already"),
+        (
+            {"split_degrees": 90.0, "places": "latlon"},
+            r"data\.split_degrees: keeps together one group, too few for 3 splits.*smaller blocks",
+        ),
+        (
+            {"split_by": "is_test"},
+            r"data\.split_by: keeps together 2 groups, too few for 3 splits: train, val, test\.",
+        ),
+        (
+            {**TOLD, "split_by": "is_test"},
+            r"data\.split_by: keeps together one group, too few for 2 splits: train, val\.",
+        ),
+        ({"split_degrees": 1.0}, r"^data\.split_degrees: needs places\.$"),
+        (
+            {"split_degrees": 1.0, "places": "latlon", "split_by": "site"},
+            r"^data\.split_degrees: .*by split_by already\.$",
+        ),
         ({"split_shares": [0.5, 0.2, 0.2]}, "must sum to 1"),
-        ({"split_values": {"train": 0}}, "split_values: needs split"),
+        ({"split_values": {"train": 0}}, r"^data\.split_values: needs split\.$"),
     ],
     ids=lambda value: str(value)[:40],
 )

@@ -92,7 +92,7 @@ def test_bands_answer_to_their_common_names(dataset: str) -> None:
 def test_a_wrong_name_is_told_with_the_nearest_right_one() -> None:
     with pytest.raises(RequestError, match="Did you mean 'benv2'"):
         parse(GeoBenchV2Data, {"root": "x", "dataset": "benv"}, "data")
-    with pytest.raises(RequestError, match="fotw has 2 dates"):
+    with pytest.raises(RequestError, match=r"^data\.frames: fotw has 2 dates\.$"):
         parse(GeoBenchV2Data, {"root": "x", "dataset": "fotw", "frames": 3}, "data")
     with pytest.raises(RequestError, match="biomassters has 12 dates"):
         parse(GeoBenchV2Data, {"root": "x", "dataset": "biomassters", "frames": [0, 12]}, "data")

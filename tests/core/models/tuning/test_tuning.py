@@ -27,7 +27,6 @@ from iterate_core.models.tuning.options import TuningOptions
 from iterate_core.optimisation.optimisers import parameter_groups
 from iterate_core.optimisation.options import SgdOptions
 from iterate_core.recipe import Recipe
-from iterate_core.registry import registries, user_code
 
 # Of each network the last block, what follows it, and what is before it.
 LAST = {
@@ -176,17 +175,9 @@ class Adapters(Tuning):
         return backbone
 
 
-@pytest.fixture
-def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its decorator, and forgotten again: workers of other tests could not import this file."""
-    registries.tunings.names()  # those that ship are there
-    monkeypatch.setattr(registries.tunings, "_entries", dict(registries.tunings._entries))
-    monkeypatch.setattr(user_code, "_decorated", set())
-    register_tuning("test_adapters")(Adapters)
-
-
-@pytest.mark.usefixtures("_registered")
+@pytest.mark.usefixtures("own_components")
 def test_a_way_of_ones_own_adds_modules_and_saves_them_alone(tmp_path: Path) -> None:
+    register_tuning("test_adapters")(Adapters)
     model = {"backbone": {"name": "test_vit", "weights": "none"}}
     chosen = recipe(model=model, tuning={"name": "test_adapters", "rank": 2})
     preflight(prepare(chosen))

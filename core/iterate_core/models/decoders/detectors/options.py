@@ -10,6 +10,9 @@ from iterate_core.models.decoders.smp_options import Width
 from iterate_core.registry.options import Component
 
 Share = Annotated[float, Field(ge=0, le=1)]
+# torchvision normalises in 32 groups, and one channel of a 1×1 map has no variance.
+Grouped = Annotated[int, Field(gt=0, multiple_of=64)]
+Score = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
 
@@ -30,7 +33,7 @@ class DetectorOptions(Component):
 
     channels: Width = 256
     finest: Literal[4, 8] = 4
-    score_threshold: Share = 0.05
+    score_threshold: Score = 0.05
     nms_threshold: Share = 0.5
     detections: Count = 100
 
@@ -76,6 +79,7 @@ class RetinaNetOptions(AnchoredOptions):
     Each map has anchors of three sizes, of one, 1.26 and 1.59 times the scale.
     """
 
+    channels: Grouped = 256
     finest: Literal[4, 8] = 8
     anchor_scale: Positive = 4.0
 
@@ -87,6 +91,7 @@ class FcosOptions(DetectorOptions):
         radius: How far from an object's centre cells learn to tell its box, in cells.
     """
 
+    channels: Grouped = 256
     finest: Literal[4, 8] = 8
     nms_threshold: Share = 0.6
     radius: Positive = 1.5
