@@ -1,12 +1,13 @@
 """Are the results of two commits the same to the last digit?
 
-    python benchmarks/parity/compare_commits.py OLD NEW --data FOLDER [--out FOLDER]
+    python benchmarks/parity/compare_commits.py OLD NEW --data FOLDER [--out FOLDER] [--only NAMES]
 
 Each commit's code runs, with the libraries of the environment that runs this, one trial at a time
 and with fixed seeds: the quick start, the decoders of `search_spaces/decoders.yaml` on real clouds,
 a probe, a small benchmark, and the leaderboard of published rows. Compared are every trial's
 parameters, state and values of each epoch, every repeat's and test's scores, and each number of the
-leaderboards. What differs is printed, and the exit status is 1. Some ten minutes on two cores.
+leaderboards. What differs is printed, and the exit status is 1; so it is where a command left no
+results to compare. Some ten minutes on two cores.
 
 FOLDER holds `eurosat_rgb/eurosat_rgb_3000.npz`, `segmentation/cloudshadow_64.npz` and
 `leaderboard/full_ft/` with published results files.
@@ -83,7 +84,7 @@ class Checkout:
         clouds = data / "segmentation" / "cloudshadow_64.npz"
         self._iterate(["data", "convert", str(clouds), "clouds"])
         shipped = (self.code / "search_spaces" / "decoders.yaml").read_text(encoding="utf-8")
-        # No UNet had layer norm before 0.2: the library's own does not take maps.
+        # No UNet had layer norm before 0.3: the library's own does not take maps.
         known = re.sub(r" +layernorm:\n.*\n", "", shipped)
         (self.folder / "decoders.yaml").write_text(known, encoding="utf-8")
         demo = [sys.executable, str(self.code / "benchmarks" / "geobench" / "demo.py")]
@@ -182,7 +183,7 @@ def main() -> None:
         if asked.only and name not in asked.only.split(","):
             continue
         old, new = (checkout.results(name, command) for checkout in checkouts)
-        told = differences(old, new)
+        told = differences(old, new) if old or new else ["neither commit left any result"]
         wrong += len(told)
         print(f"{name}: {len(old)} results, {len(told)} differ", flush=True)
         for line in told[:20]:

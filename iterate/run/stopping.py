@@ -72,8 +72,9 @@ def stoppable() -> Iterator[None]:
         yield
     finally:
         _requests.installed = False
-        for number, handler in before.items() if _requests.received is None else ():
-            signal.signal(number, handler)
+        if _requests.received is None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from door_support import commands
 from engine_support import recipe
 from optuna.storages import BaseStorage
 from pool_support import make_space, make_study
@@ -26,6 +27,8 @@ from iterate.hpo.results import failure_of, summarise
 from iterate.hpo.storage.open import opened_storage
 from iterate.hpo.study import Study
 from iterate.hpo.trials import running, view
+from iterate.resources import shipped
+from iterate.run import session
 from iterate.run.session import RunResult
 from iterate_core.engine import fit
 from iterate_core.engine.reports import EpochReport
@@ -203,7 +206,10 @@ def test_hours_of_all_commands_count_together(
 
 
 def test_a_budget_that_ends_without_a_finished_trial_is_a_failure_and_advertises_no_recipe(
-    storage: BaseStorage, tmp_path: Path
+    storage: BaseStorage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     found = opened(make_study(trials=9, hours=1.0, sampler="random"), storage)
     found.notes.keep_session(0, [2 * HOUR, 2 * HOUR, 2 * HOUR])
@@ -214,6 +220,9 @@ def test_a_budget_that_ends_without_a_finished_trial_is_a_failure_and_advertises
     result = RunResult(summarise([found]), tmp_path, {found.study.name: told}, None)
     assert "recipe.yaml" not in shown(result)
     assert told in " ".join(shown(result).split())
+    monkeypatch.setattr(session, "run_studies", lambda *_: result)
+    search = str(shipped("search_spaces") / "quickstart.yaml")
+    assert commands(monkeypatch, capsys)("hpo", search, "--out", str(tmp_path / "run")).code == 1
     (tmp_path / "recipe.yaml").touch()
     assert "recipe.yaml" in shown(result)
 

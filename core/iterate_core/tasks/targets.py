@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -169,10 +168,11 @@ class MaskTarget(GridTarget):
 
     def packed(self, target: Any) -> Array:
         """In the smallest type of PyTorch's that holds every class and what does not count."""
-        low, high = sorted((0, len(self.info.classes) - 1, self.info.ignore_index))[::2]
-        kinds = (np.uint8, np.int16, np.int32, np.int64)
-        fits = (np.iinfo(kind).min <= low and high <= np.iinfo(kind).max for kind in kinds)
-        return np.asarray(target).astype(next(compress(kinds, fits)))
+        labels = (0, len(self.info.classes) - 1, self.info.ignore_index)
+        for kind in (np.uint8, np.int16, np.int32):
+            if np.iinfo(kind).min <= min(labels) and max(labels) <= np.iinfo(kind).max:
+                return np.asarray(target).astype(kind)
+        return np.asarray(target).astype(np.int64)
 
     def counts(self, target: Any) -> npt.NDArray[np.int64]:
         """Pixels of each class."""

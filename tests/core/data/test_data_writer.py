@@ -214,7 +214,7 @@ def test_a_sample_that_does_not_fit_is_refused_and_nothing_is_left(
         ({"bands": ()}, "at least one"),
         ({"classes": ("a", "a")}, "classes: must be distinct"),
         ({"task": "segmentation", "ignore_index": 1}, "1 is the index of 'b'"),
-        ({"task": "counting"}, "'counting' cannot be written"),
+        ({"task": "detection"}, "'detection' cannot be written"),
     ],
 )
 def test_a_declaration_that_cannot_be_written_is_refused(

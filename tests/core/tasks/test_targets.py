@@ -11,7 +11,7 @@ from iterate_core.data.dataset import DatasetInfo
 from iterate_core.data.target import target_of
 from iterate_core.engine.order import evaluation_course, pixel_supply
 from iterate_core.engine.resolved import prepare
-from iterate_core.errors import DataError
+from iterate_core.errors import RequestError
 
 
 @pytest.mark.parametrize("ignored", [255, 300, 65535, -1])
@@ -27,7 +27,7 @@ def test_masks_come_into_batches_as_they_are(ignored: int) -> None:
     np.testing.assert_array_equal(found.numpy(), masks[: len(found)])
 
 
-def test_a_misspelt_task_is_told_at_its_first_sample() -> None:
+def test_a_misspelt_task_is_told() -> None:
     info = DatasetInfo("m", "classifcation", ("a",), RGB, {"train": 1, "val": 1, "test": 1}, 8, 8)
-    with pytest.raises(DataError, match=r"classifcation.*Did you mean 'classification'"):
-        target_of(info).check(0, "sample 1")
+    with pytest.raises(RequestError, match=r"classifcation.*Did you mean 'classification'"):
+        target_of(info)

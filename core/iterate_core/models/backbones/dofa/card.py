@@ -18,6 +18,7 @@ from iterate_core.models.backbones.transformer.card import (
 )
 from iterate_core.registry.registry import Entry
 
+# Parameters are counted without the classification head.
 # Commit page of the Hugging Face repository; torchgeo pins the same one.
 _DOFA_COMMIT = "b8db318b64a90b9e085ec04ba8851233c5893666"
 DOFA_SMALL = Configuration("DOFA-small", *SMALL, 16, 224, 34_743_680, file=None)
