@@ -22,12 +22,14 @@ from knobs_search_support import SEARCH
 from knobs_suites_support import FACTS, SECTIONS, SUITES, suite_knobs
 from knobs_support import Case, Knob, Scene, knobs
 from knobs_terratorch_support import TERRATORCH
+from knobs_torchgeo_support import TORCHGEO
 
 CASES: dict[str, Case] = {
     **RECIPE,
     **DATA,
     **FOLDERS,
     **ARRAYS,
+    **TORCHGEO,
     **PARTS,
     **DETECTORS,
     **BACKBONES,

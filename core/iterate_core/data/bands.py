@@ -124,6 +124,11 @@ def describe(names: Sequence[str], sensor: str | None = None) -> tuple[Band, ...
     return tuple(_describe(name, sensor) for name in names)
 
 
+def family_of(sensor: str | None) -> str | None:
+    """The sensor whose band names are known: ``sentinel-2`` of ``sentinel-2-l2a``."""
+    return next((s for s in (SENTINEL_2, LANDSAT_8) if sensor and sensor.startswith(s)), None)
+
+
 def _sensor(names: Iterable[str]) -> str | None:
     """The one sensor that has a band of each of these names that any sensor has."""
     possible = {SENTINEL_2, LANDSAT_8}

@@ -22,6 +22,7 @@ def register(datasets: Registry) -> None:
             "folders.options:GeotiffFolderData",
             "folders.geotiff_folder:open_geotiff_folder",
         ),
+        ("torchgeo_nongeo", "torchgeo.options:NonGeoData", "torchgeo.nongeo:open_nongeo"),
         ("npz", "arrays.options:NpzData", "arrays.reader:Npz"),
         ("generated", "generated.reader:GeneratedData", "generated.reader:open_generated"),
     ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ class OwnReader:
 
     def __init__(self, make: Callable[[Any], Any], section: DataSection) -> None:
         self._name = section.name
-        self._file = _file_of(make)
+        self._file = file_of(make)
         with self._told("is opened"):
             self._reader: Reader = make(section)
             lacking = [part for part in _PARTS if not hasattr(self._reader, part)]
@@ -65,20 +65,35 @@ class OwnReader:
             what = f"{part} of {self._name} gives {type(given).__name__}, not {wanted.__name__}."
             raise RequestError(Problem("data.name", what, "See docs/examples/own_reader.py."))
 
-    @contextmanager
-    def _told(self, doing: str) -> Iterator[None]:
-        try:
-            yield
-        except IterateError:
+    def _told(self, doing: str) -> AbstractContextManager[None]:
+        return told(self._name, self._file, doing)
+
+
+@contextmanager
+def told(name: str, file: str, doing: str) -> Iterator[None]:
+    """Whatever somebody's code raises is told with the line it stands in.
+
+    Args:
+        name: Of the code, as the recipe names it.
+        file: That the code is written in.
+        doing: What it was asked for: ``reads sample 'a'``.
+
+    Raises:
+        DataError: The code raised something that is neither ours nor the machine's fault.
+    """
+    try:
+        yield
+    except IterateError:
+        raise
+    except (Exception, SystemExit) as error:
+        if machine_error(error, Path.cwd()) is not None:
             raise
-        except (Exception, SystemExit) as error:
-            if machine_error(error, Path.cwd()) is not None:
-                raise
-            what = f"{type(error).__name__}: {error}, while {self._name} {doing}."
-            raise DataError(Problem(_line_of(error, self._file), what)) from error
+        what = f"{type(error).__name__}: {error}, while {name} {doing}."
+        raise DataError(Problem(_line_of(error, file), what)) from error
 
 
-def _file_of(make: Callable[[Any], Any]) -> str:
+def file_of(make: Callable[..., Any]) -> str:
+    """The file that a function or class is written in; empty where it is in none."""
     try:
         return inspect.getsourcefile(inspect.unwrap(make)) or ""
     except TypeError:

@@ -40,13 +40,7 @@ def own_entry(registry: Registry, name: str, where: str = "") -> Entry:
         RequestError: There is no such module, file or name in it, importing it fails, or it
             cannot be called as its kind is.
     """
-    place, _, attribute = name.rpartition(":")
-    module = _module(place, where)
-    if not hasattr(module, attribute):
-        public = [known for known in vars(module) if not known.startswith("_")]
-        what = f"{place} has no {attribute!r}."
-        raise RequestError(Problem(where, what, nearest(attribute, public)))
-    target = getattr(module, attribute)
+    target = own_object(name, where)
     options = getattr(target, "options", None)
     if options is not None and not (isinstance(options, type) and issubclass(options, Section)):
         what = f"{name!r} has options that are no class of options."
@@ -59,6 +53,25 @@ def own_entry(registry: Registry, name: str, where: str = "") -> Entry:
         hint = f"Name a class or function of yours that takes ({', '.join(registry.call)})."
         raise RequestError(Problem(where, what, hint))
     return entry
+
+
+def own_object(name: str, where: str = "") -> Any:
+    """What a path of code names.
+
+    Args:
+        name: ``package.module:Name`` or ``folder/file.py:Name``.
+        where: The YAML path of the name, for messages.
+
+    Raises:
+        RequestError: There is no such module, file or name in it, or importing it fails.
+    """
+    place, _, attribute = name.rpartition(":")
+    module = _module(place, where)
+    if not hasattr(module, attribute):
+        public = [known for known in vars(module) if not known.startswith("_")]
+        what = f"{place} has no {attribute!r}."
+        raise RequestError(Problem(where, what, nearest(attribute, public)))
+    return getattr(module, attribute)
 
 
 def _unfit(target: Any, call: tuple[str, ...]) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from iterate_core.data.bands import LANDSAT_8, SENTINEL_2, describe, guess_unit
+from iterate_core.data.bands import describe, family_of, guess_unit
 from iterate_core.data.convert.missing import Missing, check_ranges
 from iterate_core.data.dataset import Band
 from iterate_core.data.folders.dates import Dates, day_in
@@ -139,7 +139,7 @@ class ImageReader:
     def _described(self, number: int) -> tuple[Band, ...]:
         """What is known of bands of these names, and their units."""
         modality = self._listing.modalities[number]
-        known = describe(self._names[number], _family(modality.sensor))
+        known = describe(self._names[number], family_of(modality.sensor))
         known = tuple(replace(b, sensor=modality.sensor or b.sensor) for b in known)
         if modality.unit is not None:
             return tuple(replace(band, unit=modality.unit) for band in known)
@@ -177,8 +177,3 @@ def _dates(sample: FolderSample, frames: int) -> Dates | None:
     told = next((days for days in sample.days or () if len(days) == frames), ())
     found = tuple(day_in(text) for text in told)
     return None if not found or None in found else found  # type: ignore[return-value]
-
-
-def _family(sensor: str | None) -> str | None:
-    """The sensor whose band names are known: ``sentinel-2`` of ``sentinel-2-l2a``."""
-    return next((s for s in (SENTINEL_2, LANDSAT_8) if sensor and sensor.startswith(s)), None)

@@ -1,0 +1,170 @@
+"""Datasets of samples by number: any `NonGeoDataset` of TorchGeo, by the path of its class."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from iterate_core.data.dataset import SPLITS, Split
+from iterate_core.data.draws import draw_splits
+from iterate_core.data.torchgeo.options import NonGeoData
+from iterate_core.data.torchgeo.reader import Found, TorchGeoReader
+from iterate_core.data.torchgeo.sources import Source
+from iterate_core.errors import DataError, Problem, RequestError
+from iterate_core.fingerprint import seed_for
+
+_ALL = "all"
+"""The dataset of all samples, of a class that does not tell splits apart."""
+
+_ARGUMENTS = ("split", "splits")
+"""How classes call the argument that chooses a split."""
+
+
+def open_nongeo(section: NonGeoData) -> TorchGeoReader:
+    """Open a `NonGeoDataset`; see `iterate_core.data.dataset.Reader`.
+
+    Raises:
+        RequestError: The recipe does not say what must be said.
+        DataError: The dataset is absent, or its class raises something.
+    """
+    return TorchGeoReader(section, _Numbered(section))
+
+
+class _Numbered:
+    """See `iterate_core.data.torchgeo.reader.Samples`: a split and a number are a name.
+
+    Raises:
+        RequestError: The recipe does not say which splits there are.
+        DataError: One is empty.
+    """
+
+    def __init__(self, section: NonGeoData) -> None:
+        self.images, self.stack = section.images, section.stack
+        self._source = Source(section, "NonGeoDataset")
+        self._split = section.split
+        _check_said(self._source, section)
+        self._datasets: dict[str, Any] = {}
+        self._rows: dict[str, tuple[str, int]] = {}
+        self.names: Mapping[Split, Sequence[str]]
+        self.names, notes = self._divided()
+        empty = [split for split in SPLITS if not self.names[split]]
+        if empty:
+            what = f"has no sample for {' and '.join(empty)}."
+            raise DataError(Problem(str(self._source.root), what, "data.split says the splits."))
+        first = self._dataset(self._rows[self.names["train"][0]][0])
+        self.found = Found(
+            name=self._source.name,
+            bands=_named(first, ("bands", "all_bands")),
+            classes=_named(first, ("classes", "class_names", "categories")),
+            notes=notes,
+        )
+
+    def __getitem__(self, name: str) -> Mapping[str, Any]:
+        """See `Samples`."""
+        part, row = self._rows[name]
+        dataset = self._dataset(part)
+        with self._source.told(f"reads sample {name!r}"):
+            sample: Mapping[str, Any] = dataset[row]
+        return sample
+
+    def about(self, name: str) -> tuple[None, None]:
+        """Nothing is known of where and when."""
+        del name
+        return None, None
+
+    def content(self) -> dict[str, Any]:
+        """See `Samples`."""
+        return self._source.content()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Another process makes the datasets anew: they may hold open files."""
+        return {**self.__dict__, "_datasets": {}}
+
+    def _dataset(self, part: str) -> Any:
+        """The dataset of one split, or of all samples where the class does not tell them apart."""
+        if part not in self._datasets:
+            value = getattr(self._split, part, None)
+            more = {} if value is None else {self._split.argument: value}
+            self._datasets[part] = self._source.make(**more)
+        return self._datasets[part]
+
+    def _divided(self) -> tuple[dict[Split, Sequence[str]], tuple[str, ...]]:
+        """The names of each split's samples, and notes on how they came about."""
+        asked = self._split
+        if not asked.own:
+            pool = self._listed("all")
+            return self._drawn(pool, SPLITS)
+        of: dict[Split, Sequence[str]] = {
+            split: self._listed(split) for split in SPLITS if getattr(asked, split) is not None
+        }
+        values = ", ".join(str(getattr(asked, split)) for split in of)
+        note = f"split by {self._source.name}'s argument {asked.argument}: {values}"
+        if "val" in of:
+            return of, (note,)
+        drawn, notes = self._drawn(of["train"], SPLITS[:2])
+        return {**drawn, "test": of["test"]}, (note, *notes)
+
+    def _listed(self, part: str) -> list[str]:
+        """Names of the samples of a dataset."""
+        prefix = "" if part == _ALL else f"{part}-"
+        rows = range(len(self._dataset(part)))
+        self._rows |= {f"{prefix}{row}": (part, row) for row in rows}
+        return [f"{prefix}{row}" for row in rows]
+
+    def _drawn(
+        self, names: Sequence[str], splits: Sequence[Split]
+    ) -> tuple[dict[Split, Sequence[str]], tuple[str, ...]]:
+        """Samples of one dataset, shared out at random; each class in proportion, if it is told."""
+        shares = np.array(self._split.shares[: len(splits)])
+        shares /= shares.sum()
+        rng = np.random.default_rng(seed_for("split", self._split.seed))
+        owners = draw_splits(self._strata(names), shares.tolist(), rng)
+        shown = "/".join(f"{share:.3g}" for share in shares)
+        note = f"{'/'.join(splits)} drawn in proportion {shown} with seed {self._split.seed}"
+        return {
+            split: [name for name, owner in zip(names, owners, strict=True) if owner == split]
+            for split in splits
+        }, (note,)
+
+    def _strata(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
+        """(samples,) classes, where the dataset lists them as torchvision's folders do."""
+        part, _ = self._rows[names[0]] if names else (_ALL, 0)
+        told = getattr(self._dataset(part), "targets", None)
+        if isinstance(told, list) and len(told) == len(names):
+            with contextlib.suppress(TypeError, ValueError):
+                return np.array(told, dtype=np.int64).reshape(len(names))
+        return np.zeros(len(names), dtype=np.int64)
+
+
+def _check_said(source: Source, section: NonGeoData) -> None:
+    """Refuse to draw splits of what is one of the class's own splits only.
+
+    Raises:
+        RequestError: The class has splits, and nothing is said of them.
+    """
+    split = section.split
+    if split.own:
+        source.check_argument(split.argument, "data.split.argument")
+        return
+    argument = next((name for name in _ARGUMENTS if source.takes(name)), None)
+    if argument is not None and argument not in section.arguments:
+        what = f"must say the values of {source.name}'s argument {argument!r}, which has splits."
+        hint = (
+            f"For example {{argument: {argument}, train: train, val: val, test: test}}; or draw "
+            f"them of one: data.arguments.{argument}."
+        )
+        raise RequestError(Problem("data.split", what, hint))
+
+
+def _named(dataset: Any, attributes: Sequence[str]) -> tuple[str, ...] | None:
+    """The first of some attributes that lists names."""
+    for attribute in attributes:
+        found = getattr(dataset, attribute, None)
+        names = tuple(found) if isinstance(found, list | tuple) else ()
+        if names and all(isinstance(name, str) for name in names):
+            return names
+    return None

@@ -1,0 +1,157 @@
+"""What a recipe says of a dataset that is a class of TorchGeo. Imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from iterate_core.data.folders.options import Classes, Share, known_unit
+from iterate_core.data.options import DataSection
+from iterate_core.registry.marks import HowOnly
+from iterate_core.registry.options import Section
+
+SplitValue = str | int | bool | tuple[str | int, ...]
+
+
+class BandData(Section):
+    """A band whose name does not say what it is; see `iterate_core.data.dataset.Band`.
+
+    Attributes:
+        name: Its name.
+        meaning: The common name of what it shows: ``nir``, ``vv``, ``elevation``.
+        wavelength: Centre in micrometres.
+        unit: Of its pixels; None takes that of all bands.
+        sensor: What recorded it; None takes that of all bands.
+    """
+
+    name: str
+    meaning: str | None = None
+    wavelength: Annotated[float, Field(gt=0)] | None = None
+    unit: str | None = None
+    sensor: str | None = None
+
+    @field_validator("unit")
+    @classmethod
+    def _is_known(cls, unit: str | None) -> str | None:
+        return known_unit(unit)
+
+
+class SourceData(Section):
+    """A dataset class, and what it is made with.
+
+    Attributes:
+        dataset: The path of the class: ``torchgeo.datasets.EuroSAT``, ``package.module:Name`` or
+            ``folder/file.py:Name``.
+        root: The folder of its files, which it is given as ``root`` or ``paths``.
+        arguments: Further keyword arguments.
+        attributes: Attributes of the class that are to be others, such as ``filename_glob``.
+    """
+
+    dataset: str
+    root: Annotated[Path, HowOnly]
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    attributes: dict[str, Any] = Field(default_factory=dict)
+
+
+class OwnSplits(Section):
+    """Which split each sample belongs to: as the dataset's class says, or drawn.
+
+    Attributes:
+        argument: The keyword argument of the class that chooses a split.
+        train: Its value for training samples; None: all samples are of one dataset, and drawn.
+        val: For validation samples; None draws them from those of training.
+        test: For test samples.
+        shares: Of what is drawn: those of training, validation and test.
+        seed: Of what is drawn.
+    """
+
+    argument: str = "split"
+    train: SplitValue | None = None
+    val: SplitValue | None = None
+    test: SplitValue | None = None
+    shares: tuple[Share, Share, Share] = (0.6, 0.2, 0.2)
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @field_validator("shares")
+    @classmethod
+    def _are_all(cls, shares: tuple[float, float, float]) -> tuple[float, float, float]:
+        if abs(sum(shares) - 1) > 1e-6:
+            raise ValueError("must sum to 1")
+        return shares
+
+    @model_validator(mode="after")
+    def _both_ends(self) -> OwnSplits:
+        if (self.train is None) != (self.test is None) or (self.val is not None and not self.own):
+            raise ValueError("name the values of train and test, and of val where there is one")
+        return self
+
+    @property
+    def own(self) -> bool:
+        """Whether the class says the splits."""
+        return self.train is not None
+
+
+class TorchGeoData(DataSection):
+    """What is said of the samples of any dataset of TorchGeo.
+
+    Attributes:
+        task: A name from the task registry.
+        target: The key of a sample's target; of objects that of their boxes. None takes the usual
+            one: ``label``, ``mask``, ``bbox_xyxy``.
+        labels: Of objects: the key of their classes; None takes ``label`` or ``labels``.
+        masks: Of objects: the key of their masks, where the task takes any; None takes ``mask`` or
+            ``masks``.
+        classes: As in `iterate_core.data.folders.options.FolderData`; None takes what the dataset
+            says.
+        ignore_index: The value of a mask that does not count.
+        band_names: Of a sample's bands, in their order; None takes what the dataset says.
+        sensor: Whose short names they are: ``sentinel-2``, ``landsat-8``, …
+        unit: The unit of all bands (`iterate_core.data.units`); None tells it from names and
+            values.
+        nodata: The value that marks pixels without data, as NaN does; ``none`` says that all
+            values are real.
+        fill: What stands in such pixels: a number, or ``mean``, that of the image's other pixels
+            of the band. Without it such pixels are refused.
+        mask: Leave such pixels out of the masks.
+    """
+
+    task: str
+    target: str | None = None
+    labels: str | None = None
+    masks: str | None = None
+    classes: Classes | None = None
+    ignore_index: int | None = None
+    band_names: tuple[str | BandData, ...] | None = None
+    sensor: str | None = None
+    unit: str | None = None
+    nodata: float | Literal["none"] | None = None
+    fill: float | Literal["mean"] | None = None
+    mask: bool = False
+
+    @field_validator("unit")
+    @classmethod
+    def _is_known(cls, unit: str | None) -> str | None:
+        return known_unit(unit)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> TorchGeoData:
+        if self.nodata == "none" and (self.fill is not None or self.mask):
+            raise ValueError("nodata: none says that nothing is missing: leave out fill and mask")
+        return self
+
+
+class NonGeoData(SourceData, TorchGeoData):
+    """A `NonGeoDataset` of TorchGeo: samples by their numbers.
+
+    Attributes:
+        images: The keys of a sample's images.
+        stack: Whether several images are its bands, one after another, or its dates.
+        split: Which sample belongs to which split.
+    """
+
+    name: Literal["torchgeo_nongeo"] = "torchgeo_nongeo"
+    images: Annotated[tuple[str, ...], Field(min_length=1)] = ("image",)
+    stack: Literal["bands", "dates"] = "bands"
+    split: OwnSplits = OwnSplits()
