@@ -26,6 +26,7 @@ __all__ = [
     "fit",
     "load_recipe",
     "load_study",
+    "register_augmentation",
     "register_backbone",
     "register_dataset",
     "register_decoder",
@@ -35,6 +36,7 @@ __all__ = [
     "search",
 ]
 
+register_augmentation = registering(registries.augmentations)
 register_backbone = registering(registries.backbones)
 register_decoder = registering(registries.decoders)
 register_loss = registering(registries.losses)

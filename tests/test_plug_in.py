@@ -1,7 +1,7 @@
 """A package that adds a part of every kind through entry points alone, searched with by command.
 
 The package is `tests/plug_in`: dataset, task, backbone, decoder, way to fine-tune, optimiser,
-learning-rate schedule, sampler, trial scheduler.
+learning-rate schedule, augmentation, sampler, trial scheduler.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ trainer: {epochs: 2}
 space:
   optimiser.lr: tag(log, interval(1e-4, 1e-1))
   model.decoder.hidden: choice(2, 4)
+  augmentation.dusk.factor: interval(0.01, 0.02)
 search:
   sampler: halton
   scheduler: {name: upper, percentile: 25}
@@ -86,6 +87,17 @@ def test_its_way_to_fine_tune_decides_what_a_checkpoint_holds(run: Path) -> None
     assert names - trained == {
         f"decoder.{layer}.{name}" for layer in ("gate.0", "last") for name in ("weight", "bias")
     }
+
+
+def test_its_augmentation_dims_what_is_trained_on(run: Path) -> None:
+    for path in run.rglob("best.safetensors"):
+        recipe = yaml.safe_load((path.parent / "recipe.yaml").read_text())
+        assert 0.01 <= recipe["augmentation"]["dusk"]["factor"] <= 0.02
+        with safe_open(path, framework="pt") as file:
+            spread = file.get_tensor("backbone.norm.running_var")
+            steps = int(file.get_tensor("backbone.norm.num_batches_tracked"))
+        # What it is where all images are alike: each step goes a tenth of the way from 1 to 0.
+        assert spread.amax().item() == pytest.approx(0.9**steps, abs=1e-3)
 
 
 def test_its_optimiser_goes_as_far_as_its_schedule_lets_it(run: Path) -> None:

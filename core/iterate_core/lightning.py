@@ -17,6 +17,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from iterate_core.data.augmentation.draws import Draws
 from iterate_core.data.dataset import Split
 from iterate_core.data.loading.batch import Batch
 from iterate_core.data.loading.loader import Indices, PixelSupply
@@ -41,7 +42,7 @@ from iterate_core.recipe import Recipe
 from iterate_core.tasks.supervised import SupervisedTask
 
 _CPU = torch.device("cpu")
-_Chosen = tuple[Indices, Indices | None]
+_Chosen = tuple[Indices, Indices | None, Draws | None]
 
 
 def module_of(recipe: Recipe) -> SupervisedTask:
@@ -129,8 +130,8 @@ class _Batches(Dataset[Batch]):
         return pixel_supply(self._prepared, self._split, _CPU, 0)
 
     def __getitem__(self, index: _Chosen) -> Batch:
-        samples, chosen = index
-        return next(self._supply.batches([samples], None if chosen is None else [chosen]))
+        samples, chosen, draws = index
+        return next(self._supply.batches([samples], None if chosen is None else [chosen], draws))
 
 
 class _Chunks(Sampler[_Chosen]):
@@ -144,7 +145,8 @@ class _Chunks(Sampler[_Chosen]):
 
     def __iter__(self) -> Iterator[_Chosen]:
         course = self._course()
-        return zip(course.chunks, course.chosen or repeat(None), strict=False)
+        chosen = course.chosen or repeat(None)
+        return zip(course.chunks, chosen, repeat(course.draws), strict=False)
 
 
 def _unchanged(batch: Any) -> Any:

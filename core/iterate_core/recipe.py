@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
+from iterate_core.data.augmentation.options import AugmentationSection
 from iterate_core.data.options import DataSection, Positive
 from iterate_core.losses.options import AnyLoss, DefaultOptions
 from iterate_core.models.options import ModelSection
@@ -20,18 +21,6 @@ from iterate_core.registry.marks import AddedLater, AfterBackbone, HowOnly, PerT
 from iterate_core.registry.options import Component, Section
 from iterate_core.registry.parsing import Chosen, parse
 from iterate_core.storage.files import replacing
-
-
-class AugmentationSection(Section):
-    """Random changes of training samples that keep their meaning.
-
-    Attributes:
-        flip: Horizontal and vertical flips, each with probability one half.
-        rotate: Rotations by a random multiple of 90 degrees.
-    """
-
-    flip: bool = True
-    rotate: bool = True
 
 
 class TrainerSection(Section):

@@ -14,7 +14,7 @@ from iterate_core.errors import Problem, RequestError
 from iterate_core.recipe import Recipe
 from iterate_core.registry.marks import HowOnly
 from iterate_core.registry.options import Section
-from iterate_core.registry.parsing import Chosen, collect
+from iterate_core.registry.parsing import Chosen, collect, fields_of
 
 SEARCHED = (
     *("data", "model", "tuning", "loss", "optimiser", "scheduler", "augmentation", "trainer"),
@@ -75,20 +75,20 @@ def takes(mapping: Mapping[str, Any], path: str) -> bool:
 def fields_at(mapping: Mapping[str, Any], path: str) -> frozenset[str]:
     """The fields of the section at a dotted path; empty where there is no such section."""
     section = _section_at(mapping, path)
-    return frozenset(section.model_fields) if section else frozenset()
+    return frozenset(fields_of(section)) if section else frozenset()
 
 
 def default_at(mapping: Mapping[str, Any], path: str) -> Any:
     """The schema's own value of the field at a dotted path; None where it has none."""
     section = _section_at(mapping, path.rpartition(".")[0])
-    field = section.model_fields.get(path.rpartition(".")[2]) if section else None
+    field = fields_of(section).get(path.rpartition(".")[2]) if section else None
     return field.get_default(call_default_factory=False) if field else None
 
 
 def required_at(mapping: Mapping[str, Any], path: str) -> bool:
     """Whether the schema has a field at a dotted path that must be given."""
     section = _section_at(mapping, path.rpartition(".")[0])
-    field = section.model_fields.get(path.rpartition(".")[2]) if section else None
+    field = fields_of(section).get(path.rpartition(".")[2]) if section else None
     return field is not None and field.is_required()
 
 
@@ -96,7 +96,7 @@ def how_only(mapping: Mapping[str, Any], path: str) -> bool:
     """Whether the field at a dotted path, or a section around it, decides no result."""
     above, _, name = path.rpartition(".")
     section = _section_at(mapping, above)
-    field = section.model_fields.get(name) if section else None
+    field = fields_of(section).get(name) if section else None
     marked = field is not None and HowOnly in field.metadata
     return marked or (bool(above) and how_only(mapping, above))
 
@@ -105,7 +105,7 @@ def _section_at(mapping: Mapping[str, Any], path: str) -> type[Section] | None:
     section: type[Section] | None = SearchConfig
     content: Any = mapping
     for part in path.split(".") if path else ():
-        field = section.model_fields.get(part) if section else None
+        field = fields_of(section).get(part) if section else None
         content = content.get(part) if isinstance(content, Mapping) else None
         section = _section_class(field, content) if field else None
     return section
@@ -116,7 +116,7 @@ def component_exists(path: str, name: str) -> bool:
     field: Any = None
     section: type[Section] | None = SearchConfig
     for part in path.split("."):
-        field = section.model_fields.get(part) if section else None
+        field = fields_of(section).get(part) if section else None
         section = _section_class(field, {}) if field else None
     return bool(field) and _section_class(field, {"name": name}) is not None
 

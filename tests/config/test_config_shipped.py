@@ -33,6 +33,7 @@ def command_of(name: str) -> list[str]:
 
 def test_the_expected_files_ship() -> None:
     assert READY == [
+        "augmentation.yaml",
         "backbones.yaml",
         "change_detection.yaml",
         "classification.yaml",
@@ -67,6 +68,7 @@ def test_the_expected_files_ship() -> None:
         "bitfit", "dora", "frozen", "full", "gradual", "ia3", "last_k", "layerwise", "lora", "vera",
         "visual_prompt",
     ]  # fmt: skip
+    assert composer.options("augmentation") == ["dihedral", "geometric", "none", "spectral"]
     assert composer.options("loss") == [
         "binary_cross_entropy", "cross_entropy", "default", "dice", "focal", "huber", "jaccard",
         "l1", "lovasz", "mse", "sum", "tversky",

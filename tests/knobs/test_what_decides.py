@@ -15,8 +15,8 @@ from iterate_core.engine.resolved import decisive
 from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
 from iterate_core.registry.marks import AfterBackbone, HowOnly, Mark, PerTraining, without
-from iterate_core.registry.options import Component, Section
-from iterate_core.registry.parsing import Chosen
+from iterate_core.registry.options import Component, Members, Section
+from iterate_core.registry.parsing import Chosen, fields_of
 from iterate_core.registry.registry import Entry, Registry
 
 FIELDS = {knob.name: knob for knob in sorted(knobs(), key=lambda knob: knob.name)}
@@ -41,8 +41,15 @@ def changed(section: Any, path: str, value: Any) -> Any:
     """A section with another value at a dotted path; nothing is checked."""
     name, _, rest = path.partition(".")
     if rest:
-        value = changed(getattr(section, name), rest, value)
+        value = changed(within(section, name), rest, value)
     return section.model_copy(update={name: value})
+
+
+def within(section: Any, name: str) -> Any:
+    """What a section has under a name; a member that it lacks, with all its defaults."""
+    found = getattr(section, name, None)
+    options: Any = fields_of(type(section))[name].annotation
+    return options() if found is None and isinstance(section, Members) else found
 
 
 def at(knob: Knob, value: Any, folder: Path) -> SearchConfig:
@@ -95,8 +102,8 @@ def marks_of(knob: Knob) -> list[Any]:
     marks = list(knob.owner.model_fields[knob.field].metadata)
     around: Any = config()
     for name in knob.name.partition("=")[0].split("."):
-        marks += type(around).model_fields[name].metadata
-        around = getattr(around, name)
+        marks += fields_of(type(around))[name].metadata
+        around = within(around, name)
     return marks
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from iterate_core.data.loading import loader
 from iterate_core.device import fabric_for
 from iterate_core.engine import fit
 from iterate_core.engine.build import build_model, shared_backbone
-from iterate_core.engine.order import augmentations, evaluation_course
+from iterate_core.engine.order import augmentations, evaluation_course, training_course
 from iterate_core.engine.resolved import Prepared, prepare
 from iterate_core.engine.setup import Setup
 from iterate_core.engine.trainer import Trainer
@@ -125,6 +126,28 @@ def first_rates(scene: Scene) -> list[float]:
 def last_rates(scene: Scene) -> float:
     """That of the last block."""
     return rates(scene)[-1]
+
+
+def batches(scene: Scene) -> Any:
+    """What the steps of the first epoch see."""
+    found = prepared(scene)
+    return Setup(found).supplies.batches("train", training_course(found, 1, drop_single=False))
+
+
+def inputs(scene: Scene) -> Any:
+    """The images of the first epoch."""
+    return [batch.inputs.tolist() for batch in batches(scene)]
+
+
+def labels(scene: Scene) -> Any:
+    """The targets of the first epoch."""
+    return [batch.targets.tolist() for batch in batches(scene)]
+
+
+def changes(scene: Scene) -> bool:
+    """Whether a part of the augmentation changes an image of the first epoch."""
+    plain = replace(scene, knob=replace(scene.knob, name="seed"), value=0)
+    return bool(inputs(scene) != inputs(plain))
 
 
 def paces(scene: Scene) -> list[float]:
@@ -292,6 +315,16 @@ RECIPE: dict[str, Case] = {
     "scheduler": Case(("cosine", "plateau"), part),
     "augmentation.flip": Case((False, True), lambda s: len(augmentations(prepared(s))), (1, 4)),
     "augmentation.rotate": Case((False, True), lambda s: len(augmentations(prepared(s))), (1, 4)),
+    "AugmentationOptions.probability": Case((0.0, 1.0), changes, (False, True), same=labels),
+    "TurnOptions.degrees": Case((5.0, 90.0), inputs, same=labels),
+    "ScaleOptions.lowest": Case((0.5, 0.8), inputs, same=labels),
+    "ScaleOptions.highest": Case((1.2, 2.0), inputs, same=labels),
+    "CropOptions.smallest": Case((0.2, 0.8), inputs, same=labels),
+    "CropOptions.ratio": Case((1.0, 2.0), inputs, same=labels),
+    "BandOptions.most": Case((0.1, 0.5), inputs, same=labels),
+    "BandOptions.per_band": Case((True, False), inputs, same=labels),
+    "NoiseOptions.std": Case((0.1, 0.5), inputs, same=labels),
+    "BandDropoutOptions.share": Case((0.1, 0.9), inputs, same=labels),
     "trainer.epochs": Case((2, 3), epochs_trained, (2, 3), same=first_epoch),
     "trainer.patience": Case(
         (1, 2), partial(epochs_trained, trainer=STILL), (2, 3),

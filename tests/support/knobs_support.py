@@ -25,7 +25,7 @@ from iterate_core.errors import IterateError
 from iterate_core.models.backbones.options import BackboneOptions
 from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
-from iterate_core.registry.options import Section
+from iterate_core.registry.options import Members, Section
 from iterate_core.registry.parsing import Chosen
 
 
@@ -105,6 +105,10 @@ def within(path: str, section: type[Section]) -> Iterator[Knob]:
             yield from within(where, field.annotation)
         else:
             yield Knob(where, section, name)
+    if issubclass(section, Members):
+        for entry in section.registry:
+            if _ships(entry.load_options()):
+                yield from within(f"{path}.{entry.name}", entry.load_options())
 
 
 def _options(where: str, component: str, options: type[Section]) -> Iterator[Knob]:
@@ -124,8 +128,13 @@ def _components(chosen: Chosen) -> Iterator[tuple[str, type[Section]]]:
     if chosen.registry is registries.backbones:
         found |= {kind: name for kind, name in _named_by_rule() if kind not in found}
     for kind, name in found.items():
-        if kind.__module__.startswith(("iterate.", "iterate_core.")):  # other tests register theirs
+        if _ships(kind):
             yield name, kind
+
+
+def _ships(options: type[Section]) -> bool:
+    """Whether it is our own: other tests register theirs."""
+    return options.__module__.startswith(("iterate.", "iterate_core."))
 
 
 def _named_by_rule() -> Iterator[tuple[type[Section], str]]:

@@ -22,7 +22,8 @@ from iterate_core.registry.registry import resolve
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from iterate_core.data.loading.augmentation import Element
+    from iterate_core.data.augmentation.elements import Element
+    from iterate_core.data.augmentation.warp import Warp
     from iterate_core.data.tile import Tile
 
 Array = npt.NDArray[Any]
@@ -124,6 +125,10 @@ class Target(ABC):
     def packed(self, target: Any) -> Packed:
         """A checked target as it is kept: an array, or if it is `ragged` arrays of rows by name."""
 
+    def unpacked(self, packed: Any) -> Any:
+        """A target as the reader gives it, of arrays as `packed` makes them."""
+        return packed
+
     def known(self, target: Any) -> Array | None:
         """(quantities, n) values whose mean and deviation over the training split are wanted.
 
@@ -143,6 +148,23 @@ class Target(ABC):
             group: Flips and rotations.
         """
         del chosen, group
+        return targets
+
+    @property
+    def warps(self) -> bool:
+        """Whether targets can follow images by `warped`, as what lies nowhere always does."""
+        return not (self.dense or self.ragged)
+
+    def warped(self, targets: Any, warp: Warp) -> Any:
+        """A batch's targets, moved as its images are; what is uncovered does not count.
+
+        A target that lies somewhere and overrides this says so by `warps`.
+
+        Args:
+            targets: As in the files, or as `augmented` gives them.
+            warp: What moves the images.
+        """
+        del warp
         return targets
 
     def prepared(self, targets: Any, size: tuple[int, int]) -> Any:

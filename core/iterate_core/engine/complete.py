@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 
 from iterate_core.data.bands import resolve_bands, with_units
@@ -42,6 +43,7 @@ def complete(recipe: Recipe, info: DatasetInfo) -> Recipe:
         chosen = resolve_bands(bands, info.bands, "data.bands")
         bands = tuple(band.name for band in chosen)
         matching_of(recipe, chosen)
+        problems += recipe.augmentation.problems(replace(info, bands=chosen))
     except RequestError as error:
         problems += error.problems
     loss = _completed_loss(recipe, info)

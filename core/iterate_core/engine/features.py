@@ -20,8 +20,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from iterate_core.data.augmentation.draws import Draws
+from iterate_core.data.augmentation.elements import Element
 from iterate_core.data.dataset import Split
-from iterate_core.data.loading.augmentation import Element
 from iterate_core.data.loading.batch import Batch, Context
 from iterate_core.data.loading.loader import Indices, PixelSupply, chunked
 from iterate_core.device import keeps_data
@@ -52,10 +53,13 @@ def worthwhile(prepared: Prepared, group: tuple[Element, ...]) -> bool:
     """Whether features are kept for this recipe.
 
     The backbone must be constant, its features small enough, and training long enough that each
-    sample is needed in each of its flips and rotations at least once on average.
+    sample is needed in each of its flips and rotations at least once on average. With further
+    augmentations no sample is ever the same.
     """
     recipe = prepared.recipe
     if not recipe.tuning.constant or len(group) > recipe.trainer.epochs:
+        return False
+    if recipe.augmentation.members:
         return False
     backbone = shared_backbone(prepared, meta=True)
     each = floats_per_sample(backbone.shape, padded(prepared.size, backbone.multiple))
@@ -142,8 +146,11 @@ class FeatureSupply:
     def __len__(self) -> int:
         return len(self._pixels)
 
-    def batches(self, chunks: list[Indices], chosen: list[Indices] | None) -> Iterator[Batch]:
-        """See `iterate_core.data.loading.loader.Supply.batches`."""
+    def batches(
+        self, chunks: list[Indices], chosen: list[Indices] | None, draws: Draws | None = None
+    ) -> Iterator[Batch]:
+        """See `iterate_core.data.loading.loader.Supply.batches`; nothing further is drawn."""
+        del draws
         for number, chunk in enumerate(chunks):
             beat()
             which = chosen[number] if chosen is not None else np.zeros(len(chunk), np.int64)

@@ -11,8 +11,10 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
+from iterate_core.data.augmentation.draws import Draws
+from iterate_core.data.augmentation.elements import IDENTITY, Element, elements
+from iterate_core.data.augmentation.pipeline import Augmentations
 from iterate_core.data.dataset import Split
-from iterate_core.data.loading.augmentation import IDENTITY, Element, elements
 from iterate_core.data.loading.batch import Batch, Context
 from iterate_core.data.loading.loader import Indices, PixelSupply, Supply, chunked
 from iterate_core.engine import features
@@ -23,7 +25,7 @@ from iterate_core.fingerprint import seed_for
 
 
 def augmentations(prepared: Prepared, split: Split = "train") -> tuple[Element, ...]:
-    """The flips and rotations that a split's samples are drawn from.
+    """The flips and quarter turns that a split's samples are drawn from.
 
     Of a single pixel there are none, whatever the recipe says.
     """
@@ -40,8 +42,12 @@ def pixel_supply(
 ) -> PixelSupply:
     """Batches of a split's images, which so many processes read ahead."""
     scaling = scaling_of(prepared, shared_backbone(prepared, meta=True))
-    group = augmentations(prepared, split)
-    return PixelSupply(prepared.pack, split, scaling, group, device, workers)
+    group, pack = augmentations(prepared, split), prepared.pack
+    further = None
+    if split == "train" and prepared.recipe.augmentation.members:
+        size = prepared.info.height, prepared.info.width
+        further = Augmentations(prepared.recipe.augmentation, pack.mean, pack.std, size)
+    return PixelSupply(pack, split, scaling, group, device, workers, further)
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,12 @@ class Course:
     Attributes:
         chunks: Sample indices of each batch.
         chosen: The element of each sample of each batch; None changes nothing.
+        draws: What further augmentations draw from; None makes none.
     """
 
     chunks: list[Indices]
     chosen: list[Indices] | None = None
+    draws: Draws | None = None
 
 
 def needs_pairs(module: nn.Module) -> bool:
@@ -71,9 +79,12 @@ def training_course(prepared: Prepared, epoch: int, *, drop_single: bool) -> Cou
     rng = np.random.default_rng(seed_for(recipe.seed, "order", epoch))
     order = rng.permutation(prepared.training)
     chunks = chunked(order, recipe.data.batch_size, drop_single=drop_single)
-    if group == (IDENTITY,):
-        return Course(chunks)
-    return Course(chunks, [rng.integers(len(group), size=len(chunk)) for chunk in chunks])
+    chosen, draws = None, None
+    if group != (IDENTITY,):
+        chosen = [rng.integers(len(group), size=len(chunk)) for chunk in chunks]
+    if recipe.augmentation.members:
+        draws = Draws(recipe.seed, epoch)
+    return Course(chunks, chosen, draws)
 
 
 def evaluation_course(prepared: Prepared, split: Split) -> Course:
@@ -109,7 +120,7 @@ class Supplies:
 
     def batches(self, split: Split, course: Course) -> Iterator[Batch]:
         """Batches of a split in an order."""
-        return self.of(split).batches(course.chunks, course.chosen)
+        return self.of(split).batches(course.chunks, course.chosen, course.draws)
 
     def evaluated(self, split: Split) -> Iterator[Batch]:
         """Batches of a split in its own order."""

@@ -6,11 +6,12 @@ once, so one epoch of the samples as they are is all there is.
 
 from __future__ import annotations
 
+from iterate_core.data.augmentation.options import AugmentationSection
 from iterate_core.data.dataset import DatasetInfo
 from iterate_core.data.selection import selected_count
 from iterate_core.errors import Problem
 from iterate_core.models.decoders.probes.options import KnnOptions, LogisticOptions
-from iterate_core.recipe import AugmentationSection, Recipe
+from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
 
 

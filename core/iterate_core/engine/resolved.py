@@ -32,7 +32,7 @@ from iterate_core.models.inputs import Inputs
 from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
 from iterate_core.registry.marks import AfterReading, HowOnly, Mark, without
-from iterate_core.registry.options import Section
+from iterate_core.registry.options import Members, Section
 from iterate_core.registry.parsing import chosen_of
 
 REOPEN_SECONDS = 60.0
@@ -250,3 +250,7 @@ def own_code(
             yield where, code
         if isinstance(part, Section):
             yield from own_code(part, less, where)
+    if isinstance(section, Members):
+        for name in section.members:
+            if code := section.registry.get(name).facts.get("code"):
+                yield f"{path}.{name}", code

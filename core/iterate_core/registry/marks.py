@@ -51,10 +51,11 @@ def without(section: Section, *marks: Mark, exclude_defaults: bool = False) -> d
 def _marked(section: Section, marks: tuple[Mark, ...]) -> dict[str, Any]:
     """The fields to leave out, as pydantic takes them."""
     found: dict[str, Any] = {}
-    for name, field in type(section).model_fields.items():
-        value = getattr(section, name)
-        unsaid = AddedLater in field.metadata and value == field.default
-        if unsaid or any(mark in field.metadata for mark in marks):
+    fields = type(section).model_fields
+    for name, value in section:  # members, which bear no mark themselves, among them
+        metadata = fields[name].metadata if name in fields else []
+        unsaid = AddedLater in metadata and value == fields[name].default
+        if unsaid or any(mark in metadata for mark in marks):
             found[name] = True
         elif isinstance(value, Section) and (inner := _marked(value, marks)):
             found[name] = inner

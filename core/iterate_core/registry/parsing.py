@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from iterate_core.errors import Problem, RequestError, nearest
-from iterate_core.registry.options import FieldError, Section
+from iterate_core.registry.options import FieldError, Members, Section
 from iterate_core.registry.registry import Registry
 
 S = TypeVar("S", bound=Section)
@@ -41,14 +42,20 @@ def collect(
     cls: type[S], mapping: Mapping[str, Any], path: str = ""
 ) -> tuple[S | None, list[Problem]]:
     """As `parse`, but returns the problems: (section, []) or (None, problems)."""
-    values: dict[str, Any] = dict(mapping)
+    values = _with_members(cls, mapping)
     failed: dict[str, list[Problem]] = {}
-    for name, field in cls.model_fields.items():
+    fields = fields_of(cls)
+    for name in values.keys() - fields.keys() if issubclass(cls, Members) else ():
+        failed[name] = [_unknown(_join(path, name), fields)]
+    for name, field in fields.items():
         if name not in values:
             continue
         if isinstance(values[name], str) and chosen_of(field) is not None:
             values[name] = {"name": values[name]}
         nested = _nested_class(field, values[name], _join(path, name))
+        if name not in cls.model_fields and not isinstance(values[name], Mapping | Section):
+            what = f"must be true, false or a mapping of options, but got {values[name]!r}."
+            nested = Problem(_join(path, name), what)
         if isinstance(nested, Problem):
             failed[name] = [nested]
         elif nested is not None and isinstance(values[name], Mapping):
@@ -68,6 +75,31 @@ def collect(
         if not problems:
             return section, []
     return None, problems
+
+
+def fields_of(cls: type[Section]) -> Mapping[str, FieldInfo]:
+    """The fields of a section; of `Members` those of its registry too."""
+    if not issubclass(cls, Members):
+        return cls.model_fields
+    members = {
+        entry.name: FieldInfo(annotation=entry.load_options(), default=None)
+        for entry in cls.registry
+    }
+    return {**cls.model_fields, **members}
+
+
+def _with_members(cls: type[Section], mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping in which components say their options: true is for all defaults, false for none."""
+    if not issubclass(cls, Members):
+        return dict(mapping)
+    own = cls.model_fields
+    stated = {name: value for name, value in mapping.items() if name in own}
+    members = {
+        name: {} if value is True else value
+        for name, value in mapping.items()
+        if name not in own and value is not None and value is not False
+    }
+    return stated | members
 
 
 def _nested_class(field: Any, value: Any, path: str) -> type[Section] | Problem | None:
@@ -106,7 +138,7 @@ def _own(details: Sequence[Any]) -> list[Any]:
 def _problem(cls: type[Section], detail: Any, path: str) -> Problem:
     where = _join(path, *detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return Problem(where, "unknown key.", nearest(str(detail["loc"][-1]), cls.model_fields))
+        return _unknown(where, fields_of(cls))
     if detail["type"] == "missing":
         return Problem(where, "is required.")
     message = detail["msg"].removeprefix("Value error, ").rstrip(".")
@@ -117,6 +149,10 @@ def _problem(cls: type[Section], detail: Any, path: str) -> Problem:
     if not detail["loc"]:  # of the whole section, which is no value to show
         return Problem(where, f"{message}.")
     return Problem(where, f"{message}, but got {detail['input']!r}.")
+
+
+def _unknown(where: str, fields: Mapping[str, FieldInfo]) -> Problem:
+    return Problem(where, "unknown key.", nearest(where.rpartition(".")[2], fields))
 
 
 def _join(*parts: Any) -> str:

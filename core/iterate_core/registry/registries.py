@@ -45,6 +45,13 @@ tunings = Registry(
     own_entry,
     ("options",),
 )
+augmentations = Registry(
+    "augmentation",
+    "iterate.augmentations",
+    "iterate_core.data.augmentation.catalogue:register",
+    "iterate_core.data.augmentation.options:AugmentationOptions",
+    call=("options",),
+)
 losses = Registry(
     "loss",
     "iterate.losses",

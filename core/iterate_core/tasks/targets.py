@@ -14,7 +14,8 @@ from iterate_core.errors import DataError, Problem
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from iterate_core.data.loading.augmentation import Element
+    from iterate_core.data.augmentation.elements import Element
+    from iterate_core.data.augmentation.warp import Warp
     from iterate_core.data.tile import Tile
 
 
@@ -135,9 +136,18 @@ class GridTarget(Target):
         self, targets: Tensor, chosen: npt.NDArray[np.int64], group: tuple[Element, ...]
     ) -> Tensor:
         """See `Target.augmented`."""
-        from iterate_core.data.loading.augmentation import apply_each
+        from iterate_core.data.augmentation.elements import apply_each
 
         return apply_each(targets, chosen, group)
+
+    @property
+    def warps(self) -> bool:
+        """See `Target.warps`."""
+        return True
+
+    def warped(self, targets: Tensor, warp: Warp) -> Tensor:
+        """See `Target.warped`; each pixel is that of the nearest, and never interpolated."""
+        return warp.grids(targets, self.blank)
 
     def prepared(self, targets: Tensor, size: tuple[int, int]) -> Tensor:
         """(n, …, height, width), each pixel that of the nearest; whole numbers as int64.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import yaml
 
 from iterate.cli.data.download import download
 from iterate.cli.data.tables import band_table, show_info, target_tables
@@ -17,6 +18,7 @@ from iterate.cli.views.groups import NearestGroup
 from iterate_core.escaping import in_terminal as escape
 
 if TYPE_CHECKING:
+    from iterate_core.data.augmentation.options import AugmentationSection
     from iterate_core.data.dataset import DatasetInfo, Reader
 
 app = typer.Typer(
@@ -179,6 +181,13 @@ def show(
         bool, typer.Option("--compat", help="Keep known defects of published files.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Fixes which samples are shown.", min=0)] = 0,
+    augmented: Annotated[
+        str | None,
+        typer.Option(
+            help="Beside each sample what this makes of it: a recipe's file, or its augmentation, "
+            "such as '{crop: true, noise: {std: 0.2}}'."
+        ),
+    ] = None,
     json: _Json = False,
 ) -> None:
     """Draw samples, count classes, and list every band with its statistics."""
@@ -189,7 +198,7 @@ def show(
     chosen: Any = _choice("split", split, ("train", "val", "test"))
     reader = _open(folder, dataset, partition, compat)
     picture = out or Path(f"{file_name(reader.info.name)}-{split}.png")
-    draw(reader, chosen, picture, count, seed)
+    draw(reader, chosen, picture, count, seed, _augmentation(augmented))
     found = survey(reader, limit)
     if json:
         print_json({"dataset": asdict(reader.info), "picture": str(picture), **asdict(found)})
@@ -199,6 +208,27 @@ def show(
         say(table)
     say(band_table(found))
     say(f"Samples of the {split} split: {escape(str(picture))}")
+
+
+def _augmentation(text: str | None) -> AugmentationSection | None:
+    """That of a recipe's file, or of a mapping as a recipe has it."""
+    from iterate.config.load import load_recipe
+    from iterate_core.data.augmentation.options import AugmentationSection
+    from iterate_core.errors import Problem, RequestError
+    from iterate_core.registry.parsing import parse
+
+    if text is None:
+        return None
+    if text.endswith((".yaml", ".yml")):
+        return load_recipe(Path(text), []).augmentation
+    try:
+        mapping = yaml.safe_load(text)
+    except yaml.YAMLError:
+        mapping = None
+    if not isinstance(mapping, dict):
+        what = f"is neither a recipe's file nor a mapping of augmentations: {text!r}."
+        raise RequestError(Problem("--augmented", what, "Such as '{crop: true}'."))
+    return parse(AugmentationSection, mapping, "--augmented")
 
 
 def _open(folder: Path, dataset: str | None, partition: str, compat: bool) -> Reader:

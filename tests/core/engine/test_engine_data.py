@@ -14,8 +14,8 @@ from engine_support import RGB, give, random_images, recipe
 from torch.nn import functional
 from tuning_support import FROZEN
 
+from iterate_core.data.augmentation.elements import IDENTITY, Element, apply_each, elements
 from iterate_core.data.dataset import Band
-from iterate_core.data.loading.augmentation import IDENTITY, Element, apply_each, elements
 from iterate_core.data.loading.loader import PixelSupply, chunked
 from iterate_core.data.loading.scaling import Scaling
 from iterate_core.engine import features, fit

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tuning_support import FROZEN
 
-from iterate_core.data.loading.augmentation import elements
+from iterate_core.data.augmentation.elements import elements
 from iterate_core.data.loading.loader import PixelSupply
 from iterate_core.engine import features, fit
 from iterate_core.engine.build import shared_backbone

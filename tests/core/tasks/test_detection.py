@@ -27,10 +27,10 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from iterate_core.data.augmentation.elements import elements
 from iterate_core.data.convert.images import read_image
 from iterate_core.data.dataset import Boxes
 from iterate_core.data.inspect.show import draw
-from iterate_core.data.loading.augmentation import elements
 from iterate_core.data.target import target_of
 from iterate_core.engine import features, fit
 from iterate_core.engine.preflight import preflight

@@ -28,7 +28,7 @@ from sklearn.metrics import (
 )
 from torch.nn import functional
 
-from iterate_core.data.loading.augmentation import elements
+from iterate_core.data.augmentation.elements import elements
 from iterate_core.data.loading.loader import PixelSupply
 from iterate_core.engine import fit
 from iterate_core.engine.build import shared_backbone

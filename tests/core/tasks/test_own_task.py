@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from iterate.bench.runs.sample_intervals import over_samples
-from iterate_core.data.loading.augmentation import elements
+from iterate_core.data.augmentation.elements import elements
 from iterate_core.data.loading.loader import PixelSupply
 from iterate_core.data.store.targets import Ragged
 from iterate_core.data.target import Target

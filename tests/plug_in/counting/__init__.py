@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from iterate_core.data.augmentation.options import AugmentationOptions
 from iterate_core.data.options import DataSection
 from iterate_core.models.backbones.options import BackboneOptions
 from iterate_core.models.tuning.options import TuningOptions
@@ -47,6 +48,12 @@ class Signs(OptimiserOptions):
 
 class Stairs(Component):
     """The learning rate falls from epoch to epoch."""
+
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+
+
+class Dusk(AugmentationOptions):
+    """Less light."""
 
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
 
@@ -93,6 +100,10 @@ def add_optimiser(registry: Registry) -> None:
 
 def add_schedule(registry: Registry) -> None:
     registry.register(Entry("stairs", Stairs, "counting.learning:build_stairs"))
+
+
+def add_augmentation(registry: Registry) -> None:
+    registry.register(Entry("dusk", Dusk, "counting.learning:Dim"))
 
 
 def add_sampler(registry: Registry) -> None:

@@ -1,12 +1,15 @@
-"""An optimiser, and a learning-rate schedule."""
+"""An optimiser, a learning-rate schedule, and an augmentation."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from counting import Signs, Stairs
+from counting import Dusk, Signs, Stairs
+from iterate_core.data.augmentation.base import Touch
+from iterate_core.data.augmentation.draws import Uniform
 from iterate_core.objective import Objective
 from iterate_core.optimisation.schedules import ClosedForm
 
@@ -21,3 +24,18 @@ def build_stairs(
 ) -> ClosedForm:
     del objective, epochs
     return ClosedForm(lambda step: options.factor ** (step // steps_per_epoch))
+
+
+class Dim(Touch):
+    """Every band at a part of its values."""
+
+    def __init__(self, options: Dusk) -> None:
+        self._factor = options.factor
+
+    def numbers(self, bands: int) -> int:
+        del bands
+        return 0
+
+    def touched(self, images: Tensor, drawn: Uniform) -> Tensor:
+        del drawn
+        return images * self._factor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,18 +23,35 @@ from iterate_core.storage.files import replacing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from iterate_core.data.augmentation.options import AugmentationSection
+
 _IMAGES = 6  # in a row; half as many where a mask or map stands beside each
 _SIDE = 1.9  # inches
 
 
-def draw(reader: Reader, split: Split, out: Path, count: int = 18, seed: int = 0) -> None:
+def draw(
+    reader: Reader,
+    split: Split,
+    out: Path,
+    count: int = 18,
+    seed: int = 0,
+    augmentation: AugmentationSection | None = None,
+) -> None:
     """Write a PNG of samples: true colour where there is red, green and blue, else grey.
 
     Masks and maps stand beside their images, in the colours of the legend or bar; objects are
     frames in them, and their masks tint what they cover. Of several dates the last is drawn.
 
+    Args:
+        reader: Of the dataset.
+        split: Whose samples are drawn.
+        out: The picture.
+        count: How many, at most.
+        seed: Fixes which, and what augmentation makes of them.
+        augmentation: Each sample is followed by what this makes of it in the first epochs.
+
     Raises:
-        RequestError: The picture cannot be written.
+        RequestError: The picture cannot be written, or the augmentation does not fit the dataset.
         DataError: A sample is damaged, or not what the dataset declares.
     """
     from matplotlib import rc_context
@@ -46,10 +64,13 @@ def draw(reader: Reader, split: Split, out: Path, count: int = 18, seed: int = 0
     samples = [checked(reader.read(names[index], order), target) for index in chosen]
     if target.form == "index":
         samples.sort(key=lambda sample: int(np.asarray(sample.target)))
+    if augmentation is not None:
+        samples = _augmented(samples, target, bands, augmentation, seed)
+    together = len(samples) // min(count, len(names))
     # Names are a stranger's: no formula is set in them, and no font has every letter.
     with rc_context({"text.parse_math": False}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        figure = _figure(target, split, samples, bands)
+        figure = _figure(target, split, samples, bands, together)
         try:
             with replacing(out) as part:
                 figure.savefig(part, format="png", dpi=110)
@@ -66,12 +87,30 @@ def visible_bands(info: DatasetInfo) -> tuple[Band, ...]:
     return info.bands[:1]
 
 
-def _figure(target: Target, split: Split, samples: list[Sample], bands: tuple[Band, ...]) -> Figure:
+def _augmented(
+    samples: list[Sample],
+    target: Target,
+    bands: tuple[Band, ...],
+    augmentation: AugmentationSection,
+    seed: int,
+) -> list[Sample]:
+    from iterate_core.data.inspect.augmented import with_versions
+
+    problems = augmentation.problems(replace(target.info, bands=bands))
+    if problems:
+        raise RequestError(problems)
+    return with_versions(samples, target, augmentation, seed)
+
+
+def _figure(
+    target: Target, split: Split, samples: list[Sample], bands: tuple[Band, ...], together: int
+) -> Figure:
+    """The picture of samples, of which so many in a row belong together."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     info, width = target.info, 2 if target.form in BESIDE else 1
-    columns = min(_IMAGES // width, len(samples))
+    columns = min(_IMAGES // width // together * together, len(samples))
     rows = -(-len(samples) // columns)
     size = (_SIDE * width * columns, (_SIDE * info.height / info.width + 0.2) * rows + 0.7)
     figure = Figure(figsize=(max(size[0], 4.0), size[1]))
@@ -83,10 +122,12 @@ def _figure(target: Target, split: Split, samples: list[Sample], bands: tuple[Ba
     axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for axis in axes:
         axis.set_axis_off()
-    images = stretched([_last_date(sample.image) for sample in samples])
-    for axis, sample, image in zip(axes, samples, images, strict=False):
+    images = stretched([_last_date(sample.image) for sample in samples], together)
+    for number, (axis, sample, image) in enumerate(zip(axes, samples, images, strict=False)):
         axis.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
-        axis.set_title(plain(_title(sample, target)), fontsize=7, loc="left", pad=3)
+        version = number % together
+        title = f"in epoch {version}" if version else plain(_title(sample, target))
+        axis.set_title(title, fontsize=7, loc="left", pad=3)
     draw_targets(figure, axes[: len(samples)], [sample.target for sample in samples], target)
     return figure
 

@@ -1,1 +1,1 @@
-"""From a pack to batches: order, scaling, augmentation, acquisition context."""
+"""From a pack to batches: order, scaling, acquisition context."""

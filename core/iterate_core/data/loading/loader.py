@@ -11,8 +11,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from iterate_core.data.augmentation.draws import Draws
+from iterate_core.data.augmentation.elements import Element, apply_each
+from iterate_core.data.augmentation.pipeline import Augmentations
+from iterate_core.data.augmentation.warp import Warp
 from iterate_core.data.dataset import Split
-from iterate_core.data.loading.augmentation import Element, apply_each
 from iterate_core.data.loading.batch import Batch, Context
 from iterate_core.data.loading.contexts import Contexts
 from iterate_core.data.loading.scaling import Scaling
@@ -35,8 +38,16 @@ class Supply(Protocol):
     def __len__(self) -> int:
         """Number of samples."""
 
-    def batches(self, chunks: list[Indices], chosen: list[Indices] | None) -> Iterator[Batch]:
-        """Batches of the samples in each chunk, each sample changed by its chosen element."""
+    def batches(
+        self, chunks: list[Indices], chosen: list[Indices] | None, draws: Draws | None = None
+    ) -> Iterator[Batch]:
+        """Batches of the samples in each chunk, each sample changed by its chosen element.
+
+        Args:
+            chunks: Sample indices of each batch.
+            chosen: The element of each sample of each batch; None changes nothing.
+            draws: What further augmentations draw from; None makes none.
+        """
 
 
 class PixelSupply:
@@ -49,6 +60,7 @@ class PixelSupply:
         group: Flips and rotations to choose from.
         device: Where batches are made.
         workers: Processes that read ahead; 0 reads in this one.
+        further: What may be done to samples beside; None does nothing.
     """
 
     def __init__(
@@ -59,12 +71,14 @@ class PixelSupply:
         group: tuple[Element, ...],
         device: torch.device,
         workers: int,
+        further: Augmentations | None = None,
     ) -> None:
         self._images = pack.images(split)
         self._targets = pack.targets(split)
         self._target = pack.target
         self._scaling = scaling
         self._group = group
+        self._further = further
         self._device = device
         self._workers = workers
         self._pack, self._split = pack, split
@@ -74,7 +88,9 @@ class PixelSupply:
     def __len__(self) -> int:
         return len(self._targets)
 
-    def batches(self, chunks: list[Indices], chosen: list[Indices] | None) -> Iterator[Batch]:
+    def batches(
+        self, chunks: list[Indices], chosen: list[Indices] | None, draws: Draws | None = None
+    ) -> Iterator[Batch]:
         """See `Supply.batches`."""
         for number, (chunk, (images, targets)) in enumerate(
             zip(chunks, self._raw(chunks), strict=True)
@@ -84,8 +100,13 @@ class PixelSupply:
             if which is not None:
                 images = apply_each(images, which, self._group)
             raw = widened(images, self._images.dtype)
-            inputs = self._scaling.apply(raw)
-            targets = self._prepared(placed(targets, self._device), which, raw)
+            seen, warp = raw, None
+            if self._further is not None:
+                warp = self._further.warp(chunk, draws)
+                raw = self._further.warped(warp, raw)
+                seen = self._further.touched(raw, chunk, draws)
+            inputs = self._scaling.apply(seen)
+            targets = self._prepared(placed(targets, self._device), which, raw, warp)
             size, context = self._scaling.size, self._contexts.of(chunk)
             yield Batch(inputs, targets, encoded=False, size=size, context=context)
 
@@ -104,9 +125,17 @@ class PixelSupply:
         images = self._stored_images(chunk, chosen) if self._target.sees_images else None
         return self._prepared(self._stored_targets(chunk), chosen, images)
 
-    def _prepared(self, targets: Any, chosen: Indices | None, images: Tensor | None) -> Any:
+    def _prepared(
+        self,
+        targets: Any,
+        chosen: Indices | None,
+        images: Tensor | None,
+        warp: Warp | None = None,
+    ) -> Any:
         if chosen is not None:
             targets = self._target.augmented(targets, chosen, self._group)
+        if warp is not None:
+            targets = self._target.warped(targets, warp)
         targets = self._target.prepared(targets, self._scaling.size)
         if images is None or not self._target.sees_images:
             return targets

@@ -15,7 +15,8 @@ from iterate_core.errors import DataError, Problem
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from iterate_core.data.loading.augmentation import Element
+    from iterate_core.data.augmentation.elements import Element
+    from iterate_core.data.augmentation.warp import Warp
     from iterate_core.data.tile import Tile
 
 BACKGROUND = "background"
@@ -85,12 +86,29 @@ class BoxesTarget(Target):
             "labels": np.asarray(target.labels, dtype=np.int64) + shift,
         }
 
+    def unpacked(self, packed: Any) -> Boxes:
+        """See `Target.unpacked`."""
+        shift = len(self.names) - len(self.info.classes)
+        return Boxes(packed["boxes"], packed["labels"] - shift, packed.get("masks"))
+
     def augmented(
         self, targets: Any, chosen: npt.NDArray[np.int64], group: tuple[Element, ...]
     ) -> list[dict[str, Tensor]]:
         """See `Target.augmented`."""
         return [
             self._moved(sample, group[which]) for sample, which in zip(targets, chosen, strict=True)
+        ]
+
+    @property
+    def warps(self) -> bool:
+        """See `Target.warps`."""
+        return True
+
+    def warped(self, targets: Any, warp: Warp) -> list[dict[str, Tensor]]:
+        """See `Target.warped`; less of objects that no longer fill a pixel of their image."""
+        return [
+            self._warped(sample, warp, row) if warp.moves(row) else sample
+            for row, sample in enumerate(targets)
         ]
 
     def prepared(self, targets: Any, size: tuple[int, int]) -> list[dict[str, Tensor]]:
@@ -117,6 +135,19 @@ class BoxesTarget(Target):
         boxes = torch.cat((corners.amin(dim=1), corners.amax(dim=1)), dim=-1)
         return sample | {"boxes": boxes}
 
+    def _warped(self, sample: dict[str, Tensor], warp: Warp, row: int) -> dict[str, Tensor]:
+        """Each box about its own four corners, cut at the image's edges."""
+        import torch
+        from torchvision.ops import clip_boxes_to_image, remove_small_boxes
+
+        size = (self.info.height, self.info.width)
+        corners = sample["boxes"][:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
+        corners = warp.points(row, corners, size)
+        boxes = torch.cat((corners.amin(dim=1), corners.amax(dim=1)), dim=-1)
+        boxes = clip_boxes_to_image(boxes, size)
+        kept = remove_small_boxes(boxes, min_size=1)
+        return {name: each[kept] for name, each in (sample | {"boxes": boxes}).items()}
+
 
 class MasksTarget(BoxesTarget):
     """Objects with boxes and masks.
@@ -140,11 +171,22 @@ class MasksTarget(BoxesTarget):
         masks = np.packbits(np.asarray(target.masks) != 0, axis=-1)
         return super().packed(target) | {"masks": masks}
 
+    def unpacked(self, packed: Any) -> Boxes:
+        """See `Target.unpacked`."""
+        boxes, masks = super().unpacked(packed), packed["masks"]
+        if masks.dtype != np.bool_:
+            masks = np.unpackbits(masks, axis=-1, count=self.info.width)
+        return Boxes(boxes.corners, boxes.labels, masks)
+
     def augmented(
         self, targets: Any, chosen: npt.NDArray[np.int64], group: tuple[Element, ...]
     ) -> list[dict[str, Tensor]]:
         """See `Target.augmented`."""
         return super().augmented(self._unpacked(targets), chosen, group)
+
+    def warped(self, targets: Any, warp: Warp) -> list[dict[str, Tensor]]:
+        """See `Target.warped`; boxes are those of the masks that come of it."""
+        return super().warped(self._unpacked(targets), warp)
 
     def prepared(self, targets: Any, size: tuple[int, int]) -> list[dict[str, Tensor]]:
         """Boxes and masks of the resized images, each pixel of a mask that of the nearest."""
@@ -159,6 +201,16 @@ class MasksTarget(BoxesTarget):
 
     def _moved(self, sample: dict[str, Tensor], element: Element) -> dict[str, Tensor]:
         return super()._moved(sample, element) | {"masks": element.apply(sample["masks"])}
+
+    def _warped(self, sample: dict[str, Tensor], warp: Warp, row: int) -> dict[str, Tensor]:
+        from torchvision.ops import masks_to_boxes
+
+        masks = warp.alone(row).grids(sample["masks"][None], 0)[0]
+        kept = masks.flatten(1).any(dim=1).nonzero()[:, 0]
+        # Of the first to the last pixel, whose far edge is one further.
+        far = sample["boxes"].new_tensor([0, 0, 1, 1])
+        boxes = masks_to_boxes(masks[kept]).to(far) + far
+        return sample | {"boxes": boxes, "labels": sample["labels"][kept], "masks": masks[kept]}
 
     def _unpacked(self, targets: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
         """With masks of bools, if they are not yet."""

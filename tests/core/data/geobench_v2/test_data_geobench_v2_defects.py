@@ -12,11 +12,11 @@ import torch
 from engine_support import recipe
 from geobench_v2_support import NINETEEN, all_bands, opened, planes, words, written
 
+from iterate_core.data.augmentation.elements import IDENTITY
 from iterate_core.data.geobench_v2.datasets.defects import declared
 from iterate_core.data.geobench_v2.datasets.published import statistics
 from iterate_core.data.geobench_v2.options import GeoBenchV2Data
 from iterate_core.data.geobench_v2.synthetic.writer import NewFile, geotiff_file
-from iterate_core.data.loading.augmentation import IDENTITY
 from iterate_core.data.loading.loader import PixelSupply
 from iterate_core.engine.build import shared_backbone
 from iterate_core.engine.normalisation import scaling_of

@@ -1,0 +1,87 @@
+"""Affine maps of a batch's samples: images bilinear, masks and maps nearest, points exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from iterate_core.data.augmentation.draws import Uniform
+
+
+class Warp:
+    """Where the pixels of a batch come from.
+
+    Grids of any resolution that lie on the images move alike. A sample that is not moved stays as
+    it is to the last bit.
+
+    Args:
+        maps: (n, 3, 3) of each sample, homogeneous: from a place in the new image to one in the
+            old. Places are (x, y) from −1 at the left and upper edge to 1 at the others.
+        moved: (n,) which samples they move.
+    """
+
+    def __init__(self, maps: Uniform, moved: npt.NDArray[np.bool_]) -> None:
+        self._maps = maps
+        self._rows = np.flatnonzero(moved)
+
+    def moves(self, row: int) -> bool:
+        """Whether a sample of the batch is moved."""
+        return row in self._rows
+
+    def alone(self, row: int) -> Warp:
+        """That of one sample, as a batch of one."""
+        only = slice(row, row + 1)
+        return Warp(self._maps[only], np.array([self.moves(row)]))
+
+    def images(self, images: Tensor, blank: Tensor) -> Tensor:
+        """Images (n, bands, …, height, width) as float32, moved.
+
+        Args:
+            images: Of any type.
+            blank: (bands,) what stands where there was no image.
+        """
+        flat = images[self._on(images)].float().flatten(1, -3)
+        taken, inside = self._taken(flat, "bilinear")
+        around = blank.to(flat).repeat_interleave(flat.shape[1] // len(blank))
+        filled = torch.where(inside, taken, around.view(1, -1, 1, 1))
+        result = images.float().clone()
+        result[self._on(images)] = filled.reshape(len(filled), *images.shape[1:])
+        return result
+
+    def grids(self, grids: Tensor, blank: float) -> Tensor:
+        """Masks or maps (n, …, height, width) of any type, moved; `blank` where there was none."""
+        # Each label as it is: float64 holds whole numbers of 53 bits.
+        flat = grids[self._on(grids)].double()
+        flat = flat[:, None] if flat.ndim == 3 else flat.flatten(1, -3)
+        taken, inside = self._taken(flat, "nearest")
+        filled = torch.where(inside, taken, blank).to(grids.dtype)
+        result = grids.clone()
+        result[self._on(grids)] = filled.reshape(len(filled), *grids.shape[1:])
+        return result
+
+    def points(self, row: int, points: Tensor, size: tuple[int, int]) -> Tensor:
+        """Points (…, 2) of a sample, moved; they may leave its image.
+
+        Args:
+            row: Of the batch.
+            points: x from the left edge and y from the upper one, in pixels.
+            size: (height, width) of the image.
+        """
+        there = torch.from_numpy(np.linalg.inv(self._maps[row])).to(points)
+        half = points.new_tensor([size[1] / 2, size[0] / 2])
+        moved = (points / half - 1) @ there[:2, :2].T + there[:2, 2]
+        return (moved + 1) * half
+
+    def _taken(self, flat: Tensor, mode: str) -> tuple[Tensor, Tensor]:
+        """The moved samples' values, and (moved, 1, height, width) whether there are any."""
+        maps = torch.from_numpy(self._maps[self._rows, :2]).to(flat)
+        shape = [len(flat), 1, *flat.shape[-2:]]
+        places = functional.affine_grid(maps, shape, align_corners=False)
+        taken = functional.grid_sample(flat, places, mode, "border", align_corners=False)
+        return taken, (places.abs() <= 1).all(dim=-1)[:, None]
+
+    def _on(self, like: Tensor) -> Tensor:
+        return torch.from_numpy(self._rows).to(like.device)
