@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from iterate_core.data.convert.source import shortened
 from iterate_core.data.convert.splits import DEFAULT_SHARES, check_filled, drawn, split_of_file
 from iterate_core.data.convert.tables import text_of
 from iterate_core.data.dataset import SPLITS, Split
 from iterate_core.data.folders.options import Splitting
+from iterate_core.data.folders.rasters import footprint
 from iterate_core.data.folders.samples import FolderSample, Listing
 from iterate_core.data.target import Form
 from iterate_core.errors import DataError, Problem
@@ -69,15 +73,30 @@ def _divided(listing: Listing, asked: Splitting) -> tuple[Assigned, tuple[str, .
 def _of_blocks(
     listing: Listing, asked: Splitting, block: float
 ) -> tuple[Assigned, tuple[str, ...]]:
-    from iterate_core.data.folders.blocks import block_split, grounds_of
+    from iterate_core.data.blocks import GroundMap, block_note, block_split
 
-    grounds, stretch = grounds_of([sample.images[0][0] for sample in listing.samples])
+    corners = np.concatenate([_corners(sample.images[0][0]) for sample in listing.samples])
+    ground = GroundMap(corners)
     shares, distance = asked.shares or DEFAULT_SHARES, asked.distance_metres
-    splits = block_split(grounds, stretch, block, distance, shares, asked.seed)
-    shown = "/".join(f"{share:g}" for share in shares)
-    apart = f"at least {distance:g} m apart" if distance else "without overlap"
-    told = f"split by blocks of {block:g} m, {apart}, in proportion {shown} with seed {asked.seed}"
-    return splits, (told,)
+    splits = block_split(
+        ground.polygons(corners), ground.stretch, block, distance, shares, asked.seed
+    )
+    return splits, (block_note(block, distance, shares, asked.seed),)
+
+
+def _corners(image: Path) -> npt.NDArray[np.float64]:
+    """(1, 4, 2) longitudes and latitudes.
+
+    Raises:
+        DataError: The image has no coordinates.
+    """
+    from iterate_core.data.blocks import in_degrees
+
+    crs, places = footprint(image)
+    if crs is None:
+        what = "has no coordinate system, so that it lies in no block."
+        raise DataError(Problem(str(image), what, "Divide the samples in another data.split."))
+    return in_degrees(crs, places)
 
 
 def _of_lists(listing: Listing, lists: Sequence[Path]) -> Assigned:
