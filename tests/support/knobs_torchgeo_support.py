@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from folders_support import noise
 from knobs_support import Case, Scene, merged, refused, setting
-from torchgeo_support import tiles
+from torchgeo_support import scene_options, scenes, tiles
 
 from iterate_core.data.dataset import SPLITS, Boxes, Reader, Sample
 from iterate_core.data.open import open_dataset
+from iterate_core.data.torchgeo.geo_options import GeoData
 from iterate_core.data.torchgeo.options import NonGeoData
 from iterate_core.registry.parsing import parse
 
@@ -54,9 +55,9 @@ def first(reader: Reader) -> Sample:
 
 
 def boxes(scene: Scene) -> Boxes:
-    keys = {"task": "instance", "labels": "label", "masks": "outlines"}
+    keys = {"task": "instance", "label_key": "label", "mask_key": "outlines"}
     others = {key: value for key, value in keys.items() if key != scene.knob.field}
-    target = first(numbered(scene, target="bbox_xyxy", **others)).target
+    target = first(numbered(scene, target_key="bbox_xyxy", **others)).target
     assert isinstance(target, Boxes)
     return target
 
@@ -71,7 +72,7 @@ TORCHGEO: dict[str, Case] = {
         lambda s: numbered(s, dataset=f"{s.folder}/mine.py:{s.value}").info.name,
         ("Tiles", "Others"),
     ),
-    "SourceData.root": Case(
+    "TorchGeoData.root": Case(
         ("here", "nowhere"),
         refused(lambda s: numbered(s, root=str(s.folder / s.value.replace("here", "."))).info.name),
     ),
@@ -84,13 +85,13 @@ TORCHGEO: dict[str, Case] = {
     "TorchGeoData.task": Case(
         ("segmentation", "regression"), refused(lambda s: numbered(s).info.task)
     ),
-    "TorchGeoData.target": Case(
+    "TorchGeoData.target_key": Case(
         ("mask", "cover"), lambda s: np.ravel(first(numbered(s)).target).tolist()
     ),
-    "TorchGeoData.labels": Case(
+    "TorchGeoData.label_key": Case(
         ("label", "kinds"), lambda s: boxes(s).labels.tolist(), ([0, 1], [1, 1])
     ),
-    "TorchGeoData.masks": Case(
+    "TorchGeoData.mask_key": Case(
         ("outlines", "halves"), lambda s: np.ravel(boxes(s).masks).sum(), (128, 64)
     ),
     "TorchGeoData.classes": Case(
@@ -121,14 +122,14 @@ TORCHGEO: dict[str, Case] = {
     "TorchGeoData.mask": Case(
         (False, True), lambda s: int((first(numbered(s)).target == 255).sum()), (0, 8)
     ),
-    "NonGeoData.images": Case(
+    "NonGeoData.image_keys": Case(
         (["image"], ["other"]), lambda s: first(numbered(s)).image[0, 1, 1],
         (pixels(0)[0, 1, 1], pixels(20)[0, 1, 1]),
     ),
     "NonGeoData.stack": Case(
         ("bands", "dates"),
         lambda s: numbered(
-            s, images=["image", "other"],
+            s, image_keys=["image", "other"],
             band_names=["red", "nir", "vv", "vh"] if s.value == "bands" else ["red", "nir"],
         ).info.frames,
         (1, 2),
@@ -136,5 +137,53 @@ TORCHGEO: dict[str, Case] = {
     "NonGeoData.split": Case(
         ({"seed": 0}, {"seed": 1}), lambda s: split_of(numbered(s)),
         same=lambda s: numbered(s).info.sizes,
+    ),
+}  # fmt: skip
+
+
+def cut(scene: Scene, **others: Any) -> Reader:
+    """Two scenes in patches; `scene.value` at its option."""
+    scenes(scene.folder)
+    values = merged(scene_options(scene.folder, block_metres=240), others)
+    if scene.knob.field not in others:
+        values = merged(values, setting(scene.knob.field, scene.value))
+    return open_dataset(parse(GeoData, {"name": "torchgeo_geo", **values}))
+
+
+def raster(folder: str) -> dict[str, str]:
+    return {"dataset": "torchgeo.datasets.RasterDataset", "folder": folder}
+
+
+def west(reader: Reader) -> list[float]:
+    """The columns in which training patches begin."""
+    return [float(reader.read(name, ["column"]).image[0, 0, 0]) for name in reader.names("train")]
+
+
+TORCHGEO |= {
+    "GeoData.images": Case(
+        ("images", "nowhere"), refused(lambda s: cut(s, images=raster(s.value)).info.name)
+    ),
+    "GeoData.more_images": Case(
+        (0, 1),
+        lambda s: len(cut(
+            s, more_images=[raster("masks")] * s.value,
+            band_names=["column", "row", "sum"][: 2 + s.value],
+        ).info.bands),
+        (2, 3),
+    ),
+    "GeoData.labels": Case(
+        ("masks", "images"),
+        refused(lambda s: cut(s, labels=raster(s.value)).read("val-0", ["row"])),
+    ),
+    "GeoData.size": Case((8, 12), lambda s: cut(s).info.height, (8, 12)),
+    "GeoData.stride": Case((None, 4), lambda s: cut(s).info.sizes["test"], (18, 55)),
+    "GeoData.sampler": Case(
+        ("random", "grid"), lambda s: {place % 8 for place in west(cut(s))} == {4.0}, (False, True)
+    ),
+    "GeoData.length": Case((5, 50), lambda s: cut(s).info.sizes["train"], (5, 50),
+                           same=lambda s: cut(s).info.sizes["val"]),
+    "GeoData.split": Case(
+        ({"seed": 0}, {"seed": 1}), lambda s: west(cut(s)),
+        same=lambda s: sum(cut(s, sampler="grid").info.sizes.values()),
     ),
 }  # fmt: skip

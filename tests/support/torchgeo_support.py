@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from convert_support import image
-from folders_support import noise
+from folders_support import noise, on_ground
 
 EUROSAT = "ds/images/remote_sensing/otherDatasets/sentinel_2/tif"
 OWN_SPLITS = {"train": "train", "val": "val", "test": "test"}
@@ -86,3 +86,30 @@ def tiles(root: Path, count: int = 10, **keys: Any) -> Path:
         np.savez(root / f"{number:02}.npz", **arrays)
     (root / "mine.py").write_text(OWN_CLASS)
     return root
+
+
+def scenes(root: Path, side: int = 48, count: int = 2, **options: Any) -> Path:
+    """Scenes side by side, whose pixels say their column and row, and masks of both."""
+    for number in range(count):
+        columns = np.arange(side) + number * side
+        x, y = np.meshgrid(columns, np.arange(side))
+        where = on_ground(number, 0, side) | options
+        name = f"scene{number}_20200{number + 1}15.tif"
+        image(root / "images" / name, np.stack([x, y]).astype(np.uint16) + 300, **where)
+        image(root / "masks" / name, ((x + y) % 3)[None].astype(np.uint8), **where)
+    return root
+
+
+def scene_options(root: Path, **split: Any) -> dict[str, Any]:
+    """What a recipe says of `scenes`."""
+    raster = "torchgeo.datasets.RasterDataset"
+    return {
+        "root": str(root),
+        "images": {"dataset": raster, "folder": "images"},
+        "labels": {"dataset": raster, "folder": "masks"},
+        "task": "segmentation",
+        "classes": ["a", "b", "c"],
+        "band_names": ["column", "row"],
+        "size": 8,
+        "split": {"block_metres": 160, **split},
+    }

@@ -23,6 +23,7 @@ def register(datasets: Registry) -> None:
             "folders.geotiff_folder:open_geotiff_folder",
         ),
         ("torchgeo_nongeo", "torchgeo.options:NonGeoData", "torchgeo.nongeo:open_nongeo"),
+        ("torchgeo_geo", "torchgeo.geo_options:GeoData", "torchgeo.geo:open_geo"),
         ("npz", "arrays.options:NpzData", "arrays.reader:Npz"),
         ("generated", "generated.reader:GeneratedData", "generated.reader:open_generated"),
     ):

@@ -45,7 +45,7 @@ def image_of(sample: Mapping[str, Any], keys: Sequence[str], stack: Stack, where
     Raises:
         DataError: There is no image, or images do not fit together.
     """
-    images = [_frames(array_of(value_of(sample, [key], where, "data.images"))) for key in keys]
+    images = [_frames(array_of(value_of(sample, [key], where, "data.image_keys"))) for key in keys]
     axis = 0 if stack == "bands" else 1
     shapes = {tuple(n for i, n in enumerate(image.shape) if i != axis) for image in images}
     if len(shapes) > 1 or images[0].ndim != 4:

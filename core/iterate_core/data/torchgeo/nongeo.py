@@ -13,15 +13,12 @@ from iterate_core.data.dataset import SPLITS, Split
 from iterate_core.data.draws import draw_splits
 from iterate_core.data.torchgeo.options import NonGeoData
 from iterate_core.data.torchgeo.reader import Found, TorchGeoReader
-from iterate_core.data.torchgeo.sources import Source
-from iterate_core.errors import DataError, Problem, RequestError
+from iterate_core.data.torchgeo.sources import BANDS, CLASSES, Source, named
+from iterate_core.errors import DataError, Problem
 from iterate_core.fingerprint import seed_for
 
 _ALL = "all"
 """The dataset of all samples, of a class that does not tell splits apart."""
-
-_ARGUMENTS = ("split", "splits")
-"""How classes call the argument that chooses a split."""
 
 
 def open_nongeo(section: NonGeoData) -> TorchGeoReader:
@@ -43,10 +40,13 @@ class _Numbered:
     """
 
     def __init__(self, section: NonGeoData) -> None:
-        self.images, self.stack = section.images, section.stack
-        self._source = Source(section, "NonGeoDataset")
+        self.images, self.stack = section.image_keys, section.stack
+        self._source = Source(section, section.root, "NonGeoDataset")
         self._split = section.split
-        _check_said(self._source, section)
+        if section.split.own:
+            self._source.check_argument(section.split.argument, "data.split.argument")
+        else:
+            self._source.check_whole()
         self._datasets: dict[str, Any] = {}
         self._rows: dict[str, tuple[str, int]] = {}
         self.names: Mapping[Split, Sequence[str]]
@@ -58,8 +58,8 @@ class _Numbered:
         first = self._dataset(self._rows[self.names["train"][0]][0])
         self.found = Found(
             name=self._source.name,
-            bands=_named(first, ("bands", "all_bands")),
-            classes=_named(first, ("classes", "class_names", "categories")),
+            bands=named(first, BANDS),
+            classes=named(first, CLASSES),
             notes=notes,
         )
 
@@ -138,33 +138,3 @@ class _Numbered:
             with contextlib.suppress(TypeError, ValueError):
                 return np.array(told, dtype=np.int64).reshape(len(names))
         return np.zeros(len(names), dtype=np.int64)
-
-
-def _check_said(source: Source, section: NonGeoData) -> None:
-    """Refuse to draw splits of what is one of the class's own splits only.
-
-    Raises:
-        RequestError: The class has splits, and nothing is said of them.
-    """
-    split = section.split
-    if split.own:
-        source.check_argument(split.argument, "data.split.argument")
-        return
-    argument = next((name for name in _ARGUMENTS if source.takes(name)), None)
-    if argument is not None and argument not in section.arguments:
-        what = f"must say the values of {source.name}'s argument {argument!r}, which has splits."
-        hint = (
-            f"For example {{argument: {argument}, train: train, val: val, test: test}}; or draw "
-            f"them of one: data.arguments.{argument}."
-        )
-        raise RequestError(Problem("data.split", what, hint))
-
-
-def _named(dataset: Any, attributes: Sequence[str]) -> tuple[str, ...] | None:
-    """The first of some attributes that lists names."""
-    for attribute in attributes:
-        found = getattr(dataset, attribute, None)
-        names = tuple(found) if isinstance(found, list | tuple) else ()
-        if names and all(isinstance(name, str) for name in names):
-            return names
-    return None

@@ -44,13 +44,11 @@ class SourceData(Section):
     Attributes:
         dataset: The path of the class: ``torchgeo.datasets.EuroSAT``, ``package.module:Name`` or
             ``folder/file.py:Name``.
-        root: The folder of its files, which it is given as ``root`` or ``paths``.
-        arguments: Further keyword arguments.
+        arguments: Keyword arguments, beside the folder of its files.
         attributes: Attributes of the class that are to be others, such as ``filename_glob``.
     """
 
     dataset: str
-    root: Annotated[Path, HowOnly]
     arguments: dict[str, Any] = Field(default_factory=dict)
     attributes: dict[str, Any] = Field(default_factory=dict)
 
@@ -97,12 +95,13 @@ class TorchGeoData(DataSection):
     """What is said of the samples of any dataset of TorchGeo.
 
     Attributes:
+        root: The folder of the files, which a class is given as ``root`` or ``paths``.
         task: A name from the task registry.
-        target: The key of a sample's target; of objects that of their boxes. None takes the usual
+        target_key: That of a sample's target; of objects that of their boxes. None takes the usual
             one: ``label``, ``mask``, ``bbox_xyxy``.
-        labels: Of objects: the key of their classes; None takes ``label`` or ``labels``.
-        masks: Of objects: the key of their masks, where the task takes any; None takes ``mask`` or
-            ``masks``.
+        label_key: Of objects: that of their classes; None takes ``label`` or ``labels``.
+        mask_key: Of objects: that of their masks, where the task takes any; None takes ``mask``
+            or ``masks``.
         classes: As in `iterate_core.data.folders.options.FolderData`; None takes what the dataset
             says.
         ignore_index: The value of a mask that does not count.
@@ -117,10 +116,11 @@ class TorchGeoData(DataSection):
         mask: Leave such pixels out of the masks.
     """
 
+    root: Annotated[Path, HowOnly]
     task: str
-    target: str | None = None
-    labels: str | None = None
-    masks: str | None = None
+    target_key: str | None = None
+    label_key: str | None = None
+    mask_key: str | None = None
     classes: Classes | None = None
     ignore_index: int | None = None
     band_names: tuple[str | BandData, ...] | None = None
@@ -146,12 +146,12 @@ class NonGeoData(SourceData, TorchGeoData):
     """A `NonGeoDataset` of TorchGeo: samples by their numbers.
 
     Attributes:
-        images: The keys of a sample's images.
+        image_keys: Those of a sample's images.
         stack: Whether several images are its bands, one after another, or its dates.
         split: Which sample belongs to which split.
     """
 
     name: Literal["torchgeo_nongeo"] = "torchgeo_nongeo"
-    images: Annotated[tuple[str, ...], Field(min_length=1)] = ("image",)
+    image_keys: Annotated[tuple[str, ...], Field(min_length=1)] = ("image",)
     stack: Literal["bands", "dates"] = "bands"
     split: OwnSplits = OwnSplits()

@@ -53,7 +53,7 @@ class Targets:
             what = f"the targets of {section.task} are none that a dataset of TorchGeo has."
             raise RequestError(Problem("data.task", what))
         self._section = section
-        self._keys = (section.target,) if section.target is not None else _KEYS[self.form]
+        self._keys = (section.target_key,) if section.target_key is not None else _KEYS[self.form]
         if self.form in ("quantities", "map"):
             self.classes = _quantities(section.classes)
             self.ignore_index = ignored_index(len(self.classes))
@@ -77,7 +77,7 @@ class Targets:
         Raises:
             DataError: It has none, or one that no class explains.
         """
-        value = array_of(value_of(sample, self._keys, where, "data.target"))
+        value = array_of(value_of(sample, self._keys, where, "data.target_key"))
         if self.form == "index":
             return self._index(value, where)
         if self.form == "objects":
@@ -91,7 +91,7 @@ class Targets:
     def _index(self, value: Array, where: str) -> int:
         if value.size != 1:
             what = f"has a label of shape {value.shape}, not one class."
-            raise DataError(Problem(where, what, "data.target names the key."))
+            raise DataError(Problem(where, what, "data.target_key names the key."))
         return self._values.of_word(value.item(), where)
 
     def _mask(self, value: Array, missing: Missings | None, where: str) -> Array:
@@ -120,18 +120,18 @@ class Targets:
 
     def _labels(self, boxes: int, sample: Mapping[str, Any], where: str) -> list[int]:
         """The class of each box; boxes of the one class that there is may do without."""
-        keys = _LABELS if self._section.labels is None else (self._section.labels,)
+        keys = _LABELS if self._section.label_key is None else (self._section.label_key,)
         if len(self.classes) == 1 and not any(key in sample for key in keys):
             return [0] * boxes
-        words = array_of(value_of(sample, keys, where, "data.labels")).reshape(-1)
+        words = array_of(value_of(sample, keys, where, "data.label_key")).reshape(-1)
         return [self._values.of_word(word, where) for word in words.tolist()]
 
     def _masks(self, sample: Mapping[str, Any], where: str) -> npt.NDArray[np.uint8] | None:
         """(objects, height, width); None where nobody asks for any and there are none."""
-        keys = _MASKS if self._section.masks is None else (self._section.masks,)
-        if self._section.masks is None and not any(key in sample for key in keys):
+        keys = _MASKS if self._section.mask_key is None else (self._section.mask_key,)
+        if self._section.mask_key is None and not any(key in sample for key in keys):
             return None
-        masks = array_of(value_of(sample, keys, where, "data.masks"))
+        masks = array_of(value_of(sample, keys, where, "data.mask_key"))
         return (masks > 0).astype(np.uint8) if masks.ndim == 3 else None
 
 
@@ -147,7 +147,7 @@ def _plane(value: Array, where: str) -> Array:
     plane = value.squeeze(0) if value.ndim == 3 and value.shape[0] == 1 else value
     if plane.ndim != 2:
         what = f"has a mask of shape {value.shape}, not (height, width)."
-        raise DataError(Problem(where, what, "data.target names the key."))
+        raise DataError(Problem(where, what, "data.target_key names the key."))
     return plane
 
 

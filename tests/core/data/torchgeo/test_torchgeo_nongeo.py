@@ -119,13 +119,13 @@ def stacks(root: Path) -> dict[str, Any]:
     )
     bands = [{"name": "a", "meaning": "nir", "unit": "dn"}, "red", {"name": "hh", "unit": "db"}]
     return {
-        "dataset": f"{root / 'mine.py'}:Tiles", "images": ["s2", "s1"], "band_names": bands,
+        "dataset": f"{root / 'mine.py'}:Tiles", "image_keys": ["s2", "s1"], "band_names": bands,
         "sensor": "sentinel-2",
     }  # fmt: skip
 
 
 def test_bands_of_several_images_are_what_is_declared(tmp_path: Path) -> None:
-    found = opened(tmp_path, **stacks(tmp_path), task="scalar_regression", target="yields")
+    found = opened(tmp_path, **stacks(tmp_path), task="scalar_regression", target_key="yields")
     assert [(band.common, band.unit) for band in found.info.bands] == [
         ("nir", "dn"), ("red", "dn"), (None, "db"),
     ]  # fmt: skip
@@ -142,13 +142,13 @@ def test_bands_of_several_images_are_what_is_declared(tmp_path: Path) -> None:
     ("options", "expected"),
     [
         (
-            {"task": "segmentation", "target": "cover", "classes": {20: "wood", 0: "field"},
+            {"task": "segmentation", "target_key": "cover", "classes": {20: "wood", 0: "field"},
              "ignore_index": 10},
             lambda n: np.array([1, 255, 0])[noise(1, 8, n)[0] % 3],
         ),
-        ({"task": "regression", "target": "cover"}, lambda n: noise(1, 8, n)[0] % 3 * 10),
+        ({"task": "regression", "target_key": "cover"}, lambda n: noise(1, 8, n)[0] % 3 * 10),
         (
-            {"task": "multilabel", "target": "kinds", "classes": ["road", "house"]},
+            {"task": "multilabel", "target_key": "kinds", "classes": ["road", "house"]},
             lambda n: [n % 2, 1],
         ),
     ],
@@ -162,7 +162,7 @@ def test_targets_are_those_of_the_task(
 
 
 def test_objects_have_classes_and_masks(tmp_path: Path) -> None:
-    keys = {"target": "boxes", "labels": "names", "masks": "outlines"}
+    keys = {"target_key": "boxes", "label_key": "names", "mask_key": "outlines"}
     classes = {1: "ship", 2: "plane"}
     found = opened(tmp_path, **stacks(tmp_path), task="instance", classes=classes, **keys)
     boxes = found.read("0", ["red"]).target
@@ -177,7 +177,9 @@ def test_what_a_class_raises_is_told_with_its_line(tmp_path: Path) -> None:
     for number in range(10, 15):
         shutil.copy(tmp_path / "00.npz", tmp_path / f"{number}.npz")
     with pytest.raises(DataError, match=r"mine\.py, line 22: OSError: the disk is sad, while"):
-        opened(tmp_path, **options, task="scalar_regression", target="yields").read("13", ["red"])
+        opened(tmp_path, **options, task="scalar_regression", target_key="yields").read(
+            "13", ["red"]
+        )
 
 
 @pytest.mark.parametrize(
@@ -187,14 +189,14 @@ def test_what_a_class_raises_is_told_with_its_line(tmp_path: Path) -> None:
         ({"dataset": "torchgeo.datasets.RasterDataset"}, "is no NonGeoDataset"),
         ({"dataset": "EuroSAT"}, "data.dataset: 'EuroSAT' is no NonGeoDataset"),
         ({"arguments": {"slpit": "train"}}, "no argument 'slpit'. Did you mean 'split'"),
-        ({"arguments": {"root": "x"}}, "data.arguments.root: is given as data.root"),
+        ({"arguments": {"root": "x"}}, "data.arguments.root: is the folder, which data.root says"),
         ({"attributes": {"all_band_name": []}}, "Did you mean 'all_band_names'"),
         ({"split": {**OWN_SPLITS, "argument": "part"}}, "takes no argument 'part'"),
         ({"split": {"train": "train"}}, "name the values of train and test"),
         ({"split": {**OWN_SPLITS, "val": "dev"}}, "AssertionError"),
         ({"band_names": ["red"]}, "names 1 band, but a sample has 13"),
-        ({"images": ["pixels"]}, "has no 'pixels'; it has 'image', 'label'"),
-        ({"target": "mask"}, "has no 'mask'"),
+        ({"image_keys": ["pixels"]}, "has no 'pixels'; it has 'image', 'label'"),
+        ({"target_key": "mask"}, "has no 'mask'"),
         ({"task": "downscaling"}, "none that a dataset of TorchGeo has"),
         ({"classes": ["only"]}, "holds the value 1, which no class"),
         ({"root": "nowhere"}, "is no folder"),
