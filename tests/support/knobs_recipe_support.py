@@ -288,6 +288,7 @@ RECIPE: dict[str, Case] = {
     ),
     "DataSection.share": Case((None, 0.5), lambda s: len(prepared(s).training), (8, 4)),
     "DataSection.shots": Case((1, 2), shots, ([1, 1, 1, 1], [2, 2, 2, 2])),
+    "DataSection.epoch_samples": Case((None, 4), steps, (2, 1)),
     "DataSection.workers": Case((0, 1), workers, (set(), {1}), same=results),
     "model.backbone": Case(("test_resnet", "test_vit"), model),
     "model.decoder": Case(("linear", "mlp"), model),

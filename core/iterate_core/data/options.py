@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from iterate_core.registry.marks import AfterBackbone, AfterReading, HowOnly
+from iterate_core.registry.marks import AddedLater, AfterBackbone, AfterReading, HowOnly
 from iterate_core.registry.options import Component
 
 Positive = Annotated[int, Field(gt=0)]
@@ -35,6 +35,8 @@ class DataSection(Component):
             as a share of their own is a reader's option.
         shots: Samples of each class that are trained on, or as many as a class has, drawn anew for
             each seed. Where a sample holds several classes, at least so many. None takes all.
+        epoch_samples: Training samples of an epoch, where it is to have fewer than there are: each
+            epoch goes on in a random order where the last one stopped. None takes all.
     """
 
     bands: Annotated[tuple[str, ...] | None, AfterReading] = None
@@ -47,6 +49,7 @@ class DataSection(Component):
     workers: Annotated[int, Field(ge=0), AfterReading, HowOnly] = 0
     share: Annotated[float | None, Field(gt=0, le=1), AfterReading, AfterBackbone] = None
     shots: Annotated[Positive | None, AfterReading, AfterBackbone] = None
+    epoch_samples: Annotated[Positive | None, AfterReading, AfterBackbone, AddedLater] = None
 
     @field_validator("shots")
     @classmethod

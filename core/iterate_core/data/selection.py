@@ -54,6 +54,12 @@ def selected_count(section: DataSection, info: DatasetInfo) -> int:
     return count if section.share is None else max(1, round(section.share * count))
 
 
+def epoch_count(section: DataSection, info: DatasetInfo) -> int:
+    """How many training samples an epoch has, told as `selected_count` tells it."""
+    count = selected_count(section, info)
+    return count if section.epoch_samples is None else min(count, section.epoch_samples)
+
+
 def selection_problems(section: DataSection, info: DatasetInfo) -> Iterator[Problem]:
     """What keeps samples from being drawn."""
     if section.shots is None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from iterate_core.data.selection import selected_count
+from iterate_core.data.selection import epoch_count
 from iterate_core.engine.build import build_model
 from iterate_core.engine.resolved import Prepared
 from iterate_core.models.assembly import Model
@@ -31,7 +31,7 @@ def epoch_flops(prepared: Prepared) -> float:
     forward = float(counter.get_total_flops())
     assert model.backbone is not None  # noqa: S101 - an outline is whole
     step = 1.0 + model.tuning.backward_cost(model.backbone)
-    trained = selected_count(prepared.recipe.data, prepared.info)
+    trained = epoch_count(prepared.recipe.data, prepared.info)
     return forward * (step * trained + prepared.info.sizes["val"])
 
 

@@ -25,6 +25,7 @@ from iterate_core.data.augmentation.elements import Element
 from iterate_core.data.dataset import Split
 from iterate_core.data.loading.batch import Batch, Context
 from iterate_core.data.loading.loader import Indices, PixelSupply, chunked
+from iterate_core.data.selection import epoch_count, selected_count
 from iterate_core.device import keeps_data
 from iterate_core.engine.build import shared_backbone
 from iterate_core.engine.resolved import Prepared, decisive
@@ -57,7 +58,9 @@ def worthwhile(prepared: Prepared, group: tuple[Element, ...]) -> bool:
     augmentations no sample is ever the same.
     """
     recipe = prepared.recipe
-    if not recipe.tuning.constant or len(group) > recipe.trainer.epochs:
+    data, info = recipe.data, prepared.info
+    trained = epoch_count(data, info) * recipe.trainer.epochs
+    if not recipe.tuning.constant or trained < len(group) * selected_count(data, info):
         return False
     if recipe.augmentation.members:
         return False

@@ -77,7 +77,11 @@ def training_course(prepared: Prepared, epoch: int, *, drop_single: bool) -> Cou
     """A random order, fixed by the recipe's seed and the epoch alone."""
     recipe, group = prepared.recipe, augmentations(prepared)
     rng = np.random.default_rng(seed_for(recipe.seed, "order", epoch))
-    order = rng.permutation(prepared.training)
+    count = recipe.data.epoch_samples
+    if count is None or count >= len(prepared.training):
+        order = rng.permutation(prepared.training)
+    else:
+        order = _part(prepared.training, count, recipe.seed, epoch)
     chunks = chunked(order, recipe.data.batch_size, drop_single=drop_single)
     chosen, draws = None, None
     if group != (IDENTITY,):
@@ -85,6 +89,18 @@ def training_course(prepared: Prepared, epoch: int, *, drop_single: bool) -> Cou
     if recipe.augmentation.members:
         draws = Draws(recipe.seed, epoch)
     return Course(chunks, chosen, draws)
+
+
+def _part(samples: Indices, count: int, seed: int, epoch: int) -> Indices:
+    """An epoch's part of passes through all samples, each in an order of its own."""
+    first = (epoch - 1) * count
+    passes = range(first // len(samples), (first + count - 1) // len(samples) + 1)
+    orders = [
+        np.random.default_rng(seed_for(seed, "pass", number)).permutation(samples)
+        for number in passes
+    ]
+    start = first - passes.start * len(samples)
+    return np.concatenate(orders)[start : start + count]
 
 
 def evaluation_course(prepared: Prepared, split: Split) -> Course:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -10,7 +11,7 @@ import torch
 
 from iterate_core.data.dataset import SPLITS
 from iterate_core.data.loading.contexts import Contexts
-from iterate_core.data.selection import selected_count
+from iterate_core.data.selection import epoch_count
 from iterate_core.device import fabric_for
 from iterate_core.engine.build import build_model, shared_backbone
 from iterate_core.engine.evaluator import check_scored
@@ -49,7 +50,8 @@ def refuse_single(prepared: Prepared) -> None:
     Raises:
         RequestError: The model does not take it.
     """
-    if min(prepared.recipe.data.batch_size, len(prepared.training)) == 1:
+    data = prepared.recipe.data
+    if min(data.batch_size, len(prepared.training), data.epoch_samples or math.inf) == 1:
         with torch.random.fork_rng(devices=[]):
             _send_batch(prepared, 1)
 
@@ -87,7 +89,7 @@ def _normalise(prepared: Prepared) -> None:
 def _send_shape(prepared: Prepared) -> None:
     """Send a training batch's shape through the model, which batch normalisation may refuse."""
     data = prepared.recipe.data
-    _send_batch(prepared, min(data.batch_size, selected_count(data, prepared.info)))
+    _send_batch(prepared, min(data.batch_size, epoch_count(data, prepared.info)))
 
 
 def _send_batch(prepared: Prepared, count: int) -> None:

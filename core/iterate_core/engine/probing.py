@@ -41,7 +41,7 @@ def fitting_problems(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
 
 
 def as_fitted(recipe: Recipe) -> Recipe:
-    """The recipe with one epoch of unchanged samples, if its decoder is fitted.
+    """The recipe with one epoch of all samples, unchanged, if its decoder is fitted.
 
     Of a few samples a class, the labels of the validation split would be by far the most: with
     `data.shots` they are not merged with those.
@@ -54,4 +54,6 @@ def as_fitted(recipe: Recipe) -> Recipe:
     if recipe.data.shots is not None and isinstance(decoder, LogisticOptions):
         alone = decoder.model_copy(update={"merge_val": False})
         model = model.model_copy(update={"decoder": alone})
-    return recipe.model_copy(update={"augmentation": unchanged, "trainer": trainer, "model": model})
+    data = recipe.data.model_copy(update={"epoch_samples": None})
+    told = {"augmentation": unchanged, "trainer": trainer, "model": model, "data": data}
+    return recipe.model_copy(update=told)

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from iterate_core.data.draws import draw_shots
 from iterate_core.device import fabric_for
 from iterate_core.engine.cost import epoch_flops
-from iterate_core.engine.fit import fit
+from iterate_core.engine.fit import epochs, fit
 from iterate_core.engine.order import Supplies, evaluation_course, training_course
 from iterate_core.engine.resolved import Prepared, prepare
 from iterate_core.errors import RequestError
@@ -137,3 +137,37 @@ def test_what_cannot_be_chosen_is_refused() -> None:
         recipe(data={"shots": 2, "share": 0.5})
     with pytest.raises(RequestError, match="k is 50, and there are 8"):
         prepare(recipe(data={"shots": 1}, **probe({"name": "knn", "k": 50})))
+
+
+def samples_of(found: Prepared, epoch: int) -> list[int]:
+    chunks = training_course(found, epoch, drop_single=False).chunks
+    return np.concatenate(chunks).tolist()
+
+
+@pytest.mark.parametrize("count", [7, 25, 60])
+def test_epochs_of_fewer_samples_pass_through_all(count: int) -> None:
+    found = prepared(epoch_samples=count)
+    epochs = [samples_of(found, epoch) for epoch in range(1, 61)]
+    assert {len(samples) for samples in epochs} == {count}
+    every = np.concatenate(epochs).reshape(-1, 60)  # passes
+    assert (np.sort(every) == np.arange(60)).all()
+    assert len({tuple(samples) for samples in every.tolist()}) == len(every)  # in other orders
+    # An epoch's samples are known without those before it, and are the seed's own.
+    assert samples_of(prepared(epoch_samples=count), 5) == epochs[4]
+    assert samples_of(prepared(seed=1, epoch_samples=count), 5) != epochs[4]
+
+
+def test_all_samples_are_an_epoch_as_ever() -> None:
+    assert samples_of(prepared(epoch_samples=60), 2) == samples_of(prepared(), 2)
+    assert samples_of(prepared(epoch_samples=99), 2) == samples_of(prepared(), 2)
+
+
+def test_an_epoch_of_fewer_samples_costs_less(tmp_path: Path) -> None:
+    found = prepared(epoch_samples=20, batch_size=8)
+    assert epoch_flops(found) < epoch_flops(prepared(batch_size=8))
+    whole = [dict(report.metrics) for report in epochs(found, tmp_path / "whole")]
+    begun = epochs(found, tmp_path / "cut")
+    cut = [dict(next(begun).metrics)]
+    begun.close()
+    cut += [dict(report.metrics) for report in epochs(found, tmp_path / "cut")]
+    assert cut == whole  # exactly, after an interruption
