@@ -105,7 +105,7 @@ def test_episodes_stand_in_the_results_and_are_ranked_alone(tmp_path: Path) -> N
     assert "5 training samples of each class, drawn anew for each repeat" in page
     # The folder holds this question's results and no other's.
     other = request_of(data, suite, "quick", "resnet10t=none", "alpha", words)
-    with pytest.raises(RequestError, match="shots"):
+    with pytest.raises(RequestError, match=r"--shots: was 5, now left out\."):
         play(other, tmp_path / "run")
     found = CliRunner().invoke(app, ["leaderboard", str(file), "--suite", suite])
     assert "no row has the share 1 of the training data. There are: 5-shot." in str(found.exception)
