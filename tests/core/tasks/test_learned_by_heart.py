@@ -102,14 +102,9 @@ def by_heart(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(
-    ("decoder", "backbone"),
-    [
-        pytest.param(*case, marks=() if case == ("retinanet", "test_resnet") else pytest.mark.slow)
-        for case in STEPS
-    ],
-)
+@pytest.mark.parametrize(("decoder", "backbone"), STEPS)
 def test_detectors_learn_eight_real_images_by_heart(
     decoder: str, backbone: str, shared_data: Find, tmp_path: Path
 ) -> None:
