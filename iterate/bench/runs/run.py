@@ -30,6 +30,9 @@ from iterate_core.errors import Problem, RequestError
 from iterate_core.fingerprint import canonical
 from iterate_core.storage.files import write_json
 
+_QUESTION = "question"
+"""The note under which a run keeps what it was asked for."""
+
 
 @dataclass(frozen=True)
 class BenchResult:
@@ -183,13 +186,24 @@ def _kept(notes: Notes, settings: RunSettings) -> dict[str, CellResult]:
 def _begun(request: Request, settings: RunSettings) -> dict[str, CellResult]:
     """Check the run's question; returns what its studies have found before."""
     with _notes(settings) as notes:
-        asked, before = question_of(request), notes.recall("question")
-        if before is None:
-            notes.remember("question", canonical(asked))
-            notes.remember("began", str(int(time.time() * 1000)))
-        else:
+        asked = question_of(request)
+        if (before := _asked_before(notes, settings)) is not None:
             check_same(asked, json.loads(before), settings.folder)
+        if notes.recall(_QUESTION) is None:
+            notes.remember(_QUESTION, canonical(asked))
+            notes.remember("began", str(int(time.time() * 1000)))
         return _kept(notes, settings)
+
+
+def _asked_before(notes: Notes, settings: RunSettings) -> str | None:
+    """What the results are of that are there, in a folder's own storage under whatever name.
+
+    A run is named by its protocol and its labels: other ones change the name, but not the folder.
+    """
+    own = notes.recall(_QUESTION)
+    if own is not None or settings.storage is not None:
+        return own
+    return next(iter(notes.of_studies(_QUESTION).values()), None)
 
 
 def _ranked(
