@@ -23,18 +23,17 @@ WORDS = [
 def test_search_and_fit_from_python(tmp_path: Path) -> None:
     study = load_study(shipped("search_spaces") / "quickstart.yaml", WORDS)
     assert isinstance(study, Study)
-    result = search(study, tmp_path / "searched", tracking=OFF)
-    (searched,) = result.summary["studies"]
-    assert searched["trials"]["complete"] == 1
-    recipe = load_recipe(tmp_path / "searched/recipe.yaml")
-    assert isinstance(recipe, Recipe)
-    # The best recipe trained alone gives the number it gave in the search.
-    assert fit(recipe, tmp_path / "fitted").value == searched["best"]["value"]
-    made = Study.of("made", recipe, {"optimiser.lr": "choice(0.001, 0.01)"}, trials=2, repeats=0)
-    several = search([made, study], tmp_path / "several", tracking=OFF).summary["studies"]
-    assert [one["name"] for one in several] == ["made", "quickstart"]
-    assert several[0]["trials"]["complete"] == 2
+    lr = {"optimiser.lr": "choice(0.001, 0.01)"}
+    made = Study.of("made", study.recipe, lr, trials=2, repeats=0)
+    result = search([made, study], tmp_path / "several", tracking=OFF)
+    own, searched = result.summary["studies"]
+    assert (own["name"], own["trials"]["complete"]) == ("made", 2)
+    assert (searched["name"], searched["trials"]["complete"]) == ("quickstart", 1)
     assert (tmp_path / "several/made/recipe.yaml").exists()
+    # The best recipe trained alone gives the number it gave in the search.
+    recipe = load_recipe(tmp_path / "several/quickstart/recipe.yaml")
+    assert isinstance(recipe, Recipe)
+    assert fit(recipe, tmp_path / "fitted").value == searched["best"]["value"]
 
 
 def test_a_wrong_file_is_an_exception_with_every_problem(tmp_path: Path) -> None:

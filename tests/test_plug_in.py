@@ -1,7 +1,7 @@
 """A package that adds a part of every kind through entry points alone, searched with by command.
 
-The package is `tests/plug_in`: dataset, task, backbone, decoder, way to fine-tune, optimiser,
-learning-rate schedule, augmentation, sampler, trial scheduler.
+The package is `tests/plug_in`: dataset, task, backbone, neck, decoder, way to fine-tune, loss,
+optimiser, learning-rate schedule, augmentation, sampler, trial scheduler.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ name: counting
 data: {name: dots, most: 4, batch_size: 8}
 model:
   backbone: {name: patches, weights: none, width: 6}
+  neck: {name: gains, first: 2.0}
   decoder: {name: gated, hidden: 4}
 tuning: norms
+loss: {name: deviance, weight: 1000}
 optimiser: {name: signs}
 scheduler: {name: stairs, factor: 0.25}
 trainer: {epochs: 2}
@@ -85,7 +87,8 @@ def test_its_way_to_fine_tune_decides_what_a_checkpoint_holds(run: Path) -> None
     state = nn.BatchNorm2d(6).state_dict()
     assert trained == {f"backbone.norm.{name}" for name in state}  # the filters are not
     assert names - trained == {
-        f"decoder.{layer}.{name}" for layer in ("gate.0", "last") for name in ("weight", "bias")
+        "neck.gains",
+        *(f"decoder.{layer}.{name}" for layer in ("gate.0", "last") for name in ("weight", "bias")),
     }
 
 
@@ -98,6 +101,17 @@ def test_its_augmentation_dims_what_is_trained_on(run: Path) -> None:
             steps = int(file.get_tensor("backbone.norm.num_batches_tracked"))
         # What it is where all images are alike: each step goes a tenth of the way from 1 to 0.
         assert spread.amax().item() == pytest.approx(0.9**steps, abs=1e-3)
+
+
+def test_its_neck_learns_as_its_loss_says(run: Path) -> None:
+    (study,) = json.loads((run / "summary.json").read_text())["studies"]
+    # A thousand times the deviance, which is some 1.5 of counts from 0 to 4.
+    assert 500 < study["test"]["loss"]["mean"] < 5000
+    for path in run.rglob("best.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            moved = file.get_tensor("neck.gains") - 2.0
+        lr = yaml.safe_load((path.parent / "recipe.yaml").read_text())["optimiser"]["lr"]
+        assert 0 < moved.abs().max() <= 2.51 * lr
 
 
 def test_its_optimiser_goes_as_far_as_its_schedule_lets_it(run: Path) -> None:

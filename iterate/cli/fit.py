@@ -40,6 +40,7 @@ def fit(
 
     from iterate.run.folders import claim_folder, undone_if_refused
     from iterate_core.engine.fit import fit as train
+    from iterate_core.tasks.metrics import as_json
 
     with undone_if_refused(folder):
         claim_folder(folder)
@@ -58,7 +59,7 @@ def fit(
                 "best_epoch": result.epoch,
                 "seconds": result.seconds,
                 "threads": recipe.trainer.threads,
-                "epochs": [report.metrics for report in result.reports],
+                "epochs": [as_json(report.metrics) for report in result.reports],
             }
         )
 

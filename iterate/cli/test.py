@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from iterate.cli.fit import AsJson, Out, Overrides, RecipeFile, recipe_and_folder
-from iterate.cli.views.classes import class_table
+from iterate.cli.views.classes import class_table, score_text
 from iterate.cli.views.console import print_json, say
 from iterate_core.data.dataset import Split
 from iterate_core.errors import Problem, RequestError
@@ -40,15 +40,18 @@ def test(
     from iterate_core.engine.fit import evaluate
 
     found = evaluate(prepared, folder, split)
+    told = found.to_mapping()
     table = Table(box=None, header_style="bold")
     table.add_column("metric")
     table.add_column("value", justify="right")
     objective = f"{split}/{recipe.objective.metric}"
     # The objective first; the others as the task declares them.
-    for name, value in sorted(found.metrics.items(), key=lambda item: item[0] != objective):
-        table.add_row(in_terminal(name), f"{value:.4f}")
+    names = sorted(found.metrics, key=lambda name: name != objective)
+    for name in names:
+        table.add_row(in_terminal(name), score_text(told[name]))
     say(table)
-    told = found.to_mapping()
+    if undefined := [name for name in names if told[name] is None]:
+        say(f"[dim]note[/]  this split does not define {in_terminal(', '.join(undefined))}")
     if "classes" in told:
         say(class_table(told["classes"], split))
     if json:

@@ -19,6 +19,7 @@ from iterate.statistics.intervals import mean_estimate
 from iterate_core.engine.complete import declaration_of
 from iterate_core.recipe import Recipe
 from iterate_core.tasks.declarations import TaskDeclaration
+from iterate_core.tasks.metrics import as_json
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,14 @@ class Interval:
     """A mean over repeats with its 95 % confidence interval (Student's t).
 
     Attributes:
+        mean: None of a metric that the test split does not define.
         low: Lower end; None where the spread is not known: with fewer than two repeats, and where
             all of them tie, which would give an interval of width zero.
         high: Upper end; None as above.
-        n: Number of repeats.
+        n: Number of repeats; those in which the metric is not defined do not count.
     """
 
-    mean: float
+    mean: float | None
     low: float | None
     high: float | None
     n: int
@@ -42,12 +44,15 @@ def interval(values: Sequence[float], lowest: float, highest: float) -> Interval
     """Mean and 95 % interval of a few independent repeats.
 
     Args:
-        values: One a repeat.
+        values: One a repeat, not finite where it is not defined.
         lowest: The interval is cut where no value can be; the truth is not there either.
         highest: See `lowest`.
     """
-    found = mean_estimate(values, (lowest, highest))
-    return Interval(found.value, found.low, found.high, len(values))
+    defined = [value for value in values if math.isfinite(value)]
+    if not defined:
+        return Interval(None, None, None, 0)
+    found = mean_estimate(defined, (lowest, highest))
+    return Interval(found.value, found.low, found.high, len(defined))
 
 
 def best_recipe(ledger: Ledger) -> Recipe | None:
@@ -188,13 +193,12 @@ def _parameters(trial: TrialView) -> dict[str, int] | None:
 
 
 def _repeat(ledger: Ledger, trial: TrialView) -> dict[str, Any]:
-    metrics = {"val": trial.value} if trial.value is not None else {}
-    metrics |= trial.test
+    validated = {} if trial.value is None else {"val": trial.value}
     row = {
         "index": trial.index,
         "seed": trial.seed,
         "folder": ledger.job_folder(trial).relative_to(ledger.folder).as_posix(),
-        "metrics": metrics,
+        "metrics": as_json({**validated, **trial.test}),
     }
     if trial.failure is not None:
         return row | {"failure": trial.failure}

@@ -134,7 +134,7 @@ def same_question(name: str, asked: Mapping[str, Any], before: Mapping[str, Any]
         made = f"iterate {version}" if version else "an earlier version"
         what = f"was made by {made}, and this is iterate {asked[_VERSION]}."
         raise RequestError(Problem(f"study {name!r}", what, advice))
-    now, then = _flat(asked), _flat(before)
+    now, then = flat(asked), flat(before)
     problems = [Problem(key, f"was {_said(then, key)}, now {_said(now, key)}.") for key in changed]
     headline = f"study {name!r} asks another question than its finished trials answer."
     raise RequestError(problems, headline, advice)
@@ -145,18 +145,19 @@ def differences(asked: Mapping[str, Any], before: Mapping[str, Any]) -> list[str
 
     After an upgrade a study goes on, and what was left half trained begins anew.
     """
-    now, then = _flat(asked), _flat(before)
+    now, then = flat(asked), flat(before)
     keys = sorted({*now, *then} - {_VERSION})
     return [key for key in keys if now.get(key) != then.get(key)]
 
 
-def _flat(value: Any, path: str = "") -> dict[str, Any]:
+def flat(value: Any, path: str = "") -> dict[str, Any]:
+    """A nest of mappings as one, by dotted keys below `path`."""
     if not isinstance(value, Mapping):
         return {path: value}
     return {
         where: leaf
         for key, child in value.items()
-        for where, leaf in _flat(child, f"{path}.{key}" if path else str(key)).items()
+        for where, leaf in flat(child, f"{path}.{key}" if path else str(key)).items()
     }
 
 

@@ -23,6 +23,7 @@ from iterate.tracking.mirror import Backlog, Mirror
 from iterate.tracking.records import DatasetRecord, EpochRecord, RunRecord, StudyRecord
 from iterate.tracking.settings import TrackingSettings
 from iterate_core.fingerprint import canonical
+from iterate_core.tasks.metrics import as_json
 from iterate_core.tasks.per_class import score_names
 
 # How long the end of a command waits for MLflow; what is unwritten then, the next one writes.
@@ -146,7 +147,7 @@ def run_record(ledger: Ledger, trial: TrialView, curve: Curve | None = None) -> 
     """
     curve = curve or Curve()
     curve.grow(trial)
-    metrics = dict(trial.test)
+    metrics = {name: value for name, value in as_json(trial.test).items() if value is not None}
     if trial.kind == "repeat" and metrics:
         metrics |= class_metrics(tested_classes(ledger, trial).get("classes", []))
     if curve.best is not None:

@@ -105,7 +105,7 @@ def test_episodes_stand_in_the_results_and_are_ranked_alone(tmp_path: Path) -> N
     assert "5 training samples of each class, drawn anew for each repeat" in page
     # The folder holds this question's results and no other's.
     other = request_of(data, suite, "quick", "resnet10t=none", "alpha", words)
-    with pytest.raises(RequestError, match="shots"):
+    with pytest.raises(RequestError, match=r"--shots: was 5, now left out\."):
         play(other, tmp_path / "run")
     found = CliRunner().invoke(app, ["leaderboard", str(file), "--suite", suite])
     assert "no row has the share 1 of the training data. There are: 5-shot." in str(found.exception)
@@ -115,11 +115,11 @@ def test_episodes_stand_in_the_results_and_are_ranked_alone(tmp_path: Path) -> N
 
 
 def test_episodes_train_on_other_samples_and_test_on_all(root: Path, tmp_path: Path) -> None:
-    found, told = bench(
+    words = [
         *("--data", str(root), "--out", str(tmp_path / "run"), "--backbones", "test_resnet=none"),
-        *("--datasets", "m-forestnet", "--shots", "2", "--episodes", "3"),
-        *("search.trials=1", "trainer.epochs=1"),
-    )
+        *("--datasets", "m-forestnet", "search.trials=1", "trainer.epochs=1"),
+    ]
+    found, told = bench(*words, "--shots", "2", "--episodes", "3")
     (study,) = found["studies"]
     assert len(study["repeats"]) == 3
     mapping = yaml.safe_load((tmp_path / "run" / study["name"] / "recipe.yaml").read_text())
@@ -135,6 +135,12 @@ def test_episodes_train_on_other_samples_and_test_on_all(root: Path, tmp_path: P
     assert len(set(draws)) == 3
     assert found["folder"].endswith("run")
     assert "2 training samples of each class" in " ".join(told.split())
+    # Runs of other labels have other names, but this folder is of these.
+    quick = ["--suite", "geobench", "--protocol", "quick", "resources.gpu=0", *words]
+    refused = CliRunner().invoke(app, [*quick, "--shots", "3"]).exception
+    assert isinstance(refused, RequestError)
+    assert "--shots: was 2, now 3." in str(refused)
+    assert "name another folder with --out" in str(refused)
 
 
 def test_a_drawn_share_is_said(root: Path, tmp_path: Path) -> None:

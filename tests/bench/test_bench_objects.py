@@ -33,7 +33,7 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("protocol", ["quick", "geobench-2-full"])
+@pytest.mark.parametrize("protocol", ["quick", "geobench-2-full", "geobench-2-frozen"])
 def test_no_dataset_with_objects_is_a_gap(protocol: str, root: Path) -> None:
     words = ("model.backbone.weights=none", "trainer.precision=32-true")
     request = request_of(root, "geobench-2", protocol, "test_resnet=none", ",".join(OBJECTS), words)

@@ -186,15 +186,20 @@ def test_another_protocol_partition_or_word_is_refused_in_the_same_folder(first:
     base, request, _, _ = first
     suite = str(base / "small.yaml")
     for changed, says in (
-        ({"partition": "0.10x"}, "percent: was 100, now 10."),
-        ({"overrides": (*QUICK, "trainer.epochs=7")}, "words: was"),
-        ({"protocol": "geobench-2-full"}, "protocol.recipe.trainer.epochs"),
+        ({"partition": "0.10x"}, "--partition: was 100%, now 10%."),
+        ({"shots": 5}, "--shots: was left out, now 5."),
+        (
+            {"overrides": (*QUICK, "trainer.epochs=7")},
+            "trainer.epochs: was left out, now trainer.epochs=7.",
+        ),
+        ({"protocol": "geobench-2-full"}, "--protocol: trainer.epochs was 3, now 100."),
     ):
         wanted = {"protocol": "quick", "overrides": QUICK, **changed}
         other = request_of(request.root, suite, backbones="resnet10t=none", **wanted)  # type: ignore[arg-type]
-        with pytest.raises(RequestError, match="asks another question") as error:
+        with pytest.raises(RequestError, match="are of other options") as error:
             play(other, base / "run", Recorded(never))
         assert says in str(error.value)
+        assert "Take back what changed; or name another folder with --out" in str(error.value)
 
 
 def test_a_crashed_repeat_is_a_named_gap_and_not_a_smaller_average(tmp_path: Path) -> None:
@@ -247,6 +252,7 @@ class _Watching(Silent):
 
     def end(self) -> None:
         self.seen.append(len(rows_in(self.folder)))
+        assert (self.folder / "unfinished.json").exists()
         assert not (self.folder / "leaderboard.md").exists()
 
 
@@ -257,6 +263,7 @@ def test_the_results_file_grows_study_by_study(tmp_path: Path) -> None:
     watching = _Watching(tmp_path / "run")
     play(request, tmp_path / "run", display=watching)
     assert watching.seen[-1] == 4
+    assert not (tmp_path / "run/unfinished.json").exists()
     assert set(watching.seen) <= {2, 4}
 
 

@@ -108,11 +108,19 @@ def test_a_ready_made_file_composes_alone(name: str) -> None:
     assert study.recipe_at(study.base, 3).seed == 3
 
 
-def test_every_branch_of_what_runs_alone_can_train() -> None:
-    alone = [name for name in READY if "???" not in (FOLDER / name).read_text()]
-    assert {"quickstart.yaml", "decoders.yaml", "probe.yaml"} <= set(alone)
-    for name in alone:
-        try_branches(prepared_branches(load_study(FOLDER / name)))
+ALONE = [name for name in READY if "???" not in (FOLDER / name).read_text()]
+LARGE = "backbones.yaml"  # whose backbones are tried one by one elsewhere
+
+
+def test_what_needs_no_data_runs_alone() -> None:
+    assert {"quickstart.yaml", "decoders.yaml", "probe.yaml", LARGE} <= set(ALONE)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n == LARGE else ()) for n in ALONE]
+)
+def test_every_branch_of_what_runs_alone_can_train(name: str) -> None:
+    try_branches(prepared_branches(load_study(FOLDER / name)))
 
 
 def test_the_quick_start_asks_little() -> None:

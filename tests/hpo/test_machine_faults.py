@@ -237,6 +237,7 @@ tracking: {enabled: false}
 """
 
 
+@pytest.mark.usefixtures("one_ray")
 def test_a_search_on_a_full_disk_pauses_and_ends_as_if_there_had_been_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -114,6 +114,21 @@ def test_summary_of_a_finished_study(ledger: Ledger) -> None:
     assert study["trials_asked"] == 2
 
 
+def test_a_metric_that_the_test_split_does_not_define_is_null(ledger: Ledger) -> None:
+    work(ledger, [0.9])
+    work(ledger, [0.3])
+    work(ledger, [0.8], {"test/accuracy": 0.7, "test/loss": 1.0, "test/f1_macro": math.nan})
+    work(ledger, [0.8], {"test/accuracy": 0.9, "test/loss": math.inf, "test/f1_macro": math.nan})
+    (study,) = json.loads(json.dumps(summarise([ledger]), allow_nan=False))["studies"]
+    nothing = {"mean": None, "low": None, "high": None, "n": 0}
+    assert study["test"]["f1_macro"] == nothing
+    assert [row["metrics"]["test/f1_macro"] for row in study["repeats"]] == [None, None]
+    # A repeat in which it is defined is not lost for the other.
+    assert study["test"]["loss"] == {"mean": 1.0, "low": None, "high": None, "n": 1}
+    assert study["test"]["accuracy"]["n"] == 2
+    assert _interval(nothing) == "–  (the test split does not define it)"
+
+
 def test_summary_tells_every_trial(tmp_path: Path) -> None:
     """The pruned, the failed and the unfinished ones too, each at its best epoch."""
     study = make_study(trials=4, repeats=0, sampler={"name": "random"}, scheduler=EARLY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,17 @@ def test_trials_and_repeats_say_what_they_are(ledger: Ledger) -> None:
     assert trial.tags["iterate.threads"] == "1"
     assert repeat.artifacts[-1].name == "test.json"
     assert repeat.metrics["test/class/open_water/recall"] == 0.5
+
+
+def test_a_metric_that_the_test_split_does_not_define_is_no_figure(ledger: Ledger) -> None:
+    for job in (next_job(ledger), next_job(ledger), next_job(ledger)):
+        train(ledger, job, [0.5], done=True)
+    train(ledger, next_job(ledger), [0.8], test={"test/score": 0.7, "test/f1": nan}, done=True)
+    repeat = run_record(ledger, ledger.history("repeat")[0])
+    study = study_record(ledger, "quickstart", ended=True)
+    for record, figure in ((repeat, "test/score"), (study, "test/score/mean")):
+        assert record.metrics[figure] == 0.7
+        assert [name for name in record.metrics if "f1" in name] == []
 
 
 def test_a_class_has_a_name_of_its_own() -> None:

@@ -17,7 +17,8 @@ def open_dataset(section: DataSection) -> Reader:
     """Open the dataset that a section chooses by `name`.
 
     Raises:
-        RequestError: There is no such reader, or what a path of code names is none.
+        RequestError: There is no such reader, what a path of code names is none, or its samples
+            make no tiles.
         DataError: The dataset is absent, truncated, foreign or unsafe, or the code of a reader of
             one's own raises something.
     """

@@ -58,6 +58,7 @@ class Target(ABC):
         classed: Whether `counts` counts classes, so that samples of each can be drawn.
         unclassed: Why they cannot, if so: "…: its targets are no classes".
         sees_images: Whether a batch's targets are told its images, by `seen`.
+        empty_teaches: Whether samples teach something though what `lacks` names is in none.
     """
 
     form: ClassVar[Form] = "other"
@@ -68,6 +69,7 @@ class Target(ABC):
     classed: ClassVar[bool] = False
     unclassed: ClassVar[str] = "its targets are no classes"
     sees_images: ClassVar[bool] = False
+    empty_teaches: ClassVar[bool] = False
 
     def __init__(self, info: DatasetInfo) -> None:
         self.info = info
@@ -192,7 +194,9 @@ class Target(ABC):
         return np.zeros(len(self.info.classes) + 1, dtype=np.int64)
 
     def lacks(self, targets: Iterable[Packed]) -> str | None:
-        """What none of a split's targets holds, without which no score is defined: ``object``.
+        """What none of some targets holds, without which no score is defined: ``object``.
+
+        Nor is there anything to learn, unless `empty_teaches`.
 
         Args:
             targets: See `packed`; they need not all be looked at.

@@ -8,6 +8,7 @@ from dataclasses import replace
 from iterate_core.data.dataset import DatasetInfo, Reader, Sample, Split
 from iterate_core.data.target import target_of
 from iterate_core.data.tile import Tile
+from iterate_core.errors import Problem, RequestError
 from iterate_core.fingerprint import fingerprint
 
 
@@ -17,9 +18,15 @@ class Tiled:
     Args:
         reader: Of samples of any size.
         size: Side of the tiles in pixels.
+
+    Raises:
+        RequestError: The samples are single pixels, around which there is nothing to repeat.
     """
 
     def __init__(self, reader: Reader, size: int) -> None:
+        if (reader.info.height, reader.info.width) == (1, 1):
+            what = f"the samples of {reader.info.name} are single pixels, which make no tile."
+            raise RequestError(Problem("data.tile", what, "Leave it out."))
         self._reader, self._size = reader, size
         self.info: DatasetInfo = replace(reader.info, height=size, width=size)
         self._target = target_of(self.info)

@@ -16,6 +16,7 @@ from iterate_core.models.backbones.card import Card
 from iterate_core.models.backbones.catalogue import card_of
 from iterate_core.models.backbones.matching import Matching, match_bands
 from iterate_core.models.backbones.options import BackboneOptions
+from iterate_core.models.options import ModelSection
 from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
 from iterate_core.registry.registry import Registry
@@ -34,7 +35,8 @@ def complete(recipe: Recipe, info: DatasetInfo) -> Recipe:
 
     Raises:
         RequestError: With everything found wrong: bands, metric, direction, a component that does
-            not serve the task, a loss's classes, or weights or a library that are not there.
+            not serve the task, a loss's classes, what serves several dates where there is one, or
+            weights or a library that are not there.
     """
     declaration_of(info.task)
     problems: list[Problem] = []
@@ -49,6 +51,7 @@ def complete(recipe: Recipe, info: DatasetInfo) -> Recipe:
     loss = _completed_loss(recipe, info)
     wrong = [*_components(recipe, info), *_losses(loss, info)]
     problems += wrong or [*fitting_problems(recipe, info), *_of_maps(recipe, info)]
+    problems += _of_dates(recipe, info)
     problems += [*_weights(recipe), *_library(recipe), *selection_problems(recipe.data, info)]
     metric, mode, wrong = _objective(recipe, info)
     problems += wrong
@@ -129,6 +132,15 @@ def _of_maps(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
         what = f"neck {neck.name!r} makes feature maps, {vector}"
         problems.append(Problem("model.neck.name", what, hint))
     return problems
+
+
+def _of_dates(recipe: Recipe, info: DatasetInfo) -> list[Problem]:
+    """A way to merge dates where there is but one."""
+    chosen, default = recipe.model.frames, ModelSection.model_fields["frames"].default
+    if info.frames > 1 or chosen == default:
+        return []
+    what = f"{chosen!r} says how several dates meet, and the samples here are of one date."
+    return [Problem("model.frames", what, "Leave it out.")]
 
 
 def _weights(recipe: Recipe) -> list[Problem]:

@@ -36,17 +36,23 @@ class SplitScores:
 
 
 def check_scored(prepared: Prepared, *splits: Split) -> None:
-    """Refuse splits that can have no score, before a model is trained or tested.
+    """Refuse splits that can teach nothing or have no score, before a model is trained or tested.
+
+    As a rule the first sample settles it. Of the training split, what is trained on counts.
 
     Raises:
-        RequestError: No sample of a split holds what a score needs; see `Target.lacks`.
+        RequestError: No sample of a split holds what learning and scores need; see `Target.lacks`.
     """
     pack, problems = prepared.pack, []
     for split in splits:
+        if split == "train" and pack.target.empty_teaches:
+            continue
         targets = pack.targets(split)
-        each = (targets[np.array([index])][0] for index in range(len(targets)))
+        samples = prepared.training if split == "train" else np.arange(len(targets))
+        each = (targets[samples[place : place + 1]][0] for place in range(len(samples)))
         if (lacking := pack.target.lacks(each)) is not None:
-            what = f"the {_SAID[split]} split holds no {lacking}, so it has no score."
+            so = "it teaches nothing" if split == "train" else "it has no score"
+            what = f"the {_SAID[split]} split holds no {lacking}, so {so}."
             problems.append(Problem(prepared.info.name, what))
     if problems:
         raise RequestError(problems)

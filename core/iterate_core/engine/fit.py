@@ -27,6 +27,7 @@ from iterate_core.engine.setup import Setup
 from iterate_core.engine.trainer import Trainer
 from iterate_core.errors import Problem, RequestError
 from iterate_core.storage.files import write_json
+from iterate_core.tasks.metrics import as_json
 from iterate_core.tasks.per_class import ByClass
 
 CHANNELS_FILE = "channels.json"
@@ -146,7 +147,7 @@ class Evaluation:
     """How a checkpoint did on a split.
 
     Attributes:
-        metrics: ``"test/accuracy"`` and the task's other metrics.
+        metrics: ``"test/accuracy"`` and the task's other metrics; NaN where the split defines none.
         by_class: The same, class by class; None of a task without classes.
     """
 
@@ -154,8 +155,8 @@ class Evaluation:
     by_class: ByClass | None
 
     def to_mapping(self) -> dict[str, Any]:
-        """The metrics, and where there are classes what `ByClass.to_mapping` tells."""
-        return self.metrics | ({} if self.by_class is None else self.by_class.to_mapping())
+        """As plain JSON types: metrics, None where not defined; with classes, `ByClass`'s too."""
+        return as_json(self.metrics) | ({} if self.by_class is None else self.by_class.to_mapping())
 
 
 def evaluate(

@@ -69,7 +69,7 @@ def _read_splits(prepared: Prepared) -> None:
     if empty:
         what = f"its {' and '.join(empty)} split is empty."
         raise RequestError(Problem(prepared.info.name, what))
-    check_scored(prepared, "val", "test")
+    check_scored(prepared, *SPLITS)
 
 
 def _reach_device(prepared: Prepared) -> None:

@@ -22,14 +22,14 @@ class Trainer:
         learner: How it learns.
 
     Raises:
-        RequestError: The parts of the recipe do not fit each other or this machine, or the
-            validation split can have no score.
+        RequestError: The parts of the recipe do not fit each other or this machine, the
+            training split teaches nothing, or the validation split can have no score.
     """
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
         self.setup = Setup(prepared)
-        check_scored(prepared, "val")
+        check_scored(prepared, "train", "val")
         self._evaluator = Evaluator(self.setup)
         with self.setup.undisturbed("set-up"):
             # Training features that are kept are computed before the first epoch's clock runs.

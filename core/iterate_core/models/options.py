@@ -22,8 +22,8 @@ class ModelSection(Section):
         neck: What makes other maps of the backbone's before they are decoded, where they are maps.
         frames: How the features of several dates are merged, for a backbone that takes one date
             at a time: their ``mean`` or ``max``, ``concat``: all of them, or ``difference``: how
-            far each date's are from those of the date before. Where there is one date, or the
-            backbone takes several, it has no effect.
+            far each date's are from those of the date before. Where the backbone takes several it
+            has no effect; where there is one date, all but the default is refused.
     """
 
     backbone: Annotated[SerializeAsAny[Component], Chosen(registries.backbones)]

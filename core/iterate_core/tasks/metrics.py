@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,6 +43,11 @@ class Metric:
     highest: float = 1.0
     lowest: float = 0.0
     trained: bool = True
+
+
+def as_json(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """Metrics as JSON can say them: None where a value is not defined, or has no end."""
+    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
 
 
 def share(part: npt.NDArray[Any], whole: npt.NDArray[Any], nothing: float = 0.0) -> Values:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,6 +104,10 @@ class QuantitiesTarget(Target):
         known = ~np.isnan(np.asarray(target))
         return np.append(known, (~known).sum()).astype(np.int64)
 
+    def lacks(self, targets: Iterable[Any]) -> str | None:
+        """A known value."""
+        return lacking("known value", (~np.isnan(target) for target in targets))
+
     def title(self, target: Any) -> str:
         """The values, in the order of the quantities."""
         values = ("?" if np.isnan(value) else f"{value:.4g}" for value in np.asarray(target))
@@ -190,6 +195,10 @@ class MaskTarget(GridTarget):
         labels = np.where(mask == self.info.ignore_index, classes, mask)
         return np.bincount(labels.ravel().astype(np.int64), minlength=classes + 1)
 
+    def lacks(self, targets: Iterable[Any]) -> str | None:
+        """A labelled pixel."""
+        return lacking("labelled pixel", (mask != self.info.ignore_index for mask in targets))
+
 
 class QuantityTarget(GridTarget):
     """One quantity a pixel, NaN where it is unknown; float32 (n, height, width) in batches."""
@@ -220,6 +229,15 @@ class QuantityTarget(GridTarget):
         values = np.asarray(target)
         missing = int(np.isnan(values).sum())
         return np.array([values.size - missing, missing], dtype=np.int64)
+
+    def lacks(self, targets: Iterable[Any]) -> str | None:
+        """A known pixel."""
+        return lacking("known pixel", (~np.isnan(values) for values in targets))
+
+
+def lacking(what: str, counted: Iterable[Array]) -> str | None:
+    """`what`, where nothing of all targets counts; see `Target.lacks`."""
+    return None if any(each.any() for each in counted) else what
 
 
 def check_finite(values: Array, hint: str, where: str) -> None:

@@ -13,21 +13,25 @@ from typing import Any
 from iterate.bench.leaderboard.results_csv import RESULTS_FILE, ResultsFile, write_results
 from iterate.bench.leaderboard.rows import Leaderboard
 from iterate.bench.leaderboard.tables import json_rows
+from iterate.bench.runs import unfinished
 from iterate.bench.runs.board import board_of, write_all
 from iterate.bench.runs.mlflow import mirrored
 from iterate.bench.runs.plan import Gap, Plan, Request
+from iterate.bench.runs.question import check_same, question_of
 from iterate.bench.runs.scores import NOTE, CellResult, all_gaps, note, ordered, repeats, result_of
 from iterate.hpo.execute import train as train_job
 from iterate.hpo.jobs import Job, Train
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.storage.notes import Notes
 from iterate.hpo.storage.open import opened_storage
-from iterate.hpo.study import same_question
 from iterate.run.session import Display, RunSettings, Silent, own_folder, run_studies
 from iterate.tracking.mirror import Backlog
 from iterate_core.errors import Problem, RequestError
 from iterate_core.fingerprint import canonical
 from iterate_core.storage.files import write_json
+
+_QUESTION = "question"
+"""The note under which a run keeps what it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ def run_bench(
     display: Display | None = None,
     train: Train = train_job,
     baselines: Sequence[Path] = (),
+    command: str = "the same command again",
 ) -> BenchResult:
     """Run every study of a plan, and rank all backbones that the run's storage knows.
 
@@ -75,6 +80,7 @@ def run_bench(
         display: Shows it to people.
         train: What trains a job.
         baselines: Results files to show as published baselines.
+        command: What goes on with the run if it is stopped, for people.
 
     Raises:
         RequestError: Nothing can be done, or the run's folder holds results of another suite,
@@ -94,7 +100,7 @@ def run_bench(
     failures: list[Gap] = []
     backlog: Backlog | None = None
     if plan.studies:
-        live = _Live(request, plan, settings, display or Silent(), before)
+        live = _Live(request, plan, settings, display or Silent(), before, command)
         result = run_studies(plan.studies, settings, live, train, conclude)
         summary, backlog = result.summary, result.backlog
         failures = [plan.cells[name].gap(why) for name, why in result.failures.items()]
@@ -103,6 +109,7 @@ def run_bench(
         if not kept:
             raise RequestError(_nothing(plan.gaps))
         gaps = all_gaps(kept, plan.gaps, failures)
+        unfinished.end(settings.folder, plan)
         summary |= {"gaps": [asdict(gap) for gap in gaps]}
         write_json(settings.folder / "summary.json", summary)
         board, files = _ranked(request, kept, gaps, settings.folder, baselines)
@@ -115,7 +122,7 @@ def run_bench(
 
 
 class _Live:
-    """Keeps the results file up to date while a run lasts; what is shown is passed on.
+    """Keeps results, and what is owed, up to date while a run lasts; what is shown is passed on.
 
     Args:
         request: What is asked for.
@@ -123,6 +130,7 @@ class _Live:
         settings: Of the run.
         display: Shows it to people.
         kept: What studies have found before, by their names.
+        command: What goes on with the run if it is stopped.
     """
 
     def __init__(
@@ -132,13 +140,16 @@ class _Live:
         settings: RunSettings,
         display: Display,
         kept: dict[str, CellResult],
+        command: str,
     ) -> None:
         self._request, self._plan, self._settings = request, plan, settings
         self._display = display
         self._kept = kept
+        self._command = command
 
     def begin(self, ledgers: Sequence[Ledger]) -> None:
         """See `Display`."""
+        unfinished.begin(self._settings.folder, self._plan, self._command)
         self._display.begin(ledgers)
 
     def changed(self, ledger: Ledger, job: Job) -> None:
@@ -175,30 +186,24 @@ def _kept(notes: Notes, settings: RunSettings) -> dict[str, CellResult]:
 def _begun(request: Request, settings: RunSettings) -> dict[str, CellResult]:
     """Check the run's question; returns what its studies have found before."""
     with _notes(settings) as notes:
-        _check_question(request, notes, settings.name)
+        asked = question_of(request)
+        if (before := _asked_before(notes, settings)) is not None:
+            check_same(asked, json.loads(before), settings.folder)
+        if notes.recall(_QUESTION) is None:
+            notes.remember(_QUESTION, canonical(asked))
+            notes.remember("began", str(int(time.time() * 1000)))
         return _kept(notes, settings)
 
 
-def _check_question(request: Request, notes: Notes, name: str) -> None:
-    """Results of one run are comparable: the same suite, share of the data and protocol.
+def _asked_before(notes: Notes, settings: RunSettings) -> str | None:
+    """What the results are of that are there, in a folder's own storage under whatever name.
 
-    Raises:
-        RequestError: One problem for each difference.
+    A run is named by its protocol and its labels: other ones change the name, but not the folder.
     """
-    protocol = request.protocol
-    asked = {
-        "suite": request.suite.name,
-        "percent": request.percent,
-        **({"shots": shots} if (shots := request.labels.portion.shots) is not None else {}),
-        "protocol": protocol.question(),
-        "words": sorted(word for word in request.overrides if protocol.decides(word)),
-    }
-    before = notes.recall("question")
-    if before is not None:
-        same_question(name, asked, json.loads(before))
-        return
-    notes.remember("question", canonical(asked))
-    notes.remember("began", str(int(time.time() * 1000)))
+    own = notes.recall(_QUESTION)
+    if own is not None or settings.storage is not None:
+        return own
+    return next(iter(notes.of_studies(_QUESTION).values()), None)
 
 
 def _ranked(

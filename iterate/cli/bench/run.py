@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +13,7 @@ import typer
 
 from iterate.cli.views.console import print_json, say
 from iterate_core.errors import Problem, RequestError
+from iterate_core.secrets import without_passwords
 
 if TYPE_CHECKING:
     from iterate.bench.runs.plan import Cell, Gap, Plan, Request
@@ -108,12 +112,25 @@ def run(
     from iterate.run.folders import undone_if_refused
 
     with undone_if_refused(settings.folder):
-        result = run_bench(request, plan, settings, LiveProgress(), baselines=baseline or ())
+        shown, published = LiveProgress(), baseline or ()
+        again = _again(sys.argv[1:], settings.folder)
+        result = run_bench(request, plan, settings, shown, baselines=published, command=again)
     show_result(result)
     if json:
         print_json(result.to_mapping())
     if result.failed:
         raise typer.Exit(1)
+
+
+def _again(words: Sequence[str], folder: Path) -> str:
+    """The command that goes on with a run: this one, but a fresh run is taken up by its folder."""
+    if "--fresh" in words:
+        kept = [word for word in words if word != "--fresh" and not word.startswith("--out=")]
+        if "--out" in kept:
+            place = kept.index("--out")
+            del kept[place : place + 2]
+        words = [*kept, "--out", str(folder)]
+    return without_passwords(shlex.join(["iterate", *words]))
 
 
 def _request(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from iterate.bench.suites.suite import Suite
 
 # What tells the folder of a run from one that is to be handed in.
-_OF_A_RUN = "summary.json"
+_OF_A_RUN = ("summary.json", "studies.db")
 
 
 def submit(
@@ -36,12 +36,16 @@ def submit(
 
     from iterate.bench.leaderboard.results_csv import RESULTS_FILE
     from iterate.bench.leaderboard.submission import INFO_FILE, check_submission
+    from iterate.bench.runs.unfinished import missing
     from iterate.bench.suites.suite import load_suite
 
     chosen = load_suite(suite)
     if not chosen.submission:
         raise RequestError(check_submission(source, chosen))
-    if out is None and source.is_dir() and info is None and not (source / _OF_A_RUN).exists():
+    if unfinished := missing(source if source.is_dir() else source.parent):
+        raise RequestError(unfinished)
+    of_a_run = any((source / name).exists() for name in _OF_A_RUN)
+    if out is None and source.is_dir() and info is None and not of_a_run:
         problems = check_submission(source, chosen)
         if problems:
             raise RequestError(problems)

@@ -40,10 +40,11 @@ def class_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
     for heading in ("support", *(_HEADINGS.get(name, name) for name in names)):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in shown:
-        scores = [_score(row[name]) for name in names]
+        scores = [score_text(row[name]) for name in names]
         table.add_row(in_terminal(row["name"]), str(row["support"]), *scores)
     return table
 
 
-def _score(value: float | None) -> str:
+def score_text(value: float | None) -> str:
+    """A score, or a dash where it is not defined."""
     return "–" if value is None else f"{value:.4f}"

@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from iterate.cli.views.classes import class_table
+from iterate.cli.views.classes import class_table, score_text
 from iterate.cli.views.progress import duration
 from iterate.plots import NOT_DRAWN
 from iterate.run.session import RunResult
@@ -88,6 +88,8 @@ def _stopped(study: dict[str, Any]) -> str | None:
 
 
 def _interval(figures: dict[str, Any]) -> str:
+    if figures["mean"] is None:
+        return f"{score_text(None)}  (the test split does not define it)"
     mean = f"{figures['mean']:.4f}"
     if figures["low"] is None:
         why = "one repeat" if figures["n"] == 1 else f"{figures['n']} equal repeats"

@@ -19,6 +19,7 @@ from tuning_support import FROZEN
 
 from iterate_core.data.dataset import Sample
 from iterate_core.engine import fit
+from iterate_core.engine.preflight import preflight
 from iterate_core.engine.reports import EpochReport
 from iterate_core.engine.resolved import prepare
 from iterate_core.engine.trainer import Trainer
@@ -209,11 +210,25 @@ def test_a_diverging_run_fails_with_the_reason(tmp_path: Path) -> None:
         list(fit.epochs(prepare(chosen), tmp_path))
 
 
-def test_a_split_in_which_nothing_counts_fails(tmp_path: Path) -> None:
+def test_a_split_in_which_nothing_counts_is_told_before_training(tmp_path: Path) -> None:
     masks = np.full((4, 32, 32), 255, np.uint8)
     data = give(random_images((4, 3, 32, 32)), masks, RGB, classes=3)
-    with pytest.raises(WorkError, match="no target of the split counts"):
-        list(fit.epochs(prepare(recipe("segmentation", data=data)), tmp_path))
+    prepared = prepare(recipe("segmentation", data=data))
+    untaught = "the training split holds no labelled pixel, so it teaches nothing"
+    with pytest.raises(RequestError, match=untaught):
+        fit.epochs(prepared, tmp_path)
+    with pytest.raises(RequestError, match=untaught) as error:
+        preflight(prepared)
+    assert "the test split holds no labelled pixel, so it has no score" in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_labelled_pixel_is_enough(tmp_path: Path) -> None:
+    masks = np.full((4, 32, 32), 255, np.uint8)
+    masks[3, 5, 7] = 1
+    data = give(random_images((4, 3, 32, 32)), masks, RGB, classes=3)
+    prepared = prepare(recipe("segmentation", data=data, trainer={"epochs": 1}))
+    assert np.isfinite(fit.fit(prepared, tmp_path).value)
 
 
 def test_a_test_split_in_which_nothing_counts_fails(
@@ -233,7 +248,7 @@ def test_a_test_split_in_which_nothing_counts_fails(
     data = give(random_images((4, 3, 32, 32)), masks, RGB, classes=3)
     prepared = prepare(recipe("segmentation", data=data, trainer={"epochs": 1}))
     fit.fit(prepared, tmp_path / "fit")
-    with pytest.raises(WorkError, match="test/miou is nan"):
+    with pytest.raises(RequestError, match="the test split holds no labelled pixel"):
         fit.test(prepared, tmp_path / "fit")
 
 

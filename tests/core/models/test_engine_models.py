@@ -68,7 +68,7 @@ def prepared_with(
 
 
 @pytest.mark.parametrize("size", [(32, 32), (37, 50)])
-@pytest.mark.parametrize("backbone", [CNN, VIT, FOUR_STRIDES, SWIN, PRITHVI])
+@pytest.mark.parametrize("backbone", [CNN, VIT, SWIN, PRITHVI])
 @pytest.mark.parametrize(
     "decoder",
     [

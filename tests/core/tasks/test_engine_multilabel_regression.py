@@ -36,7 +36,7 @@ from iterate_core.engine.normalisation import scaling_of
 from iterate_core.engine.preflight import preflight
 from iterate_core.engine.resolved import prepare
 from iterate_core.engine.setup import Setup
-from iterate_core.errors import RequestError, WorkError
+from iterate_core.errors import RequestError
 from iterate_core.tasks.declarations import MULTILABEL, REGRESSION
 from iterate_core.tasks.multilabel import MultilabelScores
 from iterate_core.tasks.regression import RegressionScores
@@ -320,7 +320,7 @@ def test_unknown_pixels_take_no_gradient_and_are_not_counted() -> None:
 
 
 def test_a_split_without_a_known_pixel_fails(tmp_path: Path) -> None:
-    with pytest.raises(WorkError, match="no target of the split counts"):
+    with pytest.raises(RequestError, match="the training split holds no known pixel"):
         list(fit.epochs(prepare(quantity(np.full((8, 32, 32), np.nan, np.float32))), tmp_path))
 
 

@@ -12,7 +12,9 @@ from pydantic import Field
 
 from iterate_core.data.augmentation.options import AugmentationOptions
 from iterate_core.data.options import DataSection
+from iterate_core.losses.options import LossOptions
 from iterate_core.models.backbones.options import BackboneOptions
+from iterate_core.models.necks.options import NeckOptions
 from iterate_core.models.tuning.options import TuningOptions
 from iterate_core.optimisation.options import OptimiserOptions
 from iterate_core.registry.options import Component, Section
@@ -32,14 +34,26 @@ class Patches(BackboneOptions):
     width: Annotated[int, Field(gt=0)] = 8
 
 
+class Gains(NeckOptions):
+    """Each channel times a number of its own."""
+
+    first: Annotated[float, Field(gt=0)] = 1.0
+
+
 class Gated(Component):
-    """A linear decoder of gated features."""
+    """A linear decoder of gated features, the largest of each map."""
 
     hidden: Annotated[int, Field(gt=0)] = 8
 
 
 class Norms(TuningOptions):
     """The layers of normalisation train."""
+
+
+class Deviance(LossOptions):
+    """Poisson's deviance."""
+
+    weight: Annotated[float, Field(gt=0)] = 1.0
 
 
 class Signs(OptimiserOptions):
@@ -86,12 +100,21 @@ def add_backbone(registry: Registry) -> None:
     registry.register(Entry("patches", Patches, "counting.models:build_patches"))
 
 
+def add_neck(registry: Registry) -> None:
+    registry.register(Entry("gains", Gains, "counting.models:GainsNeck"))
+
+
 def add_decoder(registry: Registry) -> None:
-    registry.register(Entry("gated", Gated, "counting.models:build_gated", ("vector",)))
+    builder, maps = "counting.models:build_gated", {"maps": True}
+    registry.register(Entry("gated", Gated, builder, ("vector",), maps))
 
 
 def add_tuning(registry: Registry) -> None:
     registry.register(Entry("norms", Norms, "counting.models:NormsTuning"))
+
+
+def add_loss(registry: Registry) -> None:
+    registry.register(Entry("deviance", Deviance, "counting.learning:DevianceLoss", ("counting",)))
 
 
 def add_optimiser(registry: Registry) -> None:

@@ -17,6 +17,7 @@ COUNTING = TaskDeclaration(
             lambda sums: np.asarray(sums[..., 0] / sums[..., 1]),
             highest=math.inf,
         ),
-        Metric("loss", "min", "Poisson's negative log-likelihood", highest=math.inf),
+        Metric("loss", "min", "Poisson's deviance, averaged over images", highest=math.inf),
     ),
+    loss="deviance",
 )

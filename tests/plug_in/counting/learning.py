@@ -1,17 +1,34 @@
-"""An optimiser, a learning-rate schedule, and an augmentation."""
+"""A loss, an optimiser, a learning-rate schedule, and an augmentation."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from counting import Dusk, Signs, Stairs
+from counting import Deviance, Dusk, Signs, Stairs
 from iterate_core.data.augmentation.base import Touch
 from iterate_core.data.augmentation.draws import Uniform
+from iterate_core.losses.base import Loss
+from iterate_core.losses.training import TrainingTargets
 from iterate_core.objective import Objective
 from iterate_core.optimisation.schedules import ClosedForm
+
+
+class DevianceLoss(Loss):
+    """Twice what the likelihood lacks of the best; of the logarithms of counts."""
+
+    def __init__(self, options: Deviance, training: TrainingTargets) -> None:
+        super().__init__()
+        del training
+        self.weight = options.weight
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        predicted = outputs[:, 0]
+        lacking = torch.xlogy(targets, targets) - targets * predicted - targets + predicted.exp()
+        return 2 * self.weight * lacking.sum(), torch.tensor(len(targets))
 
 
 def build_signs(options: Signs, groups: list[dict[str, Any]], fused: bool) -> Optimizer:

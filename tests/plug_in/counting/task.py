@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from counting.declaration import COUNTING
 from iterate_core.data.target import Array, Target
@@ -47,7 +46,3 @@ class CountingTask(SupervisedTask):
     def __init__(self, model: Model, pack: Any) -> None:
         del pack
         super().__init__(model, CountScores)
-
-    def losses(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        total = functional.poisson_nll_loss(outputs[:, 0], targets, reduction="sum")
-        return total, torch.tensor(len(targets))

@@ -34,6 +34,7 @@ class BoxesTarget(Target):
     takes = ("boxes",)
     counted = "Objects"
     ragged = True
+    empty_teaches = True  # where there is nothing to find
     unclassed = "an image holds several objects, and comes with all of them"
 
     @property

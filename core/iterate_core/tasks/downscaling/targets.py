@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from iterate_core.data.dataset import Band
 from iterate_core.data.target import Array
-from iterate_core.tasks.targets import GridTarget, check_finite
+from iterate_core.tasks.targets import GridTarget, check_finite, lacking
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,6 +72,10 @@ class FinerTarget(GridTarget):
         """How many cells of each quantity are known, and how many of all are not."""
         known = ~np.isnan(self.known(target))
         return np.append(known.sum(axis=1), (~known).sum()).astype(np.int64)
+
+    def lacks(self, targets: Iterable[Any]) -> str | None:
+        """A known cell."""
+        return lacking("known cell", (~np.isnan(values) for values in targets))
 
     def seen(
         self,

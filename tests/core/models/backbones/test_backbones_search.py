@@ -33,7 +33,7 @@ defaults:
   - override search: grid
   - _self_
 name: families
-data: {batch_size: 32}
+data: {batch_size: 8, share: 0.2}
 model: {backbone: {weights: none}, decoder: {channels: 32, segmentation_channels: 32}}
 trainer: {epochs: 1}
 space:
@@ -51,20 +51,19 @@ tracking: {enabled: false}
 """
 
 
-def iterate(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "iterate", *words],
-        capture_output=True, text=True, check=False, cwd=folder,
-    )  # fmt: skip
-
-
-def test_three_families_compete_on_real_data(shared_data: Find, tmp_path: Path) -> None:
+def test_three_families_compete_on_real_data(
+    shared_data: Find,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     convert(shared_data("segmentation/cloudshadow_64.npz"), tmp_path / "clouds")
     (tmp_path / "families.yaml").write_text(SEARCH)
+    monkeypatch.chdir(tmp_path)
     words = ["hpo", "families.yaml", "data.root=clouds", "--out", "run", "--json"]
-    done = iterate(*words, folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    (study,) = json.loads(done.stdout)["studies"]
+    said = commands(monkeypatch, capsys)(*words)
+    assert said.code == 0, said.err
+    (study,) = json.loads(said.out)["studies"]
     assert study["trials"] == {"complete": 4, "pruned": 0, "failed": 0}
     trials = sorted((tmp_path / "run/trials").iterdir())
     recipes = [yaml.safe_load((trial / "recipe.yaml").read_text()) for trial in trials]
