@@ -325,6 +325,9 @@ RECIPE: dict[str, Case] = {
     "BandOptions.most": Case((0.1, 0.5), inputs, same=labels),
     "BandOptions.per_band": Case((True, False), inputs, same=labels),
     "NoiseOptions.std": Case((0.1, 0.5), inputs, same=labels),
+    "MixupOptions.alpha": Case((0.2, 2.0), inputs),
+    "CutmixOptions.alpha": Case((0.2, 2.0), inputs),
+    "MixOptions.probability": Case((0.0, 1.0), changes, (False, True)),
     "BandDropoutOptions.share": Case((0.1, 0.9), inputs, same=labels),
     "trainer.epochs": Case((2, 3), epochs_trained, (2, 3), same=first_epoch),
     "trainer.patience": Case(

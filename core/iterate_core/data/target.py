@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from iterate_core.data.augmentation.elements import Element
+    from iterate_core.data.augmentation.mixing import Mixing
     from iterate_core.data.augmentation.warp import Warp
     from iterate_core.data.tile import Tile
 
@@ -58,6 +59,8 @@ class Target(ABC):
         classed: Whether `counts` counts classes, so that samples of each can be drawn.
         unclassed: Why they cannot, if so: "…: its targets are no classes".
         sees_images: Whether a batch's targets are told its images, by `seen`.
+        mixes: How they follow images that are mixed: where these ``blend``, where one is put in
+            part into the other (``paste``), both or neither.
     """
 
     form: ClassVar[Form] = "other"
@@ -68,6 +71,7 @@ class Target(ABC):
     classed: ClassVar[bool] = False
     unclassed: ClassVar[str] = "its targets are no classes"
     sees_images: ClassVar[bool] = False
+    mixes: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, info: DatasetInfo) -> None:
         self.info = info
@@ -171,6 +175,18 @@ class Target(ABC):
         """A batch's targets as the task's loss takes them, for images resized to `size`."""
         del size
         return targets
+
+    def mixed(self, targets: Any, mixing: Mixing) -> Any:
+        """A batch's prepared targets, mixed as its images are.
+
+        Args:
+            targets: See `prepared`.
+            mixing: How; of those that `mixes` tells.
+
+        Returns:
+            What `prepared` gives, or `iterate_core.data.augmentation.mixing.Mixed` of two such.
+        """
+        return mixing.labels(targets)
 
     def seen(
         self, targets: Any, images: Tensor, bands: tuple[Band, ...], means: npt.NDArray[np.float64]
