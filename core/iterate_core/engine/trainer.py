@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from iterate_core.engine.evaluator import Evaluator, check_scored
-from iterate_core.engine.learner import finite, learner_of
+from iterate_core.engine.learning.learner import finite, learner_of
 from iterate_core.engine.resolved import Prepared
 from iterate_core.engine.setup import Setup
 
@@ -40,7 +40,7 @@ class Trainer:
         """One pass over the training split and one over the validation split.
 
         Returns:
-            What the learner reports of training (see `iterate_core.engine.learner`) and ``val/…``;
+            What the learner reports of training (see `iterate_core.engine.learning`) and ``val/…``;
             and the objective's value.
 
         Raises:

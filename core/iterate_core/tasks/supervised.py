@@ -1,6 +1,6 @@
 """What all tasks share: a model, a loss, and the scores of a split.
 
-A task is trained by our own loop (`iterate_core.engine.learner`) or by a `lightning.Trainer`
+A task is trained by our own loop (`iterate_core.engine.learning`) or by a `lightning.Trainer`
 (`iterate_core.lightning`): the steps are the same, and the hooks below, which our loop does not
 call, do there what it does around them.
 """

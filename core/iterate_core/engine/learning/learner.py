@@ -11,9 +11,9 @@ from torch import Tensor
 
 from iterate_core.data.dataset import Split
 from iterate_core.device import fuses
-from iterate_core.engine.accumulation import MeanGradient, steps_of
-from iterate_core.engine.averaging import MovingAverage
 from iterate_core.engine.evaluator import Evaluator
+from iterate_core.engine.learning.accumulation import MeanGradient, steps_of
+from iterate_core.engine.learning.averaging import averaged_from, averaging_of
 from iterate_core.engine.order import Course, needs_pairs, training_course
 from iterate_core.engine.preflight import refuse_single
 from iterate_core.engine.setup import Setup
@@ -85,8 +85,7 @@ class GradientLearner:
         fused = fuses(setup.recipe.trainer.precision)
         self.learning = learning_of(setup.recipe, setup.module.model, self.steps_per_epoch, fused)
         self._optimiser: Any = setup.fabric.setup_optimizers(self.learning.optimiser)
-        decay = setup.recipe.trainer.ema
-        self._average = None if decay is None else MovingAverage(setup.trained(), decay)
+        self._average = averaging_of(setup)
 
     def learn(self, epoch: int) -> dict[str, float]:
         """See `Learner.learn`."""
@@ -100,15 +99,25 @@ class GradientLearner:
         for number, batch in enumerate(self._setup.supplies.batches("train", course)):
             step, place = divmod(number, together)
             if place == 0:
-                set_learning_rate(groups, self.learning.factor(first + step))
+                set_learning_rate(groups, self._factor(epoch, first + step))
                 self._optimiser.zero_grad(set_to_none=True)
                 gradient.begin()
             found = self._setup.step(task.training_step, batch, number)
             fabric.backward(gradient.share(found["loss"], found["weight"]))
             if place == together - 1 or number == len(course.chunks) - 1:
                 self._step()
+        if self._average is not None:
+            self._average.epoch_ended(epoch, self._setup.supplies.batches("train", course))
         trained = self._setup.module.reported(self._setup.module.train_scores)
         return training_scores(trained, epoch) | {"lr": float(groups[0]["lr"])}
+
+    def _factor(self, epoch: int, step: int) -> float:
+        """The share of the learning rates' top, at a step of an epoch."""
+        trainer = self._setup.recipe.trainer
+        averaged = averaged_from(trainer)
+        if trainer.swa_rate is None or averaged is None or epoch < averaged:
+            return self.learning.factor(step)
+        return trainer.swa_rate * self.learning.pace(epoch, self.learning.epochs)
 
     def _step(self) -> None:
         """Change the parameters along their gradients."""
@@ -120,7 +129,7 @@ class GradientLearner:
             )
         self._optimiser.step()
         if self._average is not None:
-            self._average.update()
+            self._average.step_ended()
 
     def epoch_ended(self, value: float) -> None:
         """See `Learner.epoch_ended`."""
