@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
@@ -81,7 +82,7 @@ class GradientLearner:
         refuse_single(setup.prepared)
         self._setup = setup
         self._drop_single = needs_pairs(setup.module)
-        self.steps_per_epoch = steps_of(self._course(1), setup.recipe.trainer)
+        self.steps_per_epoch = steps_of(self.course(1), setup.recipe.trainer)
         fused = fuses(setup.recipe.trainer.precision)
         self.learning = learning_of(setup.recipe, setup.module.model, self.steps_per_epoch, fused)
         self._optimiser: Any = setup.fabric.setup_optimizers(self.learning.optimiser)
@@ -89,27 +90,44 @@ class GradientLearner:
 
     def learn(self, epoch: int) -> dict[str, float]:
         """See `Learner.learn`."""
-        task, fabric = self._setup.task, self._setup.fabric
-        groups = self._optimiser.param_groups
-        together = self._setup.recipe.trainer.accumulate
         first = (epoch - 1) * self.steps_per_epoch
         self._setup.module.model.begin_epoch(epoch, self.learning.epochs)
-        task.train()
-        course, gradient = self._course(epoch), MeanGradient(groups)
-        for number, batch in enumerate(self._setup.supplies.batches("train", course)):
-            step, place = divmod(number, together)
-            if place == 0:
-                set_learning_rate(groups, self._factor(epoch, first + step))
-                self._optimiser.zero_grad(set_to_none=True)
-                gradient.begin()
-            found = self._setup.step(task.training_step, batch, number)
-            fabric.backward(gradient.share(found["loss"], found["weight"]))
-            if place == together - 1 or number == len(course.chunks) - 1:
-                self._step()
+        course = self.course(epoch)
+        for _ in self.steps(course, lambda step: self._factor(epoch, first + step)):
+            pass
         if self._average is not None:
             self._average.epoch_ended(epoch, self._setup.supplies.batches("train", course))
         trained = self._setup.module.reported(self._setup.module.train_scores)
-        return training_scores(trained, epoch) | {"lr": float(groups[0]["lr"])}
+        rate = float(self._optimiser.param_groups[0]["lr"])
+        return training_scores(trained, epoch) | {"lr": rate}
+
+    def steps(self, course: Course, factor: Callable[[int], float]) -> Iterator[list[Tensor]]:
+        """Take an epoch's steps.
+
+        Args:
+            course: The batches.
+            factor: The learning rates as a share of their top, at each step from 0 on.
+
+        Yields:
+            After each step the mean losses of its batches, on the device.
+        """
+        task, fabric = self._setup.task, self._setup.fabric
+        groups, together = self._optimiser.param_groups, self._setup.recipe.trainer.accumulate
+        gradient, losses = MeanGradient(groups), list[Tensor]()
+        task.train()
+        for number, batch in enumerate(self._setup.supplies.batches("train", course)):
+            step, place = divmod(number, together)
+            if place == 0:
+                set_learning_rate(groups, factor(step))
+                self._optimiser.zero_grad(set_to_none=True)
+                gradient.begin()
+                losses = []
+            found = self._setup.step(task.training_step, batch, number)
+            losses.append(found["loss"].detach())
+            fabric.backward(gradient.share(found["loss"], found["weight"]))
+            if place == together - 1 or number == len(course.chunks) - 1:
+                self._step()
+                yield losses
 
     def _factor(self, epoch: int, step: int) -> float:
         """The share of the learning rates' top, at a step of an epoch."""
@@ -164,7 +182,8 @@ class GradientLearner:
         if self._average is not None:
             self._average.restore(state["average"])
 
-    def _course(self, epoch: int) -> Course:
+    def course(self, epoch: int) -> Course:
+        """The batches of an epoch."""
         return training_course(self._setup.prepared, epoch, drop_single=self._drop_single)
 
 

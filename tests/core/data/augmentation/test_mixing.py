@@ -161,7 +161,7 @@ def test_training_goes_on_to_the_same_numbers_and_a_lightning_trainer_sees_the_s
     data = datamodule_of(prepared.recipe)
     first = [batch.inputs for batch in data.train_dataloader()]
     supplies = Setup(prepared).supplies
-    course = Trainer(prepared).learner._course(1)
+    course = Trainer(prepared).learner.course(1)
     assert all(
         torch.equal(one, other.inputs)
         for one, other in zip(first, supplies.batches("train", course), strict=True)

@@ -156,7 +156,7 @@ def test_weights_are_the_mean_of_the_last_epochs_and_statistics_those_of_the_mea
     hooks = [part.register_forward_pre_hook(note(name)) for name, part in norms.items()]
     model.train()
     trainer.setup.take(kept)
-    course = learner_of(trainer)._course(4)
+    course = learner_of(trainer).course(4)
     with torch.no_grad():
         for batch in trainer.setup.supplies.batches("train", course):
             trainer.setup.module(batch)
