@@ -249,6 +249,8 @@ def test_objects_that_leave_their_image_are_left_out_and_others_are_cut() -> Non
     warp = warp_of(Scale(ScaleOptions(lowest=2, highest=2)).maps(np.array([[0.0]]), 1.0))
     for task in ("detection", "instance"):
         (found,) = moved_objects(task, [objects], warp, size)
+        (none,) = moved_objects(task, [boxed(masks[:0], np.zeros(0, int))], warp, size)
+        assert none["boxes"].shape == (0, 4)
         wanted = torch.tensor([[24.0, 24, 40, 40], [0, 24, 48, 40]])
         torch.testing.assert_close(found["boxes"], wanted, atol=1e-3, rtol=0)
         assert len(found["labels"]) == 2
