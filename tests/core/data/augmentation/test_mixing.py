@@ -151,13 +151,11 @@ def test_training_goes_on_to_the_same_numbers_and_a_lightning_trainer_sees_the_s
     chosen = {"cutmix": {"probability": 0.6}}
     if kind == "classification":
         chosen |= {"mixup": {"probability": 0.6}}
-    prepared = prepare(recipe(kind, augmentation=chosen))
+    prepared = prepare(recipe(kind, augmentation=chosen, trainer={"epochs": 2}))
     whole = [one.metrics for one in fit.epochs(prepared, tmp_path / "whole")]
-    cut = [one.metrics for one in islice(fit.epochs(prepared, tmp_path / "cut"), 2)]
+    cut = [one.metrics for one in islice(fit.epochs(prepared, tmp_path / "cut"), 1)]
     cut += [one.metrics for one in fit.epochs(prepared, tmp_path / "cut")]
     assert cut == whole
-    plain = Trainer(prepare(recipe(kind))).epoch(1)[0]
-    assert plain["train/loss"] != whole[0]["train/loss"]
     data = datamodule_of(prepared.recipe)
     first = [batch.inputs for batch in data.train_dataloader()]
     supplies = Setup(prepared).supplies
