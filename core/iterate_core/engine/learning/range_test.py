@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from iterate_core.engine.learning.learner import GradientLearner
+from iterate_core.engine.learning.gradients import GradientLearner
 from iterate_core.engine.probing import fits
 from iterate_core.engine.resolved import Prepared
 from iterate_core.engine.setup import Setup

@@ -15,7 +15,7 @@ from torch import nn
 from tuning_support import FROZEN
 
 from iterate_core.engine import fit
-from iterate_core.engine.learning.learner import GradientLearner
+from iterate_core.engine.learning.gradients import GradientLearner
 from iterate_core.engine.resolved import prepare
 from iterate_core.engine.trainer import Trainer
 from iterate_core.errors import RequestError
