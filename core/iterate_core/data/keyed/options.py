@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from iterate_core.data.folders.options import Classes, known_unit
+from iterate_core.data.folders.options import Classes, Share, known_unit
 from iterate_core.data.options import DataSection
 from iterate_core.registry.marks import HowOnly
 from iterate_core.registry.options import Section
@@ -34,6 +34,25 @@ class BandData(Section):
     @classmethod
     def _is_known(cls, unit: str | None) -> str | None:
         return known_unit(unit)
+
+
+class DrawnSplits(Section):
+    """Of splits that nobody says.
+
+    Attributes:
+        shares: Those of training, validation and test.
+        seed: Of the draw.
+    """
+
+    shares: tuple[Share, Share, Share] = (0.6, 0.2, 0.2)
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @field_validator("shares")
+    @classmethod
+    def _are_all(cls, shares: tuple[float, float, float]) -> tuple[float, float, float]:
+        if abs(sum(shares) - 1) > 1e-6:
+            raise ValueError("must sum to 1")
+        return shares
 
 
 class ImageKeys(Section):

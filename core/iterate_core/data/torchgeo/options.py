@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from iterate_core.data.folders.options import Share
-from iterate_core.data.keyed.options import ImageKeys, KeyedData
+from iterate_core.data.keyed.options import DrawnSplits, ImageKeys, KeyedData
 from iterate_core.registry.options import Section
 
 SplitValue = str | int | bool | tuple[str | int, ...]
@@ -28,7 +27,7 @@ class SourceData(Section):
     attributes: dict[str, Any] = Field(default_factory=dict)
 
 
-class OwnSplits(Section):
+class OwnSplits(DrawnSplits):
     """Which split each sample belongs to: as the dataset's class says, or drawn.
 
     Attributes:
@@ -36,23 +35,12 @@ class OwnSplits(Section):
         train: Its value for training samples; None: all samples are of one dataset, and drawn.
         val: For validation samples; None draws them from those of training.
         test: For test samples.
-        shares: Of what is drawn: those of training, validation and test.
-        seed: Of what is drawn.
     """
 
     argument: str = "split"
     train: SplitValue | None = None
     val: SplitValue | None = None
     test: SplitValue | None = None
-    shares: tuple[Share, Share, Share] = (0.6, 0.2, 0.2)
-    seed: Annotated[int, Field(ge=0)] = 0
-
-    @field_validator("shares")
-    @classmethod
-    def _are_all(cls, shares: tuple[float, float, float]) -> tuple[float, float, float]:
-        if abs(sum(shares) - 1) > 1e-6:
-            raise ValueError("must sum to 1")
-        return shares
 
     @model_validator(mode="after")
     def _both_ends(self) -> OwnSplits:
