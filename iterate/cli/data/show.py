@@ -19,10 +19,16 @@ if TYPE_CHECKING:
     from iterate_core.data.dataset import Reader
 
 
+_YAML = (".yaml", ".yml")
+
+
 def show(
     folder: Annotated[
         Path,
-        typer.Argument(help="A folder in GeoBench v1 format, or GEO-Bench-2's file or folder."),
+        typer.Argument(
+            help="A folder in GeoBench v1 format, GEO-Bench-2's file or folder, or a recipe or "
+            "search file whose data may be in any format."
+        ),
     ],
     dataset: Annotated[
         str | None,
@@ -83,7 +89,7 @@ def _augmentation(text: str | None) -> AugmentationSection | None:
 
     if text is None:
         return None
-    if text.endswith((".yaml", ".yml")):
+    if text.endswith(_YAML):
         return load_recipe(Path(text), []).augmentation
     try:
         mapping = yaml.safe_load(text)
@@ -103,6 +109,8 @@ def _open(folder: Path, dataset: str | None, partition: str, compat: bool) -> Re
     from iterate_core.errors import Problem, RequestError
     from iterate_core.registry.parsing import parse
 
+    if folder.suffix in _YAML:
+        return _of_recipe(folder, dataset, partition, compat)
     if dataset is not None and ":" in dataset:
         return _own_reader(dataset, folder)
     section = {"root": folder, "compat": compat}
@@ -116,9 +124,23 @@ def _open(folder: Path, dataset: str | None, partition: str, compat: bool) -> Re
         return GeoBenchV2(parse(GeoBenchV2Data, {**section, "dataset": dataset}, "data"))
     asked = parse(GeoBenchV1Data, {**section, "partition": partition}, "data")
     if not folder.is_dir():
-        hint = "Name a dataset's folder, or its .tortilla file."
+        hint = "Name a dataset's folder, its .tortilla file, or a recipe's file."
         raise RequestError(Problem(str(folder), "is not a folder of a dataset.", hint))
     return GeoBenchV1(asked)
+
+
+def _of_recipe(file: Path, dataset: str | None, partition: str, compat: bool) -> Reader:
+    """The dataset of a recipe or of a search, which says itself how it is read."""
+    from iterate.config.load import load_study
+    from iterate_core.data.open import open_dataset
+    from iterate_core.errors import Problem, RequestError
+
+    asked = {"--dataset": dataset is not None, "--partition": partition != "default"}
+    said = next((option for option, given in {**asked, "--compat": compat}.items() if given), None)
+    if said is not None:
+        raise RequestError(Problem(said, f"is for folders; {file} says how its data are read."))
+    study = load_study(file)
+    return open_dataset(study.recipe_at(study.base, 0).data)
 
 
 def _own_reader(name: str, folder: Path) -> Reader:
