@@ -22,9 +22,9 @@ from iterate_core.data.dataset import Split
 from iterate_core.data.loading.batch import Batch
 from iterate_core.data.loading.loader import Indices, PixelSupply
 from iterate_core.device import isolated
-from iterate_core.engine.accumulation import steps_of
 from iterate_core.engine.build import build_model
-from iterate_core.engine.learner import learning_of
+from iterate_core.engine.learning.accumulation import steps_of
+from iterate_core.engine.learning.gradients import learning_of
 from iterate_core.engine.order import (
     Course,
     evaluation_course,

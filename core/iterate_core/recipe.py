@@ -37,6 +37,10 @@ class TrainerSection(Section):
         gradient_clip: Largest norm of the gradient; None does not clip.
         ema: Decay, step by step, of a moving average of what trains, which is scored and kept in
             its place; None takes the last step's weights.
+        swa: Share of the epochs, the last ones, the mean of whose weights is scored and kept in
+            place of theirs; None takes each epoch's own.
+        swa_rate: The learning rate in these epochs, as a share of its top; None lets the schedule
+            go on.
         accelerator: ``auto`` takes a GPU where this process sees one, on a Mac through MPS.
         deterministic: Refuse algorithms that give other results under the same seed.
         threads: CPU threads of one operation, which decide the last digits of a result on a CPU;
@@ -50,6 +54,8 @@ class TrainerSection(Section):
     accumulate: Annotated[Positive, AfterBackbone, AddedLater] = 1
     gradient_clip: Annotated[float | None, Field(gt=0), AfterBackbone] = None
     ema: Annotated[float | None, Field(gt=0, lt=1), AfterBackbone, AddedLater] = None
+    swa: Annotated[float | None, Field(gt=0, le=1), AfterBackbone, AddedLater] = None
+    swa_rate: Annotated[float | None, Field(gt=0, le=1), AfterBackbone, AddedLater] = None
     accelerator: Annotated[Literal["auto", "cpu", "gpu", "mps"], AfterBackbone] = "auto"
     deterministic: bool = True
     threads: Annotated[Positive | None, HowOnly] = None
@@ -59,6 +65,20 @@ class TrainerSection(Section):
     def _for_patience(cls, value: float, known: ValidationInfo) -> float:
         if value and known.data.get("patience", 0) is None:
             raise ValueError("has no effect without trainer.patience: set that, or 0 here")
+        return value
+
+    @field_validator("swa")
+    @classmethod
+    def _one_average(cls, value: float | None, known: ValidationInfo) -> float | None:
+        if value is not None and known.data.get("ema") is not None:
+            raise ValueError("goes with no trainer.ema: choose one of the two averages")
+        return value
+
+    @field_validator("swa_rate")
+    @classmethod
+    def _for_swa(cls, value: float | None, known: ValidationInfo) -> float | None:
+        if value is not None and known.data.get("swa", 0) is None:
+            raise ValueError("has no effect without trainer.swa: set that, or leave this out")
         return value
 
 

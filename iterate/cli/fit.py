@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +30,22 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print results as JSON to s
 
 
 def fit(
-    file: RecipeFile, overrides: Overrides = None, out: Out = None, json: AsJson = False
+    file: RecipeFile,
+    overrides: Overrides = None,
+    out: Out = None,
+    lr_range_test: Annotated[
+        bool,
+        typer.Option(
+            "--lr-range-test",
+            help="Train some steps at ever higher learning rates, and say at which the loss falls: "
+            "no folder is made or changed.",
+        ),
+    ] = False,
+    lr_range: Annotated[
+        tuple[float, float], typer.Option(help="Of that test: the lowest and the highest rate.")
+    ] = (1e-7, 1.0),
+    lr_steps: Annotated[int, typer.Option(help="Of that test: how many steps.", min=20)] = 100,
+    json: AsJson = False,
 ) -> None:
     """Train one recipe; the same command continues a stopped training.
 
@@ -37,6 +53,9 @@ def fit(
     """
     prepared, folder = recipe_and_folder(file, overrides or [], out)
     recipe = prepared.recipe
+    if lr_range_test:
+        _test_rates(prepared, lr_range, lr_steps, json)
+        return
 
     from iterate.run.folders import claim_folder, undone_if_refused
     from iterate_core.engine.fit import fit as train
@@ -62,6 +81,23 @@ def fit(
                 "epochs": [as_json(report.metrics) for report in result.reports],
             }
         )
+
+
+def _test_rates(prepared: Prepared, between: tuple[float, float], steps: int, json: bool) -> None:
+    from iterate.cli.views.rates import advice, as_mapping, rates_table
+    from iterate_core.engine.learning.range_test import range_test
+    from iterate_core.errors import Problem, RequestError
+
+    lowest, highest = between
+    if not 0 < lowest < highest < math.inf:
+        what = f"must be two rates above 0, the lower one first, but got {lowest:g} {highest:g}."
+        raise RequestError(Problem("--lr-range", what))
+    found = range_test(prepared, lowest, highest, steps)
+    if json:
+        print_json(as_mapping(found))
+        return
+    say(rates_table(found))
+    say(advice(found))
 
 
 def recipe_and_folder(file: Path, overrides: list[str], out: Path | None) -> tuple[Prepared, Path]:

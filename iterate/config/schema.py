@@ -14,7 +14,7 @@ from iterate_core.errors import Problem, RequestError
 from iterate_core.recipe import Recipe
 from iterate_core.registry.marks import HowOnly
 from iterate_core.registry.options import Section
-from iterate_core.registry.parsing import Chosen, collect, fields_of
+from iterate_core.registry.parsing import chosen_of, collect, fields_of
 
 SEARCHED = (
     *("data", "model", "tuning", "loss", "optimiser", "scheduler", "augmentation", "trainer"),
@@ -118,12 +118,13 @@ def component_exists(path: str, name: str) -> bool:
     for part in path.split("."):
         field = fields_of(section).get(part) if section else None
         section = _section_class(field, {}) if field else None
-    return bool(field) and _section_class(field, {"name": name}) is not None
+    named = field is not None and chosen_of(field) is not None
+    return named and _section_class(field, {"name": name}) is not None
 
 
 def _section_class(field: Any, mapping: Any) -> type[Section] | None:
     """The class that types a field's mapping: its own, or that of the component it names."""
-    chosen = next((mark for mark in field.metadata if isinstance(mark, Chosen)), None)
+    chosen = chosen_of(field)
     if chosen is not None:
         name = mapping.get("name") if isinstance(mapping, Mapping) else None
         try:

@@ -165,6 +165,7 @@ def test_one_mistake_one_message(fail: Fail, text: str | bytes, said: str) -> No
         ("optimiser.lr=interval(0, 1)", "command line: optimiser.lr=interval(0, 1): input should"),
         ("data.bands=[B02,choice(B03,B04)]", "holds a sweep inside a value."),
         ("model/decoder=unett", "model/decoder has no option 'unett'. Did you mean 'unet' or"),
+        ("augmentation=strong", "has no option 'strong'. Legal here: dihedral, geometric,"),
         ("model/dekoder=unet", "no config group 'model/dekoder'. Did you mean 'model/decoder'"),
         ("model/decoder=3", "must name an option of model/decoder, but got 3."),
         ("space.optimiser.lr=interval(1, 2)", "Write optimiser.lr=<sweep>"),

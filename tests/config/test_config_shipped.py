@@ -68,7 +68,9 @@ def test_the_expected_files_ship() -> None:
         "bitfit", "dora", "frozen", "full", "gradual", "ia3", "last_k", "layerwise", "lora", "vera",
         "visual_prompt",
     ]  # fmt: skip
-    assert composer.options("augmentation") == ["dihedral", "geometric", "none", "spectral"]
+    assert composer.options("augmentation") == [
+        "dihedral", "geometric", "mixed", "none", "spectral",
+    ]  # fmt: skip
     assert composer.options("loss") == [
         "binary_cross_entropy", "cross_entropy", "default", "dice", "focal", "huber", "jaccard",
         "l1", "lovasz", "mse", "sum", "tversky",

@@ -26,7 +26,14 @@ HOW_ONLY = {
         f"data={reader}.root"
         for reader in (
             *("generated", "geobench_v1", "geobench_v2"),
-            *("image_folder", "geotiff_folder", "npz", "torchgeo_geo", "torchgeo_nongeo"),
+            *(
+                "image_folder",
+                "geotiff_folder",
+                "npz",
+                "torchgeo_geo",
+                "torchgeo_nongeo",
+                "huggingface",
+            ),
         )
     ),
 }

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 from folders_support import noise
+from huggingface_support import parquet, pictures
 from knobs_support import Case, Scene, merged, refused, setting
 from torchgeo_support import scene_options, scenes, tiles
 
 from iterate_core.data.dataset import SPLITS, Boxes, Reader, Sample
+from iterate_core.data.huggingface.options import HuggingFaceData
 from iterate_core.data.open import open_dataset
 from iterate_core.data.torchgeo.geo_options import GeoData
 from iterate_core.data.torchgeo.options import NonGeoData
@@ -72,7 +74,7 @@ TORCHGEO: dict[str, Case] = {
         lambda s: numbered(s, dataset=f"{s.folder}/mine.py:{s.value}").info.name,
         ("Tiles", "Others"),
     ),
-    "TorchGeoData.root": Case(
+    "KeyedData.root": Case(
         ("here", "nowhere"),
         refused(lambda s: numbered(s, root=str(s.folder / s.value.replace("here", "."))).info.name),
     ),
@@ -82,51 +84,51 @@ TORCHGEO: dict[str, Case] = {
     "SourceData.attributes": Case(
         ({}, {"least": 5}), lambda s: sum(numbered(s).info.sizes.values()), (10, 5)
     ),
-    "TorchGeoData.task": Case(
+    "KeyedData.task": Case(
         ("segmentation", "regression"), refused(lambda s: numbered(s).info.task)
     ),
-    "TorchGeoData.target_key": Case(
+    "KeyedData.target_key": Case(
         ("mask", "cover"), lambda s: np.ravel(first(numbered(s)).target).tolist()
     ),
-    "TorchGeoData.label_key": Case(
+    "KeyedData.label_key": Case(
         ("label", "kinds"), lambda s: boxes(s).labels.tolist(), ([0, 1], [1, 1])
     ),
-    "TorchGeoData.mask_key": Case(
+    "KeyedData.mask_key": Case(
         ("outlines", "halves"), lambda s: np.ravel(boxes(s).masks).sum(), (128, 64)
     ),
-    "TorchGeoData.classes": Case(
+    "KeyedData.classes": Case(
         (["land", "water"], {1: "wet", 0: "dry"}), lambda s: numbered(s).info.classes,
         (("land", "water"), ("wet", "dry")),
     ),
-    "TorchGeoData.ignore_index": Case(
+    "KeyedData.ignore_index": Case(
         (None, 1),
         refused(lambda s: np.unique(first(numbered(s, classes={0: "land"})).target).tolist()),
     ),
-    "TorchGeoData.band_names": Case(
+    "KeyedData.band_names": Case(
         (["red", "nir"], ["vv", {"name": "a", "meaning": "nir"}]),
         lambda s: [band.common for band in numbered(s).info.bands], (["red", "nir"], ["vv", "nir"]),
     ),
-    "TorchGeoData.sensor": Case(
+    "KeyedData.sensor": Case(
         ("sentinel-2", "landsat-8"),
         lambda s: [band.common for band in numbered(s, band_names=["B02", "B08"]).info.bands],
         (["blue", "nir"], ["blue", "pan"]),
     ),
-    "TorchGeoData.unit": Case(
+    "KeyedData.unit": Case(
         (None, "reflectance"), refused(lambda s: numbered(s).info.bands[0].unit),
         ("dn", "reflectance"),
     ),
-    "TorchGeoData.nodata": Case(
+    "KeyedData.nodata": Case(
         (None, -9999), refused(lambda s: first(numbered(s)).image[0, 0, 0])
     ),
-    "TorchGeoData.fill": Case((0, 5), lambda s: first(numbered(s)).image[0, 0, 0], (0, 5)),
-    "TorchGeoData.mask": Case(
+    "KeyedData.fill": Case((0, 5), lambda s: first(numbered(s)).image[0, 0, 0], (0, 5)),
+    "KeyedData.mask": Case(
         (False, True), lambda s: int((first(numbered(s)).target == 255).sum()), (0, 8)
     ),
-    "NonGeoData.image_keys": Case(
+    "ImageKeys.image_keys": Case(
         (["image"], ["other"]), lambda s: first(numbered(s)).image[0, 1, 1],
         (pixels(0)[0, 1, 1], pixels(20)[0, 1, 1]),
     ),
-    "NonGeoData.stack": Case(
+    "ImageKeys.stack": Case(
         ("bands", "dates"),
         lambda s: numbered(
             s, image_keys=["image", "other"],
@@ -185,5 +187,28 @@ TORCHGEO |= {
     "GeoData.split": Case(
         ({"seed": 0}, {"seed": 1}), lambda s: west(cut(s)),
         same=lambda s: sum(cut(s, sampler="grid").info.sizes.values()),
+    ),
+}  # fmt: skip
+
+
+def tabled(scene: Scene, **others: Any) -> Reader:
+    """Ten rows of a table; `scene.value` at its option."""
+    box = [1.0, 2.0, 3.0, 4.0]
+    rows = pictures(scene.folder, 10, lambda n: {"objects": [{"bbox": box, "category": 0}]})
+    parquet(scene.folder / "all.parquet", rows)
+    base = {"name": "huggingface", "root": str(scene.folder), "task": "detection", "classes": ["a"]}
+    values = merged(base, others, setting(scene.knob.field, scene.value))
+    return open_dataset(parse(HuggingFaceData, values))
+
+
+TORCHGEO |= {
+    "HuggingFaceData.boxes": Case(
+        ("xywh", "xyxy"),
+        lambda s: tabled(s).read("train-0", ["red"]).target.corners.tolist(),  # type: ignore[union-attr]
+        ([[1, 2, 4, 6]], [[1, 2, 3, 4]]),
+    ),
+    "HuggingFaceData.split": Case(
+        ({"seed": 0}, {"seed": 1}), lambda s: split_of(tabled(s)),
+        same=lambda s: tabled(s).info.sizes,
     ),
 }  # fmt: skip

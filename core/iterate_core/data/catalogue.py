@@ -22,6 +22,7 @@ def register(datasets: Registry) -> None:
             "folders.options:GeotiffFolderData",
             "folders.geotiff_folder:open_geotiff_folder",
         ),
+        ("huggingface", "huggingface.options:HuggingFaceData", "huggingface.reader:open_tables"),
         ("torchgeo_nongeo", "torchgeo.options:NonGeoData", "torchgeo.nongeo:open_nongeo"),
         ("torchgeo_geo", "torchgeo.geo_options:GeoData", "torchgeo.geo:open_geo"),
         ("npz", "arrays.options:NpzData", "arrays.reader:Npz"),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from iterate_core.data.augmentation.elements import Element
+    from iterate_core.data.augmentation.mixing import Mixing
     from iterate_core.data.augmentation.warp import Warp
     from iterate_core.data.tile import Tile
 
@@ -59,6 +60,8 @@ class Target(ABC):
         unclassed: Why they cannot, if so: "…: its targets are no classes".
         sees_images: Whether a batch's targets are told its images, by `seen`.
         empty_teaches: Whether samples teach something though what `lacks` names is in none.
+        mixes: How they follow images that are mixed: where these ``blend``, where one is put in
+            part into the other (``paste``), both or neither.
     """
 
     form: ClassVar[Form] = "other"
@@ -70,6 +73,7 @@ class Target(ABC):
     unclassed: ClassVar[str] = "its targets are no classes"
     sees_images: ClassVar[bool] = False
     empty_teaches: ClassVar[bool] = False
+    mixes: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, info: DatasetInfo) -> None:
         self.info = info
@@ -173,6 +177,18 @@ class Target(ABC):
         """A batch's targets as the task's loss takes them, for images resized to `size`."""
         del size
         return targets
+
+    def mixed(self, targets: Any, mixing: Mixing) -> Any:
+        """A batch's prepared targets, mixed as its images are.
+
+        Args:
+            targets: See `prepared`.
+            mixing: How; of those that `mixes` tells.
+
+        Returns:
+            What `prepared` gives, or `iterate_core.data.augmentation.mixing.Mixed` of two such.
+        """
+        return mixing.labels(targets)
 
     def seen(
         self, targets: Any, images: Tensor, bands: tuple[Band, ...], means: npt.NDArray[np.float64]

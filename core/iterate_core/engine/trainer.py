@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from iterate_core.engine.evaluator import Evaluator, check_scored
-from iterate_core.engine.learner import finite, learner_of
+from iterate_core.engine.learning.fitting import FittedLearner
+from iterate_core.engine.learning.gradients import GradientLearner
+from iterate_core.engine.learning.learner import Learner, finite
 from iterate_core.engine.resolved import Prepared
 from iterate_core.engine.setup import Setup
+from iterate_core.models.decoders.probes.fitted import Fitted
 
 
 class Trainer:
@@ -34,13 +37,13 @@ class Trainer:
         with self.setup.undisturbed("set-up"):
             # Training features that are kept are computed before the first epoch's clock runs.
             self.setup.supplies.of("train")
-            self.learner = learner_of(self.setup, self._evaluator)
+            self.learner = _learner_of(self.setup, self._evaluator)
 
     def epoch(self, epoch: int) -> tuple[dict[str, float], float]:
         """One pass over the training split and one over the validation split.
 
         Returns:
-            What the learner reports of training (see `iterate_core.engine.learner`) and ``val/…``;
+            What the learner reports of training (see `iterate_core.engine.learning`) and ``val/…``;
             and the objective's value.
 
         Raises:
@@ -55,3 +58,11 @@ class Trainer:
             value = self.prepared.recipe.objective.read(metrics)
             self.learner.epoch_ended(value)
         return metrics, value
+
+
+def _learner_of(setup: Setup, evaluator: Evaluator) -> Learner:
+    """The way of learning that the recipe's decoder asks for."""
+    decoder = setup.module.model.decoder
+    if isinstance(decoder, Fitted):
+        return FittedLearner(setup, evaluator, decoder)
+    return GradientLearner(setup)

@@ -1,6 +1,6 @@
 """What all tasks share: a model, a loss, and the scores of a split.
 
-A task is trained by our own loop (`iterate_core.engine.learner`) or by a `lightning.Trainer`
+A task is trained by our own loop (`iterate_core.engine.learning`) or by a `lightning.Trainer`
 (`iterate_core.lightning`): the steps are the same, and the hooks below, which our loop does not
 call, do there what it does around them.
 """
@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
+from iterate_core.data.augmentation.mixing import Mixed
 from iterate_core.data.loading.batch import Batch
 from iterate_core.device import seed_all
 from iterate_core.fingerprint import state_seed
@@ -73,11 +74,16 @@ class SupervisedTask(LightningModule, ABC):
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
         """The batch's mean ``loss``, and the ``weight`` of all that it is the mean of.
 
-        Its scores are taken in `train_scores`.
+        Its scores are taken in `train_scores`: of samples that are mixed, by the larger share's
+        targets.
         """
-        outputs = self.forward(batch)
-        total, counted = self.losses(outputs, batch.targets)
-        self.train_scores.update(outputs.detach(), batch.targets, total.detach(), counted)
+        outputs, targets = self.forward(batch), batch.targets
+        if isinstance(targets, Mixed):
+            total, counted = self._mixed_losses(outputs, targets)
+            targets = targets.larger
+        else:
+            total, counted = self.losses(outputs, targets)
+        self.train_scores.update(outputs.detach(), targets, total.detach(), counted)
         return {"loss": mean_of(total, counted), "weight": counted}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
@@ -147,6 +153,15 @@ class SupervisedTask(LightningModule, ABC):
         assert self.loss is not None  # noqa: S101 - or this is overridden
         pair: tuple[Tensor, Tensor] = self.loss(outputs, targets)
         return pair
+
+    def _mixed_losses(self, outputs: Any, targets: Mixed) -> tuple[Tensor, Tensor]:
+        """Losses of both targets by their shares, as cross-entropy of the mixture itself is."""
+        first, second = self.losses(outputs, targets.one), self.losses(outputs, targets.other)
+        total, counted = (
+            targets.share * one + (1 - targets.share) * other
+            for one, other in zip(first, second, strict=True)
+        )
+        return total, counted
 
     def predictions(self, outputs: Any) -> Any:
         """What `scores` take of the outputs: these, unless predictions must be made of them."""

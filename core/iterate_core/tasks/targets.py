@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from iterate_core.data.augmentation.elements import Element
+    from iterate_core.data.augmentation.mixing import Mixing
     from iterate_core.data.augmentation.warp import Warp
     from iterate_core.data.tile import Tile
 
@@ -26,6 +27,7 @@ class ClassTarget(Target):
     form = "index"
     classed = True
     takes = ("vector", "labels")
+    mixes = frozenset({"blend", "paste"})
 
     def check(self, target: Any, where: str) -> None:
         """See `Target.check`."""
@@ -52,6 +54,7 @@ class ClassesTarget(Target):
     form = "indicators"
     classed = True
     takes = ("vector", "labels")
+    mixes = frozenset({"blend", "paste"})
     exclusive = False
 
     def check(self, target: Any, where: str) -> None:
@@ -119,6 +122,7 @@ class GridTarget(Target):
 
     takes = ("map",)
     counted = "Pixels"
+    mixes = frozenset({"paste"})
 
     @property
     def stack(self) -> tuple[int, ...]:
@@ -163,6 +167,10 @@ class GridTarget(Target):
         from iterate_core.data.loading.scaling import resized_nearest
 
         return resized_nearest(targets, self.grid(size))
+
+    def mixed(self, targets: Tensor, mixing: Mixing) -> Tensor:
+        """See `Target.mixed`."""
+        return mixing.pasted(targets)
 
     def _check_grid(self, target: Any, where: str) -> Array:
         values, grid = np.asarray(target), self.grid((self.info.height, self.info.width))

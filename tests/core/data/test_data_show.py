@@ -10,7 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
+from convert_support import image
 from engine_support import RGB, ArraysData, give, open_arrays
+from folders_support import noise
 from geobench_v2_support import opened
 from typer.testing import CliRunner
 
@@ -268,3 +271,18 @@ def test_a_map_has_a_bar_with_its_unit_and_a_name_is_no_formula(tmp_path: Path) 
     bottom = picture[:, -picture.shape[1] // 6 :]
     assert len(np.unique(bottom.reshape(3, -1), axis=1).T) > 60  # the bar
     assert quantity(reader.info) == "$h$ight [m]"
+
+
+def test_the_data_of_a_search_are_shown_whatever_their_format(tmp_path: Path) -> None:
+    for number in range(10):
+        image(tmp_path / f"tiles/{'ab'[number % 2]}/{number}.png", noise(3, 8, number, "uint8"))
+    data = {"name": "image_folder", "root": str(tmp_path / "tiles")}
+    search = {"name": "mine", "data": data, "space": {"optimiser.lr": "interval(1e-4, 1e-2)"}}
+    defaults = ["recipe", {"override data": "image_folder"}, "_self_"]
+    (tmp_path / "search.yaml").write_text(yaml.safe_dump({"defaults": defaults, **search}))
+    shown = json.loads(run("show", "search.yaml", "--json").stdout)
+    assert shown["dataset"]["name"] == "tiles"
+    assert shown["read"] == {"train": 6, "val": 2, "test": 2}
+    assert Path(shown["picture"]).is_file()
+    with pytest.raises(RequestError, match=r"--compat: is for folders; search\.yaml says how"):
+        run("show", "search.yaml", "--compat")

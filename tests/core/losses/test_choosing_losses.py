@@ -14,7 +14,7 @@ from torch import Tensor
 import iterate
 from iterate.config.load import load_study
 from iterate_core.engine import fit
-from iterate_core.engine.learner import learning_of
+from iterate_core.engine.learning.gradients import learning_of
 from iterate_core.engine.resolved import decisive, prepare
 from iterate_core.engine.setup import Setup, built_task
 from iterate_core.errors import RequestError

@@ -17,6 +17,8 @@ def register(augmentations: Registry) -> None:
         ("contrast", "ContrastOptions", "touches:Contrast"),
         ("noise", "NoiseOptions", "touches:Noise"),
         ("band_dropout", "BandDropoutOptions", "touches:BandDropout"),
+        ("cutmix", "CutmixOptions", "mixes:Cutmix"),
+        ("mixup", "MixupOptions", "mixes:Mixup"),
     ):
         options, made = f"{_AUGMENTATION}.options:{options}", f"{_AUGMENTATION}.{made}"
         augmentations.register(Entry(name, options, made))

@@ -35,12 +35,9 @@ class Draws:
             samples: Indices in their split.
             count: Numbers a sample.
         """
+        return np.stack([self.generator(what, sample).random(count) for sample in samples.tolist()])
+
+    def generator(self, what: str, sample: int) -> np.random.Generator:
+        """Of a sample's numbers; see `uniform`."""
         key = seed_for(self.seed, "augmentation", what, self.epoch)
-        return np.stack(
-            [
-                np.random.Generator(
-                    np.random.Philox(key=np.array([key, sample], np.uint64))
-                ).random(count)
-                for sample in samples.tolist()
-            ]
-        )
+        return np.random.Generator(np.random.Philox(key=np.array([key, sample], np.uint64)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -55,6 +55,13 @@ class AugmentationSection(Members):
         for name, options in self.members.items():
             if isinstance(options, AugmentationOptions):
                 found += options.problems(info, f"augmentation.{name}")
+        # A batch is mixed once, by the first of them that its probability has.
+        *first, _ = sorted(n for n, o in self.members.items() if isinstance(o, MixOptions)) or [""]
+        for name in first:
+            if self.members[name].probability == 1:  # type: ignore[attr-defined]
+                what = "leaves no batch to another that mixes."
+                hint = "Say less than 1, such as 0.5."
+                found.append(Problem(f"augmentation.{name}.probability", what, hint))
         return found
 
 
@@ -162,3 +169,51 @@ class BandDropoutOptions(AugmentationOptions):
         if len(info.bands) > 1:
             return []
         return [Problem(where, "would leave nothing of the one band there is.", "Leave it out.")]
+
+
+class MixOptions(AugmentationOptions):
+    """What every augmentation declares that mixes the samples of a batch with each other.
+
+    Its `probability` is that of a whole batch.
+
+    Attributes:
+        way: ``blend`` mixes every pixel, ``paste`` puts a part of one image into the other.
+    """
+
+    way: ClassVar[Literal["blend", "paste"]]
+
+    def problems(self, info: DatasetInfo, where: str) -> list[Problem]:
+        """See `AugmentationOptions.problems`."""
+        mixes = target_of(info).mixes
+        if self.way in mixes:
+            return []
+        what = f"is not for {info.task}, of whose targets there is no mixture."
+        hint = "Choose cutmix, which leaves each pixel its own." if "paste" in mixes else None
+        return [Problem(where, what, hint or "Leave it out.")]
+
+
+class MixupOptions(MixOptions):
+    """Images blended, and trained on the labels of both, each by its share.
+
+    Attributes:
+        alpha: Of the symmetric Beta distribution of the share: near 0 one image prevails, at 1 all
+            shares are alike.
+    """
+
+    way = "blend"
+
+    alpha: Positive = 0.2
+
+
+class CutmixOptions(MixOptions):
+    """A box of each image replaced by another image's.
+
+    Labels of whole images count by their share of the area; masks and maps are pasted too.
+
+    Attributes:
+        alpha: Of the symmetric Beta distribution of the share that stays; at 1 all are alike.
+    """
+
+    way = "paste"
+
+    alpha: Positive = 1.0

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from iterate_core.data.augmentation.base import Augmentation, Move, Touch
+from iterate_core.data.augmentation.base import Augmentation, Mix, Move, Touch
 from iterate_core.data.augmentation.draws import Draws, Uniform
+from iterate_core.data.augmentation.mixing import Mixing
 from iterate_core.data.augmentation.options import AugmentationOptions, AugmentationSection
 from iterate_core.data.augmentation.warp import Warp
 from iterate_core.registry import registries
@@ -27,15 +28,15 @@ class _Part:
     probability: float
     made: Augmentation
 
-    def drawn(self, draws: Draws, samples: Indices, bands: int) -> tuple[Uniform, Indices]:
+    def drawn(self, draws: Draws, samples: Indices, numbers: int) -> tuple[Uniform, Indices]:
         """(changed, numbers) of the samples that it changes, and which of them these are."""
-        numbers = draws.uniform(self.name, samples, 1 + self.made.numbers(bands))
-        changed = np.flatnonzero(numbers[:, 0] < self.probability)
-        return numbers[changed, 1:], changed
+        drawn = draws.uniform(self.name, samples, 1 + numbers)
+        changed = np.flatnonzero(drawn[:, 0] < self.probability)
+        return drawn[changed, 1:], changed
 
 
 class Augmentations:
-    """Moves and touches samples.
+    """Moves, touches and mixes samples.
 
     Args:
         section: The recipe's.
@@ -67,7 +68,8 @@ class Augmentations:
         maps, moved = np.tile(np.eye(3), (len(samples), 1, 1)), np.zeros(len(samples), np.bool_)
         for part in self._parts:
             if isinstance(part.made, Move):
-                drawn, changed = part.drawn(draws, samples, len(self._mean))
+                numbers = part.made.numbers(len(self._mean))
+                drawn, changed = part.drawn(draws, samples, numbers)
                 maps[changed] = maps[changed] @ part.made.maps(drawn, self._aspect)
                 moved[changed] = True
         if not moved.any():
@@ -93,13 +95,31 @@ class Augmentations:
         mean, std = (each.to(images.device).view(wide) for each in (self._mean, self._std))
         for part in self._parts:
             if isinstance(part.made, Touch):
-                drawn, changed = part.drawn(draws, samples, len(self._mean))
+                numbers = part.made.numbers(len(self._mean))
+                drawn, changed = part.drawn(draws, samples, numbers)
                 if len(changed):
                     rows = torch.from_numpy(changed).to(images.device)
                     standard = (images[rows].float() - mean) / std
                     images = images.float().clone()
                     images[rows] = part.made.touched(standard, drawn) * std + mean
         return images
+
+    def mixing(self, samples: Indices, draws: Draws | None, size: tuple[int, int]) -> Mixing | None:
+        """How a batch is mixed; None mixes none of it.
+
+        Args:
+            samples: See `warp`; what is drawn follows from the first, which stands for its batch.
+            draws: See `warp`.
+            size: (height, width) of the images that are mixed.
+        """
+        if draws is None:
+            return None
+        for part in self._parts:
+            if isinstance(part.made, Mix):
+                rng = draws.generator(part.name, int(samples[0]))
+                if rng.random() < part.probability:
+                    return part.made.mixing(rng, size)
+        return None
 
 
 def _parts(section: AugmentationSection) -> Iterator[_Part]:

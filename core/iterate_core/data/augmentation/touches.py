@@ -95,5 +95,5 @@ class BandDropout(Touch):
 
 def _of_bands(values: Uniform, images: Tensor) -> Tensor:
     """(n, bands or 1) numbers, to be laid over images of (n, bands, …)."""
-    laid = torch.from_numpy(values).to(images.device, images.dtype)
+    laid = torch.from_numpy(values).to(images.dtype).to(images.device)
     return laid.reshape(*values.shape, *[1] * (images.ndim - 2))

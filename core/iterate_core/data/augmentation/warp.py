@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -44,7 +46,8 @@ class Warp:
             blank: (bands,) what stands where there was no image.
         """
         flat = images[self._on(images)].float().flatten(1, -3)
-        taken, inside = self._taken(flat, "bilinear")
+        places, inside = self._places(flat)
+        taken = functional.grid_sample(flat, places, "bilinear", "border", align_corners=False)
         around = blank.to(flat).repeat_interleave(flat.shape[1] // len(blank))
         filled = torch.where(inside, taken, around.view(1, -1, 1, 1))
         result = images.float().clone()
@@ -53,11 +56,11 @@ class Warp:
 
     def grids(self, grids: Tensor, blank: float) -> Tensor:
         """Masks or maps (n, …, height, width) of any type, moved; `blank` where there was none."""
-        # Each label as it is: float64 holds whole numbers of 53 bits.
-        flat = grids[self._on(grids)].double()
-        flat = flat[:, None] if flat.ndim == 3 else flat.flatten(1, -3)
-        taken, inside = self._taken(flat, "nearest")
-        filled = torch.where(inside, taken, blank).to(grids.dtype)
+        values = grids[self._on(grids)]
+        values = values[:, None] if values.ndim == 3 else values.flatten(1, -3)
+        sources, inside = self._sources(values)
+        taken = values.flatten(2).gather(2, sources.expand(-1, values.shape[1], -1))
+        filled = torch.where(inside, taken.view_as(values), blank).to(grids.dtype)
         result = grids.clone()
         result[self._on(grids)] = filled.reshape(len(filled), *grids.shape[1:])
         return result
@@ -70,18 +73,29 @@ class Warp:
             points: x from the left edge and y from the upper one, in pixels.
             size: (height, width) of the image.
         """
-        there = torch.from_numpy(np.linalg.inv(self._maps[row])).to(points)
+        there = torch.from_numpy(np.linalg.inv(self._maps[row])).to(points.dtype).to(points.device)
         half = points.new_tensor([size[1] / 2, size[0] / 2])
         moved = (points / half - 1) @ there[:2, :2].T + there[:2, 2]
         return (moved + 1) * half
 
-    def _taken(self, flat: Tensor, mode: str) -> tuple[Tensor, Tensor]:
-        """The moved samples' values, and (moved, 1, height, width) whether there are any."""
-        maps = torch.from_numpy(self._maps[self._rows, :2]).to(flat)
-        shape = [len(flat), 1, *flat.shape[-2:]]
+    def _sources(self, grids: Tensor) -> tuple[Tensor, Tensor]:
+        """(moved, 1, height · width) which pixel each is nearest to, and whether it lies on one.
+
+        Pixels are moved by their numbers, so that values of any type stay what they are.
+        """
+        shape = (1, 1, *grids.shape[-2:])
+        numbers = torch.arange(math.prod(shape), dtype=torch.float32, device=grids.device)
+        numbers = numbers.view(shape).expand(len(grids), -1, -1, -1)
+        places, inside = self._places(numbers)
+        found = functional.grid_sample(numbers, places, "nearest", "border", align_corners=False)
+        return found.long().flatten(2), inside
+
+    def _places(self, grids: Tensor) -> tuple[Tensor, Tensor]:
+        """Where each pixel comes from, and (moved, 1, height, width) whether from the old image."""
+        maps = torch.from_numpy(self._maps[self._rows, :2]).float().to(grids.device)
+        shape = [len(grids), 1, *grids.shape[-2:]]
         places = functional.affine_grid(maps, shape, align_corners=False)
-        taken = functional.grid_sample(flat, places, mode, "border", align_corners=False)
-        return taken, (places.abs() <= 1).all(dim=-1)[:, None]
+        return places, (places.abs() <= 1).all(dim=-1)[:, None]
 
     def _on(self, like: Tensor) -> Tensor:
         return torch.from_numpy(self._rows).to(like.device)

@@ -38,20 +38,53 @@ def open_image(path: Path) -> Iterator[Any]:
     So is an image that would take more memory than a sample can need.
     """
     check_plain_file(path)
+    driver = DRIVERS[path.suffix.lower()]
+    with _told(str(path), driver), rasterio.open(path, driver=driver) as file:
+        _check_size(file, str(path))
+        yield file
+
+
+@contextmanager
+def open_encoded(content: bytes, where: str) -> Iterator[Any]:
+    """As `open_image`, of the bytes of a file; their beginning says which driver may read them."""
+    driver = next((name for start, name in _BEGINNINGS.items() if content.startswith(start)), None)
+    if driver is None:
+        raise DataError(Problem(where, f"is none of {', '.join(sorted(set(DRIVERS.values())))}."))
+    with (
+        _told(where, driver),
+        rasterio.MemoryFile(content) as memory,
+        memory.open(driver=driver) as file,
+    ):
+        _check_size(file, where)
+        yield file
+
+
+_BEGINNINGS = {
+    b"II*\x00": "GTiff",
+    b"II+\x00": "GTiff",
+    b"MM\x00*": "GTiff",
+    b"MM\x00+": "GTiff",
+    b"\x89PNG": "PNG",
+    b"\xff\xd8": "JPEG",
+}
+
+
+@contextmanager
+def _told(where: str, driver: str) -> Iterator[None]:
+    """Within GDAL's strict ways, what it finds wrong is a `DataError`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
-            with (
-                rasterio.Env(**_STRICT),
-                rasterio.open(path, driver=DRIVERS[path.suffix.lower()]) as file,
-            ):
-                shape = (file.count, file.height, file.width)
-                check_size(str(path), shape, np.result_type(*file.dtypes))
-                yield file
+            with rasterio.Env(**_STRICT):
+                yield
         except (RasterioError, OSError, ValueError, MemoryError) as error:
             reason = str(error.__cause__ or error).strip()
-            what = f"is not a readable {DRIVERS[path.suffix.lower()]} image ({reason})."
-            raise DataError(Problem(str(path), what)) from None
+            what = f"is not a readable {driver} image ({reason})."
+            raise DataError(Problem(where, what)) from None
+
+
+def _check_size(file: Any, where: str) -> None:
+    check_size(where, (file.count, file.height, file.width), np.result_type(*file.dtypes))
 
 
 def read_image(path: Path) -> npt.NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Labels of whole images: a class, several classes, or numbers."""
+"""Labels that tables and folders tell: a class, several classes, numbers, or objects."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from iterate_core.data.convert.source import CONVERTED, rarest_present
+from iterate_core.data.dataset import Boxes
 from iterate_core.data.draws import quantity_strata
 from iterate_core.data.folders.classes import ClassValues, class_values, ignored_index
+from iterate_core.data.folders.objects import objects_of
 from iterate_core.data.folders.options import FolderData
 from iterate_core.data.folders.rasters import Raster
 from iterate_core.data.folders.tables import Row
@@ -33,7 +35,7 @@ class ImageLabels:
         self,
         task: str,
         classes: tuple[str, ...],
-        labels: Sequence[int | Array],
+        labels: Sequence[int | Array | Boxes],
         strata: list[int],
         files: Collection[Path] = (),
     ) -> None:
@@ -45,7 +47,7 @@ class ImageLabels:
         self._labels = labels
         self._strata = strata
 
-    def read(self, index: int, image: Raster) -> int | Array:
+    def read(self, index: int, image: Raster) -> int | Array | Boxes:
         """See `Labels`."""
         del image
         return self._labels[index]
@@ -96,6 +98,9 @@ def table_labels(section: FolderData, rows: Sequence[Row], table: Collection[Pat
     Raises:
         DataError: A column is not there, or a cell holds what it must not.
     """
+    if section.task is not None and target_class(section.task).form == "objects":
+        values, objects = objects_of(section, rows, table)
+        return ImageLabels(section.task, values.names, objects, [0] * len(rows), table)
     columns = [name for name in rows[0].cells if name != "split"]
     by_column = section.label or ("label" if "label" in columns else None)
     if by_column is None or section.quantities is not None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from iterate_core.data.augmentation.draws import Draws
 from iterate_core.data.augmentation.elements import apply_each, elements
+from iterate_core.data.augmentation.mixing import Mixed
 from iterate_core.data.augmentation.options import AugmentationSection
 from iterate_core.data.augmentation.pipeline import Augmentations
 from iterate_core.data.dataset import Sample
@@ -69,6 +70,10 @@ def _version(
     if warp is not None:
         targets = target.warped(targets, warp)
     images = further.touched(further.warped(warp, images), rows, draws)
+    mixing = further.mixing(rows, draws, (target.info.height, target.info.width))
+    if mixing is not None:
+        images, targets = mixing.images(images), target.mixed(targets, mixing)
+        targets = targets.larger if isinstance(targets, Mixed) else targets
     for sample, image, moved in zip(samples, images, targets, strict=True):
         again = target.unpacked(apply_to_collection(moved, Tensor, Tensor.numpy))
         yield replace(sample, image=image.numpy(), target=again)

@@ -107,6 +107,10 @@ class PixelSupply:
                 seen = self._further.touched(raw, chunk, draws)
             inputs = self._scaling.apply(seen)
             targets = self._prepared(placed(targets, self._device), which, raw, warp)
+            if self._further is not None:
+                mixing = self._further.mixing(chunk, draws, self._scaling.size)
+                if mixing is not None:
+                    inputs, targets = mixing.images(inputs), self._target.mixed(targets, mixing)
             size, context = self._scaling.size, self._contexts.of(chunk)
             yield Batch(inputs, targets, encoded=False, size=size, context=context)
 

@@ -7,26 +7,26 @@ from typing import Any
 
 from iterate_core.data.blocks import in_degrees
 from iterate_core.data.dataset import SPLITS, Split
+from iterate_core.data.keyed.images import Stack
+from iterate_core.data.keyed.reader import Found, KeyedReader
 from iterate_core.data.torchgeo.areas import areas_of, rasterio_crs
 from iterate_core.data.torchgeo.geo_options import GeoData
-from iterate_core.data.torchgeo.images import Stack
 from iterate_core.data.torchgeo.joined import ALL, Joined
 from iterate_core.data.torchgeo.patches import Patch, corners_of
-from iterate_core.data.torchgeo.reader import Found, TorchGeoReader
 
 
-def open_geo(section: GeoData) -> TorchGeoReader:
+def open_geo(section: GeoData) -> KeyedReader:
     """Open `GeoDataset`s as patches; see `iterate_core.data.dataset.Reader`.
 
     Raises:
         RequestError: The recipe does not say what must be said.
         DataError: A dataset is absent, its class raises something, or a split is empty.
     """
-    return TorchGeoReader(section, _Patches(section))
+    return KeyedReader(section, _Patches(section))
 
 
 class _Patches:
-    """See `iterate_core.data.torchgeo.reader.Samples`: a split and a number are a name."""
+    """See `iterate_core.data.keyed.reader.Samples`: a split and a number are a name."""
 
     images: tuple[str, ...] = ("image",)
     stack: Stack = "bands"

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from iterate_core.data.keyed.options import KeyedData
 from iterate_core.data.options import Positive
-from iterate_core.data.torchgeo.options import OwnSplits, SourceData, TorchGeoData
+from iterate_core.data.torchgeo.options import OwnSplits, SourceData
 from iterate_core.registry.options import FieldError
 from iterate_core.storage.names import is_inside
 
@@ -50,7 +51,7 @@ class GeoSource(SourceData):
         return folder
 
 
-class GeoData(TorchGeoData):
+class GeoData(KeyedData):
     """A `GeoDataset` of TorchGeo, or several of one place, cut into patches by its samplers.
 
     Attributes:

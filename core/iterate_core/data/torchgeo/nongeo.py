@@ -10,29 +10,28 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.dataset import SPLITS, Split
-from iterate_core.data.draws import draw_splits
+from iterate_core.data.keyed.reader import Found, KeyedReader
+from iterate_core.data.keyed.splits import drawn_splits
 from iterate_core.data.torchgeo.options import NonGeoData
-from iterate_core.data.torchgeo.reader import Found, TorchGeoReader
 from iterate_core.data.torchgeo.sources import BANDS, CLASSES, Source, named
 from iterate_core.errors import DataError, Problem
-from iterate_core.fingerprint import seed_for
 
 _ALL = "all"
 """The dataset of all samples, of a class that does not tell splits apart."""
 
 
-def open_nongeo(section: NonGeoData) -> TorchGeoReader:
+def open_nongeo(section: NonGeoData) -> KeyedReader:
     """Open a `NonGeoDataset`; see `iterate_core.data.dataset.Reader`.
 
     Raises:
         RequestError: The recipe does not say what must be said.
         DataError: The dataset is absent, or its class raises something.
     """
-    return TorchGeoReader(section, _Numbered(section))
+    return KeyedReader(section, _Numbered(section))
 
 
 class _Numbered:
-    """See `iterate_core.data.torchgeo.reader.Samples`: a split and a number are a name.
+    """See `iterate_core.data.keyed.reader.Samples`: a split and a number are a name.
 
     Raises:
         RequestError: The recipe does not say which splits there are.
@@ -119,16 +118,9 @@ class _Numbered:
         self, names: Sequence[str], splits: Sequence[Split]
     ) -> tuple[dict[Split, Sequence[str]], tuple[str, ...]]:
         """Samples of one dataset, shared out at random; each class in proportion, if it is told."""
-        shares = np.array(self._split.shares[: len(splits)])
-        shares /= shares.sum()
-        rng = np.random.default_rng(seed_for("split", self._split.seed))
-        owners = draw_splits(self._strata(names), shares.tolist(), rng)
-        shown = "/".join(f"{share:.3g}" for share in shares)
-        note = f"{'/'.join(splits)} drawn in proportion {shown} with seed {self._split.seed}"
-        return {
-            split: [name for name, owner in zip(names, owners, strict=True) if owner == split]
-            for split in splits
-        }, (note,)
+        shares, seed = self._split.shares, self._split.seed
+        owned, note = drawn_splits(names, self._strata(names), splits, shares, seed)
+        return owned, (note,)
 
     def _strata(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
         """(samples,) classes, where the dataset lists them as torchvision's folders do."""

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import shapely
 import torch
 from torchgeo.datasets import GeoDataset
 from torchgeo.samplers import GridGeoSampler, RandomGeoSampler
+
+_MOST_DAYS = 366
+"""Of a patch whose images count as one date."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,15 @@ class Patch:
         east: Largest x.
         north: Largest y.
         start: Earliest time.
-        stop: Latest time.
+        stop: Latest time; both are `pandas.Timestamp`s.
     """
 
     west: float
     south: float
     east: float
     north: float
-    start: pd.Timestamp
-    stop: pd.Timestamp
+    start: Any
+    stop: Any
 
     @property
     def query(self) -> tuple[slice, slice, slice]:
@@ -49,8 +51,9 @@ class Patch:
     @property
     def day(self) -> tuple[int, int] | None:
         """Year and day of the year of its start; None where its time tells none."""
-        unknown = self.start <= pd.Timestamp.min or self.stop >= pd.Timestamp.max
-        if unknown or self.stop - self.start > pd.Timedelta(days=366):
+        kind = type(self.start)
+        unknown = self.start <= kind.min or self.stop >= kind.max
+        if unknown or (self.stop - self.start).days > _MOST_DAYS:
             return None
         return int(self.start.year), int(self.start.day_of_year)
 
@@ -119,10 +122,10 @@ def _whole(dataset: GeoDataset, queries: Iterable[tuple[slice, slice, slice]]) -
     return kept
 
 
-def _ground_of(dataset: GeoDataset, start: pd.Timestamp, stop: pd.Timestamp) -> Any:
+def _ground_of(dataset: GeoDataset, start: Any, stop: Any) -> Any:
     """What files of a time cover, and a thousandth of a pixel more for the sake of last digits."""
-    interval = pd.Interval(start, stop, closed="both")
-    files = dataset.index[dataset.index.index.overlaps(interval)]
+    times = dataset.index.index
+    files = dataset.index[(times.left <= stop) & (times.right >= start)]
     ground = shapely.union_all(files.geometry.to_numpy()).buffer(max(dataset.res) / 1000)
     shapely.prepare(ground)
     return ground

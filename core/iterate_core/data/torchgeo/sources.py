@@ -120,10 +120,6 @@ class Source:
             DataError: Its files are absent or foreign, or making it fails.
         """
         arguments = {**self.section.arguments, **more}
-        if isinstance(arguments.get("crs"), str):
-            from pyproj import CRS
-
-            arguments["crs"] = CRS.from_user_input(arguments["crs"])
         with self.told("is made"):
             return self.kind(**{str(self._folder): str(self.root), **arguments})
 

@@ -38,6 +38,7 @@ class FinerTarget(GridTarget):
     form = "maps"
     counted = "Cells"
     sees_images = True
+    mixes = frozenset()  # what the images tell is told before they are mixed
 
     @property
     def stack(self) -> tuple[int, ...]:

@@ -213,6 +213,17 @@ def test_several_datasets_of_images_and_polygons_as_labels(
     assert np.array_equal(sample.image[1][:, : dem.shape[1]], dem)
 
 
+def test_arguments_bring_scenes_to_coordinates_and_a_resolution(two: Path) -> None:
+    """EPSG:3035 is Europe's equal-area map; nobody warps the files for it."""
+    images = {**scene_options(two)["images"], "arguments": {"crs": "EPSG:3035", "res": 20}}
+    split = {"block_metres": 240, "distance_metres": 40}
+    found = opened(two, images=images, size=4, split=split, nodata=0, fill=0, mask=True)
+    assert (found.info.crs, found.info.metres) == ("EPSG:3035", 20)
+    sample = found.read("train-0", ["column", "row"])
+    assert sample.image.shape == (2, 4, 4)
+    assert sample.place == pytest.approx((45.15, 9.006), abs=0.01)
+
+
 def test_quantities_of_rasters_keep_what_is_behind_the_point(tmp_path: Path) -> None:
     scenes(tmp_path)
     for number in range(2):

@@ -197,7 +197,7 @@ def test_what_a_class_raises_is_told_with_its_line(tmp_path: Path) -> None:
         ({"band_names": ["red"]}, "names 1 band, but a sample has 13"),
         ({"image_keys": ["pixels"]}, "has no 'pixels'; it has 'image', 'label'"),
         ({"target_key": "mask"}, "has no 'mask'"),
-        ({"task": "downscaling"}, "none that a dataset of TorchGeo has"),
+        ({"task": "downscaling"}, "none that such a dataset has"),
         ({"classes": ["only"]}, "holds the value 1, which no class"),
         ({"root": "nowhere"}, "is no folder"),
         ({"dataset": "torchgeo.datasets.LEVIRCD"}, "holds no dataset of torchgeo.datasets.LEVIRCD"),

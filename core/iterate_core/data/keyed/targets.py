@@ -1,4 +1,4 @@
-"""The target among what a dataset of TorchGeo gives as a sample."""
+"""The target among the keys of a sample."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from iterate_core.data.convert.missing import Missing
 from iterate_core.data.dataset import Boxes
 from iterate_core.data.folders.classes import class_values, ignored_index, mask_values
 from iterate_core.data.folders.options import Classes
+from iterate_core.data.keyed.images import Array, array_of, value_of
+from iterate_core.data.keyed.options import KeyedData
 from iterate_core.data.target import Form, target_class
-from iterate_core.data.torchgeo.images import Array, array_of, value_of
-from iterate_core.data.torchgeo.options import TorchGeoData
 from iterate_core.errors import DataError, Problem, RequestError
 
 _KEYS: dict[Form, tuple[str, ...]] = {
@@ -25,7 +25,7 @@ _KEYS: dict[Form, tuple[str, ...]] = {
     "map": ("mask", "label"),
     "objects": ("bbox_xyxy", "boxes", "bbox"),
 }
-"""Where TorchGeo's datasets keep targets of a form; the first key that is there counts."""
+"""Where datasets keep targets of a form; the first key that is there counts."""
 
 _LABELS, _MASKS = ("label", "labels"), ("mask", "masks")
 Missings = npt.NDArray[np.bool_]
@@ -37,6 +37,7 @@ class Targets:
     Args:
         section: Of the recipe.
         offered: The classes that the dataset names, where it does.
+        words: Whether labels are names of classes, instead of their numbers.
 
     Attributes:
         form: What one is.
@@ -47,10 +48,12 @@ class Targets:
         RequestError: There are no such targets for the task, or nothing names their classes.
     """
 
-    def __init__(self, section: TorchGeoData, offered: tuple[str, ...] | None) -> None:
+    def __init__(
+        self, section: KeyedData, offered: tuple[str, ...] | None, *, words: bool = False
+    ) -> None:
         self.form = target_class(section.task).form
         if self.form not in _KEYS:
-            what = f"the targets of {section.task} are none that a dataset of TorchGeo has."
+            what = f"the targets of {section.task} are none that such a dataset has."
             raise RequestError(Problem("data.task", what))
         self._section = section
         self._keys = (section.target_key,) if section.target_key is not None else _KEYS[self.form]
@@ -59,8 +62,8 @@ class Targets:
             self.ignore_index = ignored_index(len(self.classes))
             return
         named = section.classes or offered
-        of_words = self.form == "indicators"
-        self._values = class_values(named) if of_words else mask_values(named)
+        words = words or self.form == "indicators"
+        self._values = class_values(named) if words else mask_values(named)
         self._values.check_ignored(section.ignore_index)
         self.classes, self.ignore_index = self._values.names, self._values.ignored
 

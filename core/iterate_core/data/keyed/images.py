@@ -1,4 +1,4 @@
-"""The images among what a dataset of TorchGeo gives as a sample, and their bands."""
+"""The images among the keys of a sample, and their bands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from iterate_core.data.bands import describe, family_of, guess_unit
 from iterate_core.data.dataset import Band
-from iterate_core.data.torchgeo.options import BandData, TorchGeoData
+from iterate_core.data.keyed.options import BandData, KeyedData
 from iterate_core.errors import DataError, Problem, RequestError
 from iterate_core.plurals import counted
 
@@ -63,7 +63,7 @@ def _frames(image: Array) -> Array:
 
 
 def bands_of(
-    section: TorchGeoData, offered: Sequence[str] | None, images: Sequence[Array]
+    section: KeyedData, offered: Sequence[str] | None, images: Sequence[Array]
 ) -> tuple[Band, ...]:
     """What is known of a dataset's bands.
 
@@ -105,7 +105,7 @@ def _type_in_files(images: Sequence[Array]) -> np.dtype[Any]:
 
 
 def _band(
-    known: Band, said: BandData, section: TorchGeoData, kind: np.dtype[Any], largest: float
+    known: Band, said: BandData, section: KeyedData, kind: np.dtype[Any], largest: float
 ) -> Band:
     meant = known if said.meaning is None else replace(describe([said.meaning])[0], name=said.name)
     band = replace(

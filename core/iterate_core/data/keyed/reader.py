@@ -1,4 +1,4 @@
-"""Reads the samples of a dataset of TorchGeo; the same for those with and without coordinates."""
+"""Reads samples that are mappings of keys to arrays; the same whoever gives them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from iterate_core.data.convert.missing import Missing, check_ranges
 from iterate_core.data.dataset import SPLITS, DatasetInfo, Sample, Split
 from iterate_core.data.folders.spelling import in_yaml
-from iterate_core.data.torchgeo.images import Array, Stack, bands_of, image_of
-from iterate_core.data.torchgeo.options import TorchGeoData
-from iterate_core.data.torchgeo.targets import Missings, Targets
+from iterate_core.data.keyed.images import Array, Stack, bands_of, image_of
+from iterate_core.data.keyed.options import KeyedData
+from iterate_core.data.keyed.targets import Missings, Targets
 from iterate_core.errors import DataError, Problem
 from iterate_core.fingerprint import fingerprint
 from iterate_core.registry.marks import AfterReading, HowOnly, without
@@ -30,6 +30,7 @@ class Found:
         name: For people.
         bands: Names of its bands.
         classes: Names of its classes.
+        words: Whether its labels are these names, instead of their numbers.
         metres: Ground size of a pixel.
         crs: Of its coordinates.
         notes: What to tell of it.
@@ -38,6 +39,7 @@ class Found:
     name: str
     bands: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
+    words: bool = False
     metres: float | None = None
     crs: str | None = None
     notes: tuple[str, ...] = ()
@@ -72,7 +74,7 @@ class Samples(Protocol):
         """What fixes the samples, beside the recipe."""
 
 
-class TorchGeoReader:
+class KeyedReader:
     """See `iterate_core.data.dataset.Reader`.
 
     Args:
@@ -86,13 +88,13 @@ class TorchGeoReader:
 
     info: DatasetInfo
 
-    def __init__(self, section: TorchGeoData, samples: Samples) -> None:
+    def __init__(self, section: KeyedData, samples: Samples) -> None:
         found = samples.found
         self._section, self._samples = section, samples
         nodata = float(section.nodata) if isinstance(section.nodata, int) else section.nodata
         self._missing = Missing(nodata, section.fill, section.mask)
         self._known = {name for split in SPLITS for name in samples.names[split]}
-        self._targets = Targets(section, found.classes)
+        self._targets = Targets(section, found.classes, words=found.words)
         images = [self._pixels(name) for name in self._looked_at()]
         self._bands = bands_of(section, found.bands, images)
         height, width = images[0].shape[-2:]

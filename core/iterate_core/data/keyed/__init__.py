@@ -1,0 +1,1 @@
+"""Samples that are mappings of keys to arrays, as TorchGeo and Hugging Face have them."""

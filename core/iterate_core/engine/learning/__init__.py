@@ -1,0 +1,1 @@
+"""How a recipe learns: step by step, or at once."""
