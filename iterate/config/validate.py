@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from iterate.config.keys import with_places
+from iterate.config.keys import UNKNOWN, with_places
+from iterate.config.misnamed import misnamed
 from iterate.config.overrides import PLACE
 from iterate.config.resolve import Resolver
 from iterate.config.schema import collect_config, fields_at
@@ -98,7 +99,11 @@ class _Checker:
         self._note(mapping)
         self._add(unresolved)
         reported = {problem.where for problem in unresolved}
+        contradictions = list(misnamed(self.resolver, mapping, point))
+        self._add(contradictions)
         found = self._problems(mapping, point, condition)
+        if contradictions:  # which tell of keys that belong to something else
+            found = [problem for problem in found if not problem.what.startswith(UNKNOWN)]
         # What an option of a searched group decides is told where the option is checked.
         later = self._sections(space)
         self._add(

@@ -245,7 +245,9 @@ def test_a_neck_is_counted_and_learns_as_fast_as_the_decoder() -> None:
     assert model.neck is not None
     own = sum(value.numel() for value in model.neck.parameters())
     parts = [model.backbone, model.decoder]
-    assert parameters(prepared) == own + sum(v.numel() for one in parts for v in one.parameters())
+    assert parameters(prepared).total == own + sum(
+        v.numel() for one in parts for v in one.parameters()
+    )
     kind = registries.optimisers.get("adamw").load_options()
     options = kind(name="adamw", lr=0.5, backbone_lr_scale=0.1)
     rates = {
