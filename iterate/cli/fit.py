@@ -42,25 +42,32 @@ def fit(
         ),
     ] = False,
     lr_range: Annotated[
-        tuple[float, float], typer.Option(help="Of that test: the lowest and the highest rate.")
-    ] = (1e-7, 1.0),
-    lr_steps: Annotated[int, typer.Option(help="Of that test: how many steps.", min=20)] = 100,
+        tuple[float, float] | None,
+        typer.Option(help="Of that test: the lowest and the highest rate; default 1e-7 1."),
+    ] = None,
+    lr_steps: Annotated[
+        int | None, typer.Option(help="Of that test: how many steps; default 100.", min=20)
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Train one recipe; the same command continues a stopped training.
 
     `iterate test` with the same recipe then tests the checkpoint that was best on validation.
     """
+    _refuse_idle(lr_range_test, out, lr_range, lr_steps)
     prepared, folder = recipe_and_folder(file, overrides or [], out)
     recipe = prepared.recipe
     if lr_range_test:
-        _test_rates(prepared, lr_range, lr_steps, json)
+        _test_rates(prepared, lr_range or (1e-7, 1.0), lr_steps or 100, json)
         return
 
     from iterate.run.folders import claim_folder, undone_if_refused
     from iterate_core.engine.fit import fit as train
+    from iterate_core.engine.learning.accumulation import idle_note
     from iterate_core.tasks.metrics import as_json
 
+    if idle := idle_note(prepared):
+        say(f"[italic]{idle}[/]")
     with undone_if_refused(folder):
         claim_folder(folder)
         recipe.write(folder / "recipe.yaml")
@@ -81,6 +88,25 @@ def fit(
                 "epochs": [as_json(report.metrics) for report in result.reports],
             }
         )
+
+
+def _refuse_idle(
+    tests_rates: bool, out: Path | None, lr_range: tuple[float, float] | None, lr_steps: int | None
+) -> None:
+    """Refuse options that would do nothing.
+
+    Raises:
+        RequestError: One would.
+    """
+    from iterate_core.errors import Problem, RequestError
+
+    if tests_rates and out is not None:
+        what = "is the folder of a training, and --lr-range-test keeps nothing. Leave it out."
+        raise RequestError(Problem("--out", what))
+    for option, given in (("--lr-range", lr_range), ("--lr-steps", lr_steps)):
+        if not tests_rates and given is not None:
+            what = "is of --lr-range-test: say that too, or leave it out."
+            raise RequestError(Problem(option, what))
 
 
 def _test_rates(prepared: Prepared, between: tuple[float, float], steps: int, json: bool) -> None:

@@ -48,7 +48,9 @@ def plan(
 
 def described_data(base: Prepared) -> dict[str, Any]:
     """The recipe's dataset as plain JSON types: what its files say before any is trained on."""
-    info = base.info
+    from iterate_core.engine.learning.accumulation import idle_note
+
+    info, idle = base.info, idle_note(base)
     return {
         "name": info.name,
         "task": info.task,
@@ -59,7 +61,7 @@ def described_data(base: Prepared) -> dict[str, Any]:
         "frames": info.frames,
         "metres": info.metres,
         "crs": info.crs,
-        "notes": list(info.notes),
+        "notes": [*info.notes, *([idle] if idle else [])],
     }
 
 

@@ -224,6 +224,11 @@ BACKBONES: dict[str, Case] = {
     "TerraMindOptions.modality_dropout": Case(
         (0.0, 0.9), lambda s: features(s, modalities=PAIR, train=True), same=in_evaluation
     ),
+    "OlmoEarthOptions.patch": Case((8, 4), structure),
+    "OlmoEarthOptions.coordinates": Case((True, False), features),
+    "OlmoEarthOptions.month": Case((1, 7), lambda s: features(s, coordinates=False)),
+    "OlmoEarthOptions.metres": Case((None, 0.5), features),
+    "OlmoEarthOptions.drop_path": Case((0.0, 0.5), largest_rate, (0.0, 0.5)),
     "PrestoOptions.month": Case((1, 7), lambda s: features(s, coordinates=False)),
     "PrestoOptions.chunk": Case((4096, 8), chunks, (1, 4), same=features),
     "TesseraOptions.chunk": Case((1024, 8), chunks, (1, 4), same=features),

@@ -9,6 +9,7 @@ of blocks apart.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -137,8 +138,8 @@ def block_split(
     distance: float,
     shares: Sequence[float],
     seed: int,
-) -> list[Split | None]:
-    """The split of each footprint by blocks; None of those that lie too near to another split.
+) -> tuple[list[Split | None], tuple[str, ...]]:
+    """The split of each footprint by blocks, and notes on it; None lies too near to another split.
 
     Args:
         grounds: Polygons in metres.
@@ -149,15 +150,38 @@ def block_split(
         shares: Of the splits.
         seed: Fixes what is drawn.
     """
-    blocks = shared_out(grounds, block, shares, seed)
-    return kept_apart(blocks.split_of(grounds), grounds, distance * stretch)
+    owners = shared_out(grounds, block, shares, seed).split_of(grounds)
+    kept = kept_apart(owners, grounds, distance * stretch)
+    told = block_note(block, distance, shares, seed)
+    return kept, (told, *loss_notes(owners, kept))
 
 
 def block_note(block: float, distance: float, shares: Sequence[float], seed: int) -> str:
     """How splits by blocks came about, for people; see `block_split`."""
     shown = "/".join(f"{share:g}" for share in shares)
     apart = f"at least {distance:g} m apart" if distance else "without overlap"
-    return f"split by blocks of {block:g} m, {apart}, in proportion {shown} with seed {seed}"
+    return f"split by blocks of {block:g} m, {apart}, shared out as {shown} with seed {seed}"
+
+
+def loss_notes(owners: Sequence[Split | None], kept: Sequence[Split | None]) -> tuple[str, ...]:
+    """What shares blocks and the distance between splits came to, for people.
+
+    Args:
+        owners: The split of each footprint by blocks alone.
+        kept: What `kept_apart` made of it.
+    """
+    before, after = Counter(owners), Counter(kept)
+    lost = {split: before[split] - after[split] for split in SPLITS}
+    given_up = ", ".join(f"{count} of {split}" for split, count in lost.items() if count)
+    left = sum(after[split] for split in SPLITS) or 1
+    shares = "/".join(f"{after[split] / left:.2f}" for split in SPLITS)
+    notes = [f"the splits' shares come to {shares}"]
+    if given_up:
+        notes = [f"too near to another split: {given_up}; {notes[0]}"]
+    if after["train"] < after["test"]:
+        hint = "smaller blocks or a smaller distance leave it more"
+        notes.append(f"training is smaller than the test split: {hint}")
+    return tuple(notes)
 
 
 def near(here: Footprints, there: Footprints, distance: float) -> npt.NDArray[np.int64]:

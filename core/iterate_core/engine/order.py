@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from iterate_core.data.augmentation.draws import Draws
 from iterate_core.data.augmentation.elements import IDENTITY, Element, elements
+from iterate_core.data.augmentation.order import drawn_order
 from iterate_core.data.augmentation.pipeline import Augmentations
 from iterate_core.data.dataset import Split
 from iterate_core.data.loading.batch import Batch, Context
@@ -21,7 +22,6 @@ from iterate_core.engine import features
 from iterate_core.engine.build import shared_backbone
 from iterate_core.engine.normalisation import scaling_of
 from iterate_core.engine.resolved import Prepared
-from iterate_core.fingerprint import seed_for
 
 
 def augmentations(prepared: Prepared, split: Split = "train") -> tuple[Element, ...]:
@@ -76,31 +76,15 @@ _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 def training_course(prepared: Prepared, epoch: int, *, drop_single: bool) -> Course:
     """A random order, fixed by the recipe's seed and the epoch alone."""
     recipe, group = prepared.recipe, augmentations(prepared)
-    rng = np.random.default_rng(seed_for(recipe.seed, "order", epoch))
-    count = recipe.data.epoch_samples
-    if count is None or count >= len(prepared.training):
-        order = rng.permutation(prepared.training)
-    else:
-        order = _part(prepared.training, count, recipe.seed, epoch)
-    chunks = chunked(order, recipe.data.batch_size, drop_single=drop_single)
-    chosen, draws = None, None
-    if group != (IDENTITY,):
-        chosen = [rng.integers(len(group), size=len(chunk)) for chunk in chunks]
-    if recipe.augmentation.members:
-        draws = Draws(recipe.seed, epoch)
-    return Course(chunks, chosen, draws)
-
-
-def _part(samples: Indices, count: int, seed: int, epoch: int) -> Indices:
-    """An epoch's part of passes through all samples, each in an order of its own."""
-    first = (epoch - 1) * count
-    passes = range(first // len(samples), (first + count - 1) // len(samples) + 1)
-    orders = [
-        np.random.default_rng(seed_for(seed, "pass", number)).permutation(samples)
-        for number in passes
-    ]
-    start = first - passes.start * len(samples)
-    return np.concatenate(orders)[start : start + count]
+    order, elements_of = drawn_order(
+        prepared.training, len(group), recipe.seed, epoch, recipe.data.epoch_samples
+    )
+    chunks, chosen = (
+        chunked(each, recipe.data.batch_size, drop_single=drop_single)
+        for each in (order, elements_of)
+    )
+    draws = Draws(recipe.seed, epoch) if recipe.augmentation.members else None
+    return Course(chunks, chosen if group != (IDENTITY,) else None, draws)
 
 
 def evaluation_course(prepared: Prepared, split: Split) -> Course:

@@ -68,10 +68,24 @@ def own_object(name: str, where: str = "") -> Any:
     place, _, attribute = name.rpartition(":")
     module = _module(place, where)
     if not hasattr(module, attribute):
-        public = [known for known in vars(module) if not known.startswith("_")]
         what = f"{place} has no {attribute!r}."
-        raise RequestError(Problem(where, what, nearest(attribute, public)))
+        raise RequestError(Problem(where, what, nearest(attribute, _nameable(module))))
     return getattr(module, attribute)
+
+
+def _nameable(module: ModuleType) -> list[str]:
+    """What of a module may be a component: its own if there is any, else what it imports."""
+    found = {
+        name: known
+        for name, known in vars(module).items()
+        if not name.startswith("_") and callable(known) and not inspect.isabstract(known)
+    }
+    own = [
+        name
+        for name, known in found.items()
+        if getattr(known, "__module__", None) == module.__name__
+    ]
+    return own or list(found)
 
 
 def _unfit(target: Any, call: tuple[str, ...]) -> str | None:

@@ -17,6 +17,8 @@ from iterate_core.escaping import in_terminal as escape
 if TYPE_CHECKING:
     from iterate_core.data.augmentation.options import AugmentationSection
     from iterate_core.data.dataset import Reader
+    from iterate_core.data.inspect.augmented import Augmenting
+    from iterate_core.data.inspect.survey import Survey
 
 
 _YAML = (".yaml", ".yml")
@@ -68,8 +70,9 @@ def show(
     chosen: Any = choice("split", split, ("train", "val", "test"))
     reader = _open(folder, dataset, partition, compat)
     picture = out or Path(f"{file_name(reader.info.name)}-{split}.png")
-    draw(reader, chosen, picture, count, seed, _augmentation(augmented))
+    asked = _augmentation(augmented, seed)
     found = survey(reader, limit)
+    draw(reader, chosen, picture, count, seed, _augmenting(asked, found))
     if json:
         print_json({"dataset": asdict(reader.info), "picture": str(picture), **asdict(found)})
         return
@@ -80,8 +83,14 @@ def show(
     say(f"Samples of the {split} split: {escape(str(picture))}")
 
 
-def _augmentation(text: str | None) -> AugmentationSection | None:
-    """That of a recipe's file, or of a mapping as a recipe has it."""
+def _augmenting(asked: tuple[AugmentationSection, int] | None, found: Survey) -> Augmenting | None:
+    from iterate_core.data.inspect.augmented import Augmenting
+
+    return None if asked is None else Augmenting(*asked, found.bands)
+
+
+def _augmentation(text: str | None, seed: int) -> tuple[AugmentationSection, int] | None:
+    """That of a recipe's file with its seed, or of a mapping as a recipe has it."""
     from iterate.config.load import load_recipe
     from iterate_core.data.augmentation.options import AugmentationSection
     from iterate_core.errors import Problem, RequestError
@@ -90,7 +99,8 @@ def _augmentation(text: str | None) -> AugmentationSection | None:
     if text is None:
         return None
     if text.endswith(_YAML):
-        return load_recipe(Path(text), []).augmentation
+        recipe = load_recipe(Path(text), [])
+        return recipe.augmentation, recipe.seed
     try:
         mapping = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -98,7 +108,7 @@ def _augmentation(text: str | None) -> AugmentationSection | None:
     if not isinstance(mapping, dict):
         what = f"is neither a recipe's file nor a mapping of augmentations: {text!r}."
         raise RequestError(Problem("--augmented", what, "Such as '{crop: true}'."))
-    return parse(AugmentationSection, mapping, "--augmented")
+    return parse(AugmentationSection, mapping, "--augmented"), seed
 
 
 def _open(folder: Path, dataset: str | None, partition: str, compat: bool) -> Reader:

@@ -20,16 +20,25 @@ def rates_table(found: RangeTest) -> Table:
     for heading in ("optimiser.lr", "loss", "smoothed"):
         table.add_column(heading, justify="right")
     table.add_column("")
-    most = float(np.nanmax(found.smoothed)) if np.isfinite(found.smoothed).any() else 1.0
     chosen = {*np.linspace(0, len(found.rates) - 1, _ROWS).round().astype(int).tolist()}
+    marks = {found.lowest: "  ← least"}
     if found.suggested is not None:
-        chosen.add(int((found.rates == found.suggested).argmax()))
+        marks[found.suggested] = "  ← falls most steeply"
+    chosen |= {step for step, rate in enumerate(found.rates.tolist()) if rate in marks}
     for step in sorted(chosen):
         rate, loss, smoothed = found.rates[step], found.losses[step], found.smoothed[step]
-        bar = "█" * round(_BAR * smoothed / most) if np.isfinite(smoothed) else "diverged"
-        mark = "  ← falls most steeply" if rate == found.suggested else ""
+        bar, mark = _bar(float(smoothed), found), marks.get(float(rate), "")
         table.add_row(f"{rate:.2e}", f"{loss:.4f}", f"{smoothed:.4f}", f"{bar}{mark}")
     return table
+
+
+def _bar(loss: float, found: RangeTest) -> str:
+    """Its length from the least loss to the first; of what is above that, cut there."""
+    if not np.isfinite(loss):
+        return "diverged"
+    first, least = float(found.smoothed[0]), float(np.nanmin(found.smoothed))
+    share = (loss - least) / (first - least) if first > least else 1.0
+    return "█" * round(_BAR * min(max(share, 0.0), 1.0)) + ("+" if loss > first else "")
 
 
 def advice(found: RangeTest) -> str:

@@ -11,11 +11,13 @@ from convert_support import image
 from engine_support import recipe
 from folders_support import noise, on_ground
 
+from iterate.config.load import load_study
 from iterate_core.data.open import open_dataset
 from iterate_core.data.options import DataSection
 from iterate_core.recipe import Recipe
 
 GUIDE = Path(__file__).parents[3] / "docs/my_data.md"
+HEADER = yaml.safe_load(GUIDE.read_text().split("```yaml\n")[1].split("```")[0])
 SHOWN = {
     title: yaml.safe_load(block)["data"]
     for title, block in re.findall(
@@ -40,6 +42,16 @@ def test_every_way_is_shown() -> None:
 def test_what_is_shown_is_legal_and_short(title: str) -> None:
     assert section(SHOWN[title]).name == SHOWN[title]["name"]
     assert len(yaml.safe_dump(SHOWN[title]).splitlines()) <= 24
+
+
+@pytest.mark.parametrize("title", SHOWN)
+def test_what_is_shown_runs_when_pasted_under_the_header(title: str, tmp_path: Path) -> None:
+    data = SHOWN[title]
+    reader = {"override data": data["name"]}
+    pasted = {**HEADER, "defaults": ["recipe", reader, "_self_"], "data": data}
+    (tmp_path / "search.yaml").write_text(yaml.safe_dump(pasted))
+    study = load_study(tmp_path / "search.yaml")
+    assert study.recipe.data == section(data)
 
 
 def test_rasters_of_rslearn_are_read_by_the_patterns_that_are_shown(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from door_support import Command, commands
 
 from iterate_core.errors import RequestError
 from iterate_core.registry import registries
-from iterate_core.registry.user_code import own_entry
+from iterate_core.registry.user_code import own_entry, own_object
 
 READER = """
 from iterate_core.data.dataset import DatasetInfo, Sample
@@ -98,3 +98,12 @@ def test_options_that_are_none_are_refused(run: Command, tmp_path: Path) -> None
     said = run("data", "show", ".", "--dataset", "mine.py:Mine")
     assert said.code == 2
     assert "has options that are no class of options" in said.line
+
+
+def test_what_a_file_imports_is_not_offered_for_a_name_that_it_lacks(tmp_path: Path) -> None:
+    code = "import json\nfrom abc import ABC, abstractmethod\nfrom pathlib import Path\n"
+    code += "class Base(ABC):\n    @abstractmethod\n    def read(self): ...\n"
+    code += "class Mine(Base):\n    def read(self): ...\nLIMIT = 3\n"
+    (tmp_path / "mine.py").write_text(code)
+    with pytest.raises(RequestError, match=r"mine\.py has no 'Nope'\. Legal here: Mine\.$"):
+        own_object(f"{tmp_path}/mine.py:Nope", "data.dataset")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -213,11 +214,16 @@ class GeotiffFolderData(FolderData):
 
     @model_validator(mode="after")
     def _says_all(self) -> GeotiffFolderData:
-        if (self.images is None) == (not self.modalities):
-            raise ValueError("say one of images and modalities, a pattern of files such as *.tif")
-        labels = [what for what in ("masks", "vectors", "table") if getattr(self, what)]
+        images, labels = (
+            [what for what in ways if getattr(self, what)]
+            for ways in (("images", "modalities"), ("masks", "vectors", "table"))
+        )
+        if len(images) != 1:
+            what = "say one of images and modalities, a pattern of files such as *.tif"
+            raise ValueError(f"{what}; {_found(images)}")
         if len(labels) != 1:
-            raise ValueError("say what labels the images, one of masks, vectors and table")
+            what = "say what labels the images, one of masks, vectors and table"
+            raise ValueError(f"{what}; {_found(labels)}")
         return self
 
     @property
@@ -249,3 +255,7 @@ class GeotiffFolderData(FolderData):
                 if getattr(own, what) is None
             }
         )
+
+
+def _found(said: Sequence[str]) -> str:
+    return f"said: {' and '.join(said)}" if said else "none is said"

@@ -73,15 +73,13 @@ def _divided(listing: Listing, asked: Splitting) -> tuple[Assigned, tuple[str, .
 def _of_blocks(
     listing: Listing, asked: Splitting, block: float
 ) -> tuple[Assigned, tuple[str, ...]]:
-    from iterate_core.data.blocks import GroundMap, block_note, block_split
+    from iterate_core.data.blocks import GroundMap, block_split
 
     corners = np.concatenate([_corners(sample.images[0][0]) for sample in listing.samples])
     ground = GroundMap(corners)
     shares, distance = asked.shares or DEFAULT_SHARES, asked.distance_metres
-    splits = block_split(
-        ground.polygons(corners), ground.stretch, block, distance, shares, asked.seed
-    )
-    return splits, (block_note(block, distance, shares, asked.seed),)
+    polygons = ground.polygons(corners)
+    return block_split(polygons, ground.stretch, block, distance, shares, asked.seed)
 
 
 def _corners(image: Path) -> npt.NDArray[np.float64]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 
 from iterate_core.data.augmentation.draws import Draws
-from iterate_core.data.augmentation.elements import apply_each, elements
+from iterate_core.data.augmentation.elements import Element, apply_each, elements
 from iterate_core.data.augmentation.mixing import Mixed
 from iterate_core.data.augmentation.options import AugmentationSection
+from iterate_core.data.augmentation.order import Indices, drawn_order
 from iterate_core.data.augmentation.pipeline import Augmentations
 from iterate_core.data.dataset import Sample
+from iterate_core.data.inspect.survey import BandStatistics
 from iterate_core.data.loading.tensors import tensors
 from iterate_core.data.target import Target
 
@@ -24,59 +27,86 @@ VERSIONS = 2
 """Epochs for which each sample is drawn."""
 
 
-def with_versions(
-    samples: Sequence[Sample], target: Target, section: AugmentationSection, seed: int
-) -> list[Sample]:
-    """Each sample, and after it what the first epochs would train on in its place.
+@dataclass(frozen=True)
+class Augmenting:
+    """What is drawn beside samples.
 
-    A band's mean and deviation are those over these samples.
+    Attributes:
+        section: What is done to them.
+        seed: Of the training, which fixes what is drawn.
+        bands: Each band's mean and deviation.
+    """
+
+    section: AugmentationSection
+    seed: int
+    bands: tuple[BandStatistics, ...]
+
+
+def with_versions(
+    samples: Sequence[Sample], rows: Indices, count: int, target: Target, asked: Augmenting
+) -> list[Sample]:
+    """Each sample, and after it what the first epochs train on in its place.
+
+    So does a training on the whole split. What samples are mixed with is here the one before.
 
     Args:
-        samples: Checked.
+        samples: Checked, with all bands.
+        rows: (samples,) of them in their split.
+        count: Samples of that split.
         target: Of their dataset.
-        section: What is done to them.
-        seed: Fixes what is drawn.
+        asked: What is drawn.
     """
-    images = np.stack([sample.image for sample in samples]).astype(np.float32)
-    across = (0, *range(2, images.ndim))
-    mean = images.mean(axis=across, dtype=np.float64)
-    std = images.std(axis=across, dtype=np.float64)
+    mean = np.array([each.mean for each in asked.bands])
+    std = np.array([each.std for each in asked.bands])
     size = (target.info.height, target.info.width)
-    further = Augmentations(section, mean, np.where(std > 0, std, 1.0), size)
-    versions = [
-        list(_version(samples, target, section, further, Draws(seed, epoch)))
-        for epoch in range(1, VERSIONS + 1)
-    ]
-    return [sample for rows in zip(samples, *versions, strict=True) for sample in rows]
+    further = Augmentations(asked.section, mean, np.where(std > 0, std, 1.0), size)
+    section, square = asked.section, size[0] == size[1]
+    group = elements(flip=section.flip, rotate=section.rotate, square=square)
+    versions = []
+    for epoch in range(1, VERSIONS + 1):
+        order, elements_of = drawn_order(np.arange(count), len(group), asked.seed, epoch)
+        chosen = elements_of[np.argsort(order)][rows]
+        drawn = partial(
+            _touched, target=target, further=further, rows=rows, draws=Draws(asked.seed, epoch)
+        )
+        versions.append(list(_version(samples, target, group, chosen, drawn)))
+    return [sample for each in zip(samples, *versions, strict=True) for sample in each]
 
 
 def _version(
     samples: Sequence[Sample],
     target: Target,
-    section: AugmentationSection,
-    further: Augmentations,
-    draws: Draws,
+    group: tuple[Element, ...],
+    chosen: Indices,
+    further: Callable[[Tensor, Any], tuple[Tensor, Any]],
 ) -> Iterator[Sample]:
-    """What an epoch makes of the samples."""
-    rows = np.arange(len(samples))
-    square = target.info.height == target.info.width
-    group = elements(flip=section.flip, rotate=section.rotate, square=square)
-    chosen = (draws.uniform("element", rows, 1)[:, 0] * len(group)).astype(np.int64)
+    """What an epoch makes of the samples: first flips and turns, then what is drawn beside."""
     images = apply_each(_stacked([sample.image for sample in samples]), chosen, group)
     packed = [target.packed(sample.target) for sample in samples]
     targets = tensors(packed) if target.ragged else _stacked(packed)
-    targets = target.augmented(targets, chosen, group)
+    images, targets = further(images, target.augmented(targets, chosen, group))
+    for sample, image, moved in zip(samples, images, targets, strict=True):
+        again = target.unpacked(apply_to_collection(moved, Tensor, Tensor.numpy))
+        yield replace(sample, image=image.numpy(), target=again)
+
+
+def _touched(
+    images: Tensor,
+    targets: Any,
+    target: Target,
+    further: Augmentations,
+    rows: Indices,
+    draws: Draws,
+) -> tuple[Tensor, Any]:
     warp = further.warp(rows, draws)
     if warp is not None:
         targets = target.warped(targets, warp)
     images = further.touched(further.warped(warp, images), rows, draws)
     mixing = further.mixing(rows, draws, (target.info.height, target.info.width))
-    if mixing is not None:
-        images, targets = mixing.images(images), target.mixed(targets, mixing)
-        targets = targets.larger if isinstance(targets, Mixed) else targets
-    for sample, image, moved in zip(samples, images, targets, strict=True):
-        again = target.unpacked(apply_to_collection(moved, Tensor, Tensor.numpy))
-        yield replace(sample, image=image.numpy(), target=again)
+    if mixing is None:
+        return images, targets
+    targets = target.mixed(targets, mixing)
+    return mixing.images(images), targets.larger if isinstance(targets, Mixed) else targets
 
 
 def _stacked(arrays: Sequence[Any]) -> Tensor:

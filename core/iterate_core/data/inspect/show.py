@@ -23,7 +23,7 @@ from iterate_core.storage.files import replacing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from iterate_core.data.augmentation.options import AugmentationSection
+    from iterate_core.data.inspect.augmented import Augmenting
 
 _IMAGES = 6  # in a row; half as many where a mask or map stands beside each
 _SIDE = 1.9  # inches
@@ -35,7 +35,7 @@ def draw(
     out: Path,
     count: int = 18,
     seed: int = 0,
-    augmentation: AugmentationSection | None = None,
+    augmenting: Augmenting | None = None,
 ) -> None:
     """Write a PNG of samples: true colour where there is red, green and blue, else grey.
 
@@ -47,8 +47,8 @@ def draw(
         split: Whose samples are drawn.
         out: The picture.
         count: How many, at most.
-        seed: Fixes which, and what augmentation makes of them.
-        augmentation: Each sample is followed by what this makes of it in the first epochs.
+        seed: Fixes which.
+        augmenting: Each sample is followed by what this makes of it in the first epochs.
 
     Raises:
         RequestError: The picture cannot be written, or the augmentation does not fit the dataset.
@@ -58,14 +58,18 @@ def draw(
 
     names = list(reader.names(split))
     rng = np.random.default_rng(seed_for("show", split, seed))
-    chosen = sorted(rng.permutation(len(names))[:count])
+    chosen = np.sort(rng.permutation(len(names))[:count])
     bands, target = visible_bands(reader.info), target_of(reader.info)
-    order = [band.name for band in bands]
+    read = bands if augmenting is None else reader.info.bands
+    order = [band.name for band in read]
     samples = [checked(reader.read(names[index], order), target) for index in chosen]
     if target.form == "index":
-        samples.sort(key=lambda sample: int(np.asarray(sample.target)))
-    if augmentation is not None:
-        samples = _augmented(samples, target, bands, augmentation, seed)
+        by_class = np.argsort([int(np.asarray(each.target)) for each in samples], kind="stable")
+        chosen, samples = chosen[by_class], [samples[index] for index in by_class]
+    if augmenting is not None:
+        samples = _augmented(samples, chosen, len(names), target, augmenting)
+        shown = [read.index(band) for band in bands]
+        samples = [replace(sample, image=sample.image[shown]) for sample in samples]
     together = len(samples) // min(count, len(names))
     # Names are a stranger's: no formula is set in them, and no font has every letter.
     with rc_context({"text.parse_math": False}), warnings.catch_warnings():
@@ -89,17 +93,17 @@ def visible_bands(info: DatasetInfo) -> tuple[Band, ...]:
 
 def _augmented(
     samples: list[Sample],
+    rows: npt.NDArray[np.int64],
+    count: int,
     target: Target,
-    bands: tuple[Band, ...],
-    augmentation: AugmentationSection,
-    seed: int,
+    augmenting: Augmenting,
 ) -> list[Sample]:
     from iterate_core.data.inspect.augmented import with_versions
 
-    problems = augmentation.problems(replace(target.info, bands=bands))
+    problems = augmenting.section.problems(target.info)
     if problems:
         raise RequestError(problems)
-    return with_versions(samples, target, augmentation, seed)
+    return with_versions(samples, rows, count, target, augmenting)
 
 
 def _figure(

@@ -18,6 +18,7 @@ from iterate_core.data.blocks import (
     in_degrees,
     kept_apart,
     least_distance,
+    loss_notes,
     near,
     shared_out,
 )
@@ -104,6 +105,7 @@ class _Division:
         self._check_filled(found)
         left = sum(split is None for split in kept)
         notes += [f"{counted(left, 'patch', 'patches')} of the grid not used"] if left else []
+        notes += loss_notes(splits, kept) if apart else ()
         metres = int(least_distance(owners, grounds) / self._ground.stretch)
         notes += [self._cut(len(found["train"])), f"splits lie {metres} m apart where nearest"]
         return Areas(found, notes)

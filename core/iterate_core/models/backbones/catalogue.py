@@ -5,6 +5,7 @@ from __future__ import annotations
 from iterate_core.models.backbones.card import Card
 from iterate_core.models.backbones.clay import card as clay
 from iterate_core.models.backbones.dofa import card as dofa
+from iterate_core.models.backbones.olmoearth import card as olmoearth
 from iterate_core.models.backbones.presto import card as presto
 from iterate_core.models.backbones.prithvi import card as prithvi
 from iterate_core.models.backbones.satmae import card as satmae
@@ -13,15 +14,22 @@ from iterate_core.models.backbones.terratorch.names import found_entry, listed_n
 from iterate_core.models.backbones.tessera import card as tessera
 from iterate_core.models.backbones.torchgeo import entries as torchgeo_models
 from iterate_core.registry import registries
-from iterate_core.registry.registry import Registry
+from iterate_core.registry.registry import Entry, Registry
 
 
 def register(backbones: Registry) -> None:
     """Add every backbone that has a card; timm's and terratorch's are found by their names."""
-    for family in (prithvi, terramind, clay, dofa, satmae, presto, tessera, torchgeo_models):
+    families = (prithvi, terramind, clay, dofa, satmae, presto, tessera, olmoearth, torchgeo_models)
+    for family in families:
         for entry in family.entries():
             backbones.register(entry)
-    backbones.fall_back(found_entry, listed_names)
+    backbones.fall_back(_found, listed_names)
+
+
+def _found(name: str) -> Entry | None:
+    """The entry of a name that is not registered; or what has to be installed for it."""
+    olmoearth.check_installed(name)
+    return found_entry(name)
 
 
 def card_of(name: str, where: str = "") -> Card | None:

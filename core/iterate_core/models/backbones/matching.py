@@ -215,8 +215,8 @@ def _chosen(
     """Of each kind of sensor the modality that suits the dataset best, if one has a band of it.
 
     One that takes all of the dataset's bands, and lacks none, comes first; else the one that takes
-    most: a dataset of ten bands does not quietly become one of three. Modalities that belong
-    together are all taken.
+    most: a dataset of ten bands does not quietly become one of three. Of those that take as many,
+    one of the bands' own sensor comes first. Modalities that belong together are all taken.
     """
     best = fillings if card.together else _best(fillings, bands)
     usable = [f for f in best if not f.missing or (options.missing != "refuse" and f.filled)]
@@ -232,7 +232,10 @@ def _best(fillings: list[_Filling], bands: Sequence[Band]) -> list[_Filling]:
         best.append(
             max(
                 alternatives,
-                key=lambda f: (_exact(f, count), _alike(f, bands), f.filled, -len(f.missing)),
+                key=lambda f: (
+                    *(_exact(f, count), _alike(f, bands), f.filled),
+                    *(_own(f, bands), -len(f.missing)),
+                ),
             )
         )
     return sorted(best, key=fillings.index)
@@ -297,6 +300,13 @@ def _alike(filling: _Filling, bands: Sequence[Band]) -> int:
     pairs = zip(filling.modality.bands, filling.sources, strict=True)
     found = ((bands[source].unit, band.unit) for band, source in pairs if source is not None)
     return sum(same_quantity(stored, wanted) for stored, wanted in found)
+
+
+def _own(filling: _Filling, bands: Sequence[Band]) -> int:
+    """How many of the bands that fit are of the very sensor."""
+    pairs = zip(filling.modality.bands, filling.sources, strict=True)
+    sensors = ((bands[source].sensor, band.sensor) for band, source in pairs if source is not None)
+    return sum(bool(a and b and _family(a) == _family(b)) for a, b in sensors)
 
 
 def _with_extra(

@@ -33,7 +33,11 @@ from iterate_core.data.augmentation.options import (
 from iterate_core.data.augmentation.pipeline import Augmentations
 from iterate_core.data.augmentation.warp import Warp
 from iterate_core.data.dataset import Boxes, DatasetInfo
+from iterate_core.data.inspect import show
+from iterate_core.data.inspect.augmented import Augmenting
+from iterate_core.data.inspect.survey import survey
 from iterate_core.data.loading.batch import Batch
+from iterate_core.data.open import open_dataset
 from iterate_core.data.target import Target, target_of
 from iterate_core.engine import fit
 from iterate_core.engine.order import pixel_supply, training_course
@@ -442,3 +446,33 @@ def test_a_picture_shows_samples_beside_what_becomes_of_them(
     assert pictures[0] != pictures[1] == pictures[2]
     with pytest.raises(RequestError, match=r"--augmented\.trun: unknown key"):
         run(app, [*words, "x.png", "--augmented", "{trun: true}"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("count", [3, 8])
+def test_a_picture_shows_what_is_trained_on(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    drawn = show._figure
+    monkeypatch.setattr(show, "_figure", lambda *given: (seen.append(given[2]), drawn(*given))[-1])
+    chosen = {"crop": True, "noise": {"std": 0.2}}
+    prepared = drawn_images(augmentation=chosen, seed=5)
+    course = training_course(prepared, 2, drop_single=False)
+    supply = pixel_supply(prepared, "train", CPU, 0)
+    batches = list(supply.batches(course.chunks, course.chosen, course.draws))
+    order = np.argsort(np.concatenate(course.chunks))
+    inputs, targets = (
+        torch.cat(each)[order]
+        for each in ([batch.inputs for batch in batches], [batch.targets for batch in batches])
+    )
+    reader = open_dataset(prepared.recipe.data)
+    asked = Augmenting(prepared.recipe.augmentation, 5, survey(reader).bands)
+    show.draw(reader, "train", tmp_path / "drawn.png", count, 0, asked)
+    rows = {name: row for row, name in enumerate(reader.names("train"))}
+    (samples,) = seen
+    assert len(samples) == 3 * count
+    for sample in samples[2::3]:
+        row = rows[sample.name]
+        assert np.array_equal(sample.target, targets[row])
+        scaled = supply._scaling.apply(torch.from_numpy(sample.image[None]))
+        torch.testing.assert_close(scaled[0], inputs[row], rtol=1e-4, atol=1e-4)

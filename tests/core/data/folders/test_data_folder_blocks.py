@@ -13,7 +13,8 @@ from pyproj import Geod
 from rasterio import Affine
 from rasterio.crs import CRS
 
-from iterate_core.data.dataset import SPLITS, Reader
+from iterate_core.data.blocks import loss_notes
+from iterate_core.data.dataset import SPLITS, Reader, Split
 from iterate_core.errors import RequestError
 
 SIDE, PIXELS, METRES = 12, 4, 10.0
@@ -70,6 +71,18 @@ def test_the_shares_are_met_as_far_as_blocks_allow(tmp_path: Path) -> None:
     assert [sizes[s] for s in SPLITS] == pytest.approx([72, 36, 36], abs=5)
 
 
+def test_what_the_distance_costs_each_split_is_told() -> None:
+    owners: list[Split | None] = [*["train"] * 6, *["val"] * 2, *["test"] * 4]
+    kept: list[Split | None] = [*[None] * 4, *owners[4:7], None, *owners[8:]]
+    assert loss_notes(owners, kept) == (
+        "too near to another split: 4 of train, 1 of val; the splits' shares come to "
+        "0.29/0.14/0.57",
+        "training is smaller than the test split: smaller blocks or a smaller distance leave it "
+        "more",
+    )
+    assert loss_notes(owners, owners) == ("the splits' shares come to 0.50/0.17/0.33",)
+
+
 def test_images_that_overlap_are_never_in_two_splits(tmp_path: Path) -> None:
     for index in range(40):  # each covers half of the next
         where = on_ground(index, 0, 2, METRES)
@@ -110,7 +123,7 @@ def test_a_search_splits_by_blocks_from_yaml_alone(
     split = {"block_metres": 160, "distance_metres": 50}
     data = {"name": "image_folder", "root": str(grid(tmp_path / "tiles")), "split": split}
     planned, _ = searched(commands(monkeypatch, capsys), tmp_path, {**data, "image_size": 16})
-    told = "split by blocks of 160 m, at least 50 m apart, in proportion 0.6/0.2/0.2 with seed 0"
+    told = "split by blocks of 160 m, at least 50 m apart, shared out as 0.6/0.2/0.2 with seed 0"
     assert told in planned["notes"]
 
 

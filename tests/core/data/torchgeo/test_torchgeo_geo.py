@@ -115,8 +115,10 @@ def test_a_search_runs_on_images_and_masks_that_plan_describes(
     assert (planned["crs"], planned["metres"], planned["pixels"]) == ("EPSG:32632", 10, [8, 8])
     assert planned["notes"] == [
         "covers x 500000 to 500960, y 4999520 to 5000000 in pixels of 10 (metre)",
-        "split by blocks of 240 m, at least 50 m apart, in proportion 0.6/0.2/0.2 with seed 0",
+        "split by blocks of 240 m, at least 50 m apart, shared out as 0.6/0.2/0.2 with seed 0",
         "25 patches of the grid not used",
+        "too near to another split: 18 of train, 7 of val; the splits' shares come to "
+        "0.38/0.23/0.38",
         "20 random training patches by RandomGeoSampler with seed 0; validation and test by "
         "GridGeoSampler with a stride of 8 pixels",
         "splits lie 50 m apart where nearest",

@@ -14,6 +14,7 @@ import torch
 from engine_support import RGB, give, merged, random_images, recipe
 
 from iterate_core.engine import fit
+from iterate_core.engine.learning.accumulation import idle_note
 from iterate_core.engine.resolved import prepare
 from iterate_core.engine.trainer import Trainer
 from iterate_core.lightning import datamodule_of, module_of
@@ -113,3 +114,14 @@ def test_a_recipe_that_does_not_accumulate_keeps_its_identity() -> None:
         for trainer in ({}, {"accumulate": 1}, {"accumulate": 2})
     )
     assert plain == one != two
+
+
+def test_more_batches_than_an_epoch_has_are_told() -> None:
+    def told(accumulate: int, **data: Any) -> str | None:
+        return idle_note(prepare(recipe(trainer={"accumulate": accumulate}, data=data)))
+
+    assert told(3) is None  # 24 samples by 8
+    assert told(4) == (
+        "trainer.accumulate is 4, but an epoch has 3 batches: it takes one step of them"
+    )
+    assert "has 1 batch:" in str(told(2, epoch_samples=8))

@@ -13,6 +13,7 @@ from engine_support import recipe
 from typer.testing import CliRunner
 
 from iterate.cli.main import app
+from iterate.cli.views.rates import rates_table
 from iterate_core.engine import fit
 from iterate_core.engine.learning.range_test import range_test
 from iterate_core.engine.resolved import prepare
@@ -118,7 +119,9 @@ def test_a_run_in_the_same_process_and_its_folder_know_nothing_of_it(tmp_path: P
     assert f"optimiser.lr={told['suggested']:.2g}" in shown.stderr.replace("\n", "")
     fit.fit(prepare(recipe(**RECIPE)), tmp_path / "run")
     kept = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
-    run(app, [*words, "--out", "run"], catch_exceptions=False)
+    run(app, words, catch_exceptions=False)
+    with pytest.raises(RequestError, match="--out: is the folder of a training"):
+        run(app, [*words, "--out", "run"], catch_exceptions=False)
     assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == kept
 
 
@@ -130,3 +133,25 @@ def test_what_has_no_rate_and_what_is_no_range_is_refused(tmp_path: Path) -> Non
     words = ["fit", "mine.yaml", "--lr-range-test", "--lr-range", "1", "0.1"]
     with pytest.raises(RequestError, match="--lr-range: must be two rates above 0"):
         CliRunner().invoke(app, words, catch_exceptions=False)
+
+
+@pytest.mark.parametrize("option", [["--lr-steps", "50"], ["--lr-range", "0.1", "1"]])
+def test_its_options_are_refused_without_it(option: list[str], tmp_path: Path) -> None:
+    recipe(**RECIPE).write(tmp_path / "mine.yaml")
+    with pytest.raises(RequestError, match=f"{option[0]}: is of --lr-range-test"):
+        CliRunner().invoke(app, ["fit", "mine.yaml", *option], catch_exceptions=False)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_bars_show_the_fall_and_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = np.arange(100)
+    fall = 2 - 1.5 / (1 + np.exp(-(steps - 55) / 4)) + np.exp((steps - 90) / 2)
+    found = curve(fall.tolist(), monkeypatch)
+    table = rates_table(found)
+    rates, bars = ([*table.columns[column].cells] for column in (0, 3))
+    assert f"{found.lowest:.2e}" in rates
+    least = str(bars[rates.index(f"{found.lowest:.2e}")])
+    assert least.endswith("← least")
+    assert str(bars[0]).count("█") == 40
+    assert least.count("█") < 20
+    assert max(str(bar).count("█") for bar in bars) == 40

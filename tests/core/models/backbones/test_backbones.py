@@ -112,6 +112,12 @@ NEVER_TRAINED = {
     "panopticon_base": {
         f"model.patch_embed.chnfus.chnemb.embed_{what}" for what in ("transmit", "receive", "orbit")
     },
+    # Codes of months.
+    **{
+        name: {"encoder.composite_encodings.month_embed.weight"}
+        for name in CARDS
+        if name.startswith("olmoearth_")
+    },
 }
 """What gets no gradient, and why."""
 
