@@ -63,7 +63,7 @@ def fit(
 
     from iterate.run.folders import claim_folder, undone_if_refused
     from iterate_core.engine.fit import fit as train
-    from iterate_core.engine.learning.accumulation import idle_note
+    from iterate_core.engine.learning.idle import idle_note
     from iterate_core.tasks.metrics import as_json
 
     if idle := idle_note(prepared):

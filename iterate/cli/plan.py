@@ -48,7 +48,7 @@ def plan(
 
 def described_data(base: Prepared) -> dict[str, Any]:
     """The recipe's dataset as plain JSON types: what its files say before any is trained on."""
-    from iterate_core.engine.learning.accumulation import idle_note
+    from iterate_core.engine.learning.idle import idle_note
 
     info, idle = base.info, idle_note(base)
     return {

@@ -10,26 +10,13 @@ import torch
 from torch import Tensor
 
 from iterate_core.engine.order import Course
-from iterate_core.engine.resolved import Prepared
 from iterate_core.losses.base import mean_of
-from iterate_core.plurals import counted
 from iterate_core.recipe import TrainerSection
 
 
 def steps_of(course: Course, trainer: TrainerSection) -> int:
     """Optimiser steps in an epoch; the last may be of fewer batches than the others."""
     return math.ceil(len(course.chunks) / trainer.accumulate)
-
-
-def idle_note(prepared: Prepared) -> str | None:
-    """That a step takes more batches than an epoch has; None where it does not."""
-    data, together = prepared.recipe.data, prepared.recipe.trainer.accumulate
-    samples = min(prepared.info.sizes["train"], data.epoch_samples or math.inf)
-    batches = math.ceil(samples / data.batch_size)
-    if together <= batches:
-        return None
-    of = counted(batches, "batch", "batches")
-    return f"trainer.accumulate is {together}, but an epoch has {of}: it takes one step of them"
 
 
 class MeanGradient:

@@ -14,7 +14,7 @@ import torch
 from engine_support import RGB, give, merged, random_images, recipe
 
 from iterate_core.engine import fit
-from iterate_core.engine.learning.accumulation import idle_note
+from iterate_core.engine.learning.idle import idle_note
 from iterate_core.engine.resolved import prepare
 from iterate_core.engine.trainer import Trainer
 from iterate_core.lightning import datamodule_of, module_of
