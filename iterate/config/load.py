@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from iterate.config.checks.keys import UNKNOWN
+from iterate.config.checks.validate import check, variants
 from iterate.config.compose import Composer
 from iterate.config.earlier import tell
 from iterate.config.expand import Expansion, expand
-from iterate.config.keys import UNKNOWN
 from iterate.config.messages import shown
 from iterate.config.resolve import Resolver
 from iterate.config.schema import SearchConfig, collect_config
-from iterate.config.validate import check, variants
 from iterate.hpo.space import Condition, Point, Space
 from iterate.hpo.space.text import at, dimension_text
 from iterate_core.engine.resolved import prepare

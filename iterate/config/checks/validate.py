@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from iterate.config.keys import UNKNOWN, with_places
-from iterate.config.misnamed import misnamed
+from iterate.config.checks.keys import UNKNOWN, with_places
+from iterate.config.checks.misnamed import misnamed
 from iterate.config.overrides import PLACE
 from iterate.config.resolve import Resolver
 from iterate.config.schema import collect_config, fields_at
