@@ -12,7 +12,7 @@ from iterate_core.data.arrays.options import NpzData
 from iterate_core.errors import DataError, Problem
 
 Days = npt.NDArray[np.datetime64]
-_MIDDLE = 14
+_MIDDLE = np.timedelta64(14, "D")
 """Days from the first of a month to its 15th."""
 
 

@@ -56,7 +56,7 @@ def test_days_in_text_and_numbers_are_numpys(tmp_path: Path) -> None:
     ]
     assert told[0] == told[1] == told[2]
     unknown = days.copy()
-    unknown[0, 2] = np.datetime64("NaT")
+    unknown[0, 2] = np.datetime64("NaT", "D")
     samples = every(opened(written(tmp_path, days=unknown), dates="days"))
     assert [name for name, sample in samples.items() if sample.dates is None] == ["0"]
 
