@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from iterate_core.errors import Problem, RequestError
-from iterate_core.models.backbones.checkpoints import load_strictly, strip
+from iterate_core.models.backbones.checkpoints import load_strictly, strip, without
 from iterate_core.models.backbones.transformer.tokens import WHERE, run_blocks, vit_blocks
 
 GROUPS = {
@@ -176,6 +176,6 @@ def load_presto(encoder: Presto, tensors: Mapping[str, Tensor], source: str) -> 
     """
     published = any(name.startswith("encoder.") for name in tensors)
     if published:
-        rest = {k: v for k, v in tensors.items() if not k.startswith(("encoder.", "decoder."))}
+        rest = without(tensors, "encoder.", "decoder.")
         tensors = {**strip(tensors, "encoder."), **rest}
     load_strictly(encoder, tensors, source)
