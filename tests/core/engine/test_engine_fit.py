@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 from dataclasses import replace
 from itertools import islice
@@ -334,3 +335,15 @@ def test_processes_that_read_ahead_change_nothing(tmp_path: Path) -> None:
     alone = list(fit.epochs(prepare(recipe()), tmp_path / "a"))
     helped = list(fit.epochs(prepare(recipe(data={"workers": 1})), tmp_path / "b"))
     assert timeless(alone) == timeless(helped)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
+def test_processes_that_read_ahead_live_through_all_epochs(tmp_path: Path) -> None:
+    epochs = fit.epochs(prepare(recipe(data={"workers": 1})), tmp_path)
+    before = set(multiprocessing.active_children())
+    seen = []
+    for _ in epochs:
+        seen.append({child.pid for child in set(multiprocessing.active_children()) - before})
+    assert len(seen) == 3
+    assert len(seen[0]) == 2  # one of each split
+    assert seen[0] == seen[1] == seen[2]

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from iterate_core.data.augmentation.draws import Draws
 from iterate_core.data.augmentation.elements import Element, apply_each
 from iterate_core.data.augmentation.pipeline import Augmentations
 from iterate_core.data.augmentation.warp import Warp
 from iterate_core.data.dataset import Split
+from iterate_core.data.loading.ahead import ReadAhead
 from iterate_core.data.loading.batch import Batch, Context
 from iterate_core.data.loading.contexts import Contexts
 from iterate_core.data.loading.scaling import Scaling
@@ -84,6 +84,7 @@ class PixelSupply:
         self._pack, self._split = pack, split
         self._contexts = Contexts(pack, split, device)
         self._held = self._hold(pack, split)
+        self._reading: ReadAhead | None = None
 
     def __len__(self) -> int:
         return len(self._targets)
@@ -96,7 +97,8 @@ class PixelSupply:
             zip(chunks, self._raw(chunks), strict=True)
         ):
             beat()
-            images, which = images.to(self._device), None if chosen is None else chosen[number]
+            images = placed(images, self._device)
+            which = None if chosen is None else chosen[number]
             if which is not None:
                 images = apply_each(images, which, self._group)
             raw = widened(images, self._images.dtype)
@@ -165,12 +167,18 @@ class PixelSupply:
             for chunk in chunks:
                 rows = torch.from_numpy(chunk).to(self._device)
                 yield self._held[0][rows], self._stored_targets(chunk)
-        elif self._workers:
-            ahead = _Chunks(self._pack, self._split, chunks)
-            yield from _loader(ahead, self._workers, pin=keeps_data(self._device))
+        elif self._workers and chunks:
+            yield from self._ahead(min(self._workers, len(chunks))).batches(chunks)
         else:
             for chunk in chunks:
                 yield tensor(self._images[chunk]), tensors(self._targets[chunk])
+
+    def _ahead(self, workers: int) -> ReadAhead:
+        """The processes that read ahead, begun when first needed."""
+        if self._reading is None:
+            pin = keeps_data(self._device)
+            self._reading = ReadAhead(self._pack, self._split, workers, pin=pin)
+        return self._reading
 
     def _hold(self, pack: Pack, split: Split) -> tuple[Tensor, Tensor | None] | None:
         """The whole split on a device with memory, kept between recipes; None if it is large.
@@ -191,34 +199,8 @@ class PixelSupply:
         return memory.arrays.get(key, make, _nbytes)
 
 
-class _Chunks(Dataset[tuple[Tensor, Any]]):
-    """Whole batches by number, for reading in other processes."""
-
-    def __init__(self, pack: Pack, split: Split, chunks: list[Indices]) -> None:
-        self._pack, self._split, self._chunks = pack, split, chunks
-
-    def __len__(self) -> int:
-        return len(self._chunks)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Any]:
-        chunk = self._chunks[index]
-        images, targets = self._pack.images(self._split), self._pack.targets(self._split)
-        return tensor(images[chunk]), tensors(targets[chunk])
-
-
 def _nbytes(held: tuple[Tensor, Tensor | None]) -> int:
     return sum(part.nbytes for part in held if part is not None)
-
-
-def _loader(chunks: _Chunks, workers: int, pin: bool) -> DataLoader[tuple[Tensor, Any]]:
-    # A generator of its own: the loader draws a seed, which must not depend on `workers`.
-    return DataLoader(
-        chunks,
-        batch_size=None,
-        num_workers=min(workers, len(chunks)),
-        pin_memory=pin,
-        generator=torch.Generator(),
-    )
 
 
 def chunked(order: Indices, size: int, *, drop_single: bool) -> list[Indices]:

@@ -26,8 +26,12 @@ def tensors(targets: Any) -> Any:
 
 
 def placed(targets: Any, device: torch.device) -> Any:
-    """Tensors, or collections of them such as ragged targets, on a device."""
-    return apply_to_collection(targets, Tensor, lambda each: each.to(device))
+    """Tensors, or collections of them such as ragged targets, on a device.
+
+    Nobody waits for copies from pinned memory to a GPU, whose own work on them comes after them.
+    """
+    ahead = device.type != "cpu"
+    return apply_to_collection(targets, Tensor, lambda each: each.to(device, non_blocking=ahead))
 
 
 def widened(raw: Tensor, stored: np.dtype[Any]) -> Tensor:
