@@ -88,6 +88,35 @@ def test_every_trial_of_every_study_trains_once_and_repeats_follow(play: Play) -
     assert len(seeds) == 5
 
 
+class Openings:
+    """Sees which studies have begun and not finished, at every change."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.finished: list[str] = []
+        self.most = 0
+
+    def changed(self, ledger: Ledger, job: Job) -> None:
+        if job.study not in self.begun:
+            self.begun.append(job.study)
+        if ledger.finished and job.study not in self.finished:
+            self.finished.append(job.study)
+        self.most = max(self.most, len(self.begun) - len(self.finished))
+
+
+def test_no_more_studies_are_open_than_workers_are(ray_cluster: None, tmp_path: Path) -> None:
+    names = [f"study{number}" for number in range(7)]
+    studies = [make_study(name, trials=4, repeats=1) for name in names]
+    storage = open_storage(None, tmp_path)
+    ledgers = [Ledger(study, storage, tmp_path / study.name) for study in studies]
+    seen = Openings()
+    run_pool(ledgers, Recorded(rising), [seen])
+    assert seen.begun == names
+    assert sorted(seen.finished) == names
+    workers = int(ray.cluster_resources()["CPU"])
+    assert seen.most <= workers + 1  # one job is drawn ahead
+
+
 @pytest.mark.parametrize("mode", ["max", "min"])
 def test_asha_stops_the_worse_curves_in_the_direction_of_the_objective(
     play: Play, mode: str

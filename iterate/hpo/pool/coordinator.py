@@ -11,7 +11,7 @@ import ray
 
 from iterate.hpo.jobs import Job, Progress
 from iterate.hpo.ledger import Ledger
-from iterate.hpo.points import trials_to_make
+from iterate.hpo.pool.turns import in_turn
 from iterate.hpo.shares import Share
 from iterate_core.errors import IterateError
 from iterate_core.faults import machine_error
@@ -65,7 +65,7 @@ class Coordinator:
         return self.fault or "; ".join(waits) or None
 
     def next_job(self, trial_id: str) -> Job | None:
-        """The next job of whichever study has most left to do, so that none forms a tail.
+        """The next job of whichever study's turn it is.
 
         One job is drawn ahead of what the cluster holds, so that a worker that finishes finds
         work at once; no more, because a later point knows more results.
@@ -75,7 +75,7 @@ class Coordinator:
         ):
             return None
         with self._pausing():
-            for ledger in sorted(self._ledgers, key=_work_left, reverse=True):
+            for ledger in in_turn(self._ledgers):
                 job = ledger.next_job()
                 if job is not None:
                     self._jobs[trial_id] = (ledger, job)
@@ -158,17 +158,6 @@ class Coordinator:
     def _tell(self, ledger: Ledger, job: Job) -> None:
         for observer in self._observers:
             observer.changed(ledger, job)
-
-
-def _work_left(ledger: Ledger) -> float:
-    """Seconds of training a study still needs by its trials so far; unknown counts as most."""
-    ended = [trial.seconds for trial in ledger.history("trial") if trial.finished and trial.seconds]
-    if not ended:
-        return float("inf")
-    mean = sum(ended) / len(ended)
-    settings = ledger.study.settings
-    trials = trials_to_make(settings, ledger.study.space)
-    return mean * (trials - len(ended) + settings.repeats)
 
 
 class _Room:
