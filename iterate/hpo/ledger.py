@@ -23,6 +23,7 @@ from iterate.hpo.trials.running import RunningJob
 from iterate.hpo.trials.search import Search
 from iterate.hpo.trials.view import TrialView, note
 from iterate.states import KINDS, Kind, State
+from iterate_core.engine.reports import LAST
 from iterate_core.errors import RequestError
 
 
@@ -157,8 +158,13 @@ class Ledger(Search):
         Returns:
             Whether the job must stop now, judged by the scheduler too poor to go on.
         """
+        run = self._running[key]
         with self._storage.together():
-            return self._record(self._running[key], progress)
+            stop = self._record(run, progress)
+        if stop:
+            # It never goes on, and the optimiser's state is most of what its folder holds.
+            (run.job.folder / LAST).unlink(missing_ok=True)
+        return stop
 
     def _record(self, run: RunningJob, progress: Progress) -> bool:
         run.hear(progress)

@@ -22,7 +22,7 @@ from iterate.hpo.results import importances, interval, summarise
 from iterate.hpo.storage.open import open_storage
 from iterate.hpo.study import same_question
 from iterate.hpo.trials.trained import trained_before
-from iterate_core.engine.reports import EpochReport
+from iterate_core.engine.reports import BEST, LAST, EpochReport
 from iterate_core.errors import RequestError
 from iterate_core.models.backbones.options import TimmOptions
 from iterate_core.storage.files import write_json
@@ -155,6 +155,29 @@ def test_summary_tells_every_trial(tmp_path: Path) -> None:
         assert trial["seed"] == job.recipe["seed"]
         assert trial["threads"] == 1
         assert trial["params"] == {"optimiser.lr": job.recipe["optimiser"]["lr"]}
+
+
+def test_a_pruned_trial_keeps_its_best_weights_and_not_what_it_would_take_to_go_on(
+    tmp_path: Path,
+) -> None:
+    study = make_study(trials=4, repeats=0, sampler={"name": "random"}, scheduler=EARLY)
+    ledger = Ledger(study, open_storage(None, tmp_path), tmp_path)
+    work(ledger, [0.5, 0.9, 0.6])
+    pruned, failed = ledger.next_job(), ledger.next_job()
+    assert pruned is not None
+    assert failed is not None
+    for job in (pruned, failed):
+        job.folder.mkdir(parents=True, exist_ok=True)
+        for name in (LAST, BEST):
+            (job.folder / name).touch()
+    for epoch, value in ((1, 0.4), (2, 0.3)):
+        report = EpochReport(epoch, {"val/score": value}, value, 0.4, 0.5, done=False)
+        stopped = ledger.record(pruned.key, Progress((report,)))
+        assert (pruned.folder / LAST).exists() != stopped
+    assert stopped
+    assert (pruned.folder / BEST).exists()
+    ledger.record(failed.key, Progress(failure="memory ran out"))
+    assert (failed.folder / LAST).exists()
 
 
 def test_the_objective_stands_first_and_the_rest_as_declared(tmp_path: Path) -> None:

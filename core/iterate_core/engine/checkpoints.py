@@ -21,12 +21,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from iterate_core import __version__
-from iterate_core.engine.reports import EpochReport
+from iterate_core.engine.reports import BEST, LAST, EpochReport
 from iterate_core.errors import Problem, RequestError
 from iterate_core.faults import machine_error
 from iterate_core.storage.files import replacing
 
-LAST, BEST = "last.ckpt", "best.safetensors"
 LAYOUT = 1
 _CHECKSUM = "crc32"
 _EARLIER = "an earlier version"  # which did not say its own

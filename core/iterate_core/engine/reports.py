@@ -1,8 +1,11 @@
-"""What a training run tells whoever drives it."""
+"""What a training run tells whoever drives it, and what it leaves."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+
+LAST, BEST = "last.ckpt", "best.safetensors"
+"""Beside its recipe: all that it takes to go on, and the weights of its best epoch."""
 
 
 @dataclass(frozen=True)
