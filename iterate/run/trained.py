@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from iterate_core.engine.checkpoints import BEST
+from iterate_core.engine.reports import BEST
 
 
 def checkpoint_of(identity: str, folders: Iterator[Path]) -> Path | None:
