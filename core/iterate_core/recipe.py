@@ -32,6 +32,9 @@ class TrainerSection(Section):
         min_delta: What counts as better for `patience`, in units of the objective.
         precision: Of the model's forward passes, as PyTorch Lightning names it; weights, losses
             and scores are float32 in each.
+        features: How a frozen backbone's features are kept between epochs and trainings:
+            ``float32``; ``float16``, scaled sample by sample, in half the bytes; ``auto``, the
+            first up to 4 GiB a dataset and the second beyond; ``off`` computes them anew.
         accumulate: Batches whose gradients make one step: that of the mean over all that counts in
             them, as of one larger batch.
         gradient_clip: Largest norm of the gradient; None does not clip.
@@ -51,6 +54,9 @@ class TrainerSection(Section):
     patience: Annotated[Positive | None, AfterBackbone] = None
     min_delta: Annotated[float, Field(ge=0), AfterBackbone] = 0.0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    features: Annotated[Literal["auto", "float32", "float16", "off"], AfterBackbone, AddedLater] = (
+        "auto"
+    )
     accumulate: Annotated[Positive, AfterBackbone, AddedLater] = 1
     gradient_clip: Annotated[float | None, Field(gt=0), AfterBackbone] = None
     ema: Annotated[float | None, Field(gt=0, lt=1), AfterBackbone, AddedLater] = None

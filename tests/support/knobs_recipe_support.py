@@ -12,16 +12,18 @@ import torch
 from engine_support import recipe
 from knobs_support import Case, Scene, merged, refused, setting, small, trained
 from torch import nn
-from tuning_support import tuned
+from tuning_support import FROZEN, tuned
 
 from iterate_core.data.loading import loader
 from iterate_core.device import fabric_for
 from iterate_core.engine import fit
 from iterate_core.engine.build import build_model, shared_backbone
-from iterate_core.engine.order import augmentations, evaluation_course, training_course
+from iterate_core.engine.features import keeping
+from iterate_core.engine.order import evaluation_course, training_course
 from iterate_core.engine.resolved import Prepared, prepare
 from iterate_core.engine.setup import Setup
 from iterate_core.engine.trainer import Trainer
+from iterate_core.engine.views import augmentations
 from iterate_core.models.assembly import Model
 
 
@@ -234,6 +236,20 @@ def workers(scene: Scene) -> set[int]:
     return asked
 
 
+def kept_as(scene: Scene) -> set[str]:
+    """In what types a frozen backbone's features lie on the disk."""
+    chosen = prepared(scene, tuning=FROZEN, augmentation=UNTURNED)
+    fit.fit(chosen, scene.folder)
+    place = keeping.Place(chosen, torch.device("cpu"))
+    return {np.load(path, mmap_mode="r").dtype.name for path in place.folder.glob("*.npy")}
+
+
+def frozen(scene: Scene) -> Any:
+    """What a frozen backbone's decoder comes to, to three digits."""
+    found = trained(scene, tuning=FROZEN, augmentation=UNTURNED)
+    return [{name: round(value, 3) for name, value in epoch.items()} for epoch in found.epochs]
+
+
 def deterministic(scene: Scene) -> set[bool]:
     """Whether only deterministic algorithms are allowed while layers compute."""
     found: set[bool] = set()
@@ -268,6 +284,7 @@ def device(scene: Scene) -> str:
     return fabric_for(trainer.accelerator, trainer.precision).device.type
 
 
+UNTURNED = {"flip": False, "rotate": False}
 RANDOM = {"backbone": {"weights": "none"}, "decoder": {}}
 STILL = {"epochs": 4, "min_delta": 10.0}
 DOWN = {"trainer": {"epochs": 4, "patience": 1}, "objective": {"metric": "loss", "split": "train"}}
@@ -339,6 +356,9 @@ RECIPE: dict[str, Case] = {
     ),
     "trainer.precision": Case(("32-true", "bf16-mixed"), results),
     "trainer.accumulate": Case((1, 2), steps, (2, 1)),
+    "trainer.features": Case(
+        ("float32", "float16"), kept_as, ({"float32"}, {"float16", "int16"}), same=frozen
+    ),
     "trainer.gradient_clip": Case((None, 1e-3), results),
     "trainer.ema": Case((None, 0.5), results, same=training_loss),
     "trainer.swa": Case((None, 1.0), results, same=training_loss),

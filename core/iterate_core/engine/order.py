@@ -12,29 +12,19 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from iterate_core.data.augmentation.draws import Draws
-from iterate_core.data.augmentation.elements import IDENTITY, Element, elements
+from iterate_core.data.augmentation.elements import IDENTITY
 from iterate_core.data.augmentation.order import drawn_order
 from iterate_core.data.augmentation.pipeline import Augmentations
 from iterate_core.data.dataset import Split
 from iterate_core.data.loading.batch import Batch, Context
 from iterate_core.data.loading.loader import Indices, PixelSupply, Supply, chunked
-from iterate_core.engine import features
 from iterate_core.engine.build import shared_backbone
+from iterate_core.engine.features import keeping
+from iterate_core.engine.features.supply import FeatureSupply
 from iterate_core.engine.normalisation import scaling_of
 from iterate_core.engine.resolved import Prepared
-
-
-def augmentations(prepared: Prepared, split: Split = "train") -> tuple[Element, ...]:
-    """The flips and quarter turns that a split's samples are drawn from.
-
-    Of a single pixel there are none, whatever the recipe says.
-    """
-    size = prepared.info.height, prepared.info.width
-    if split != "train" or size == (1, 1):
-        return (IDENTITY,)
-    chosen = prepared.recipe.augmentation
-    square = size[0] == size[1]
-    return elements(flip=chosen.flip, rotate=chosen.rotate, square=square)
+from iterate_core.engine.views import augmentations
+from iterate_core.storage.usage import Use
 
 
 def pixel_supply(
@@ -101,16 +91,22 @@ class Supplies:
     Args:
         prepared: The recipe and its data.
         fabric: The device, and the arithmetic that features are computed in.
-
-    Attributes:
-        keeps_features: Whether batches are of a constant backbone's features, kept between epochs.
     """
 
     def __init__(self, prepared: Prepared, fabric: Fabric) -> None:
         self._prepared = prepared
         self._fabric = fabric
         self._opened: dict[Split, Supply] = {}
-        self.keeps_features = features.worthwhile(prepared, augmentations(prepared))
+        self._place = keeping.Place(prepared, fabric.device)
+        self._use: Use | None = None
+        if keeping.worthwhile(prepared, augmentations(prepared)):
+            prepared.pack.names("train")  # takes its room first: features are made of it
+            self._use = self._place.hold()
+
+    @property
+    def keeps_features(self) -> bool:
+        """Whether batches are of a constant backbone's features, kept between epochs."""
+        return self._use is not None
 
     def of(self, split: Split) -> Supply:
         """Batches of a split, opened when first asked for."""
@@ -135,8 +131,7 @@ class Supplies:
     def _open(self, split: Split) -> Supply:
         workers = self._prepared.recipe.data.workers
         pixels = pixel_supply(self._prepared, split, self._fabric.device, workers)
-        if not self.keeps_features:
+        if self._use is None:
             return pixels
-        place = features.Place(self._prepared, self._fabric.device)
         group = augmentations(self._prepared, split)
-        return features.FeatureSupply(place, split, group, pixels, self.encode)
+        return FeatureSupply(self._place, self._use, split, group, pixels, self.encode)

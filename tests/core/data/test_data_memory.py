@@ -13,8 +13,7 @@ from engine_support import RGB
 
 from iterate_core.data.dataset import DatasetInfo, Sample, Split
 from iterate_core.data.store.pack import pack
-from iterate_core.engine import features
-from iterate_core.storage.cache import Room
+from iterate_core.storage.shared_rows import SharedRows
 
 SAMPLES, SIDE = 160, 256
 
@@ -67,9 +66,10 @@ def test_packing_never_holds_the_dense_targets_of_a_split(
 
 def test_features_are_written_as_they_are_computed(tmp_path: Path) -> None:
     chunk, chunks = 8, 32
-    paths = [tmp_path / "0.npy", tmp_path / "1.npy"]
+    part = SharedRows(tmp_path / "train-0", ("0", "1"), chunk * chunks, least=chunk * chunks)
 
-    def computed() -> Iterator[list[np.ndarray]]:
+    def computed(span: range) -> Iterator[list[np.ndarray]]:
+        assert span == range(chunk * chunks)
         for number in range(chunks):
             yield [
                 np.full((chunk, 16, 16, 8), number, np.float32),
@@ -77,8 +77,9 @@ def test_features_are_written_as_they_are_computed(tmp_path: Path) -> None:
             ]
 
     whole = 4 * chunk * chunks * (16 * 16 * 8 + 32)
-    taken = peak(lambda: features._write(paths, computed(), chunk * chunks, Room()))
-    maps = np.load(paths[0], mmap_mode="r")
-    assert maps.nbytes + np.load(paths[1], mmap_mode="r").nbytes == whole
+    taken = peak(lambda: part.claim(0, computed))
+    found = part.whole()
+    assert found is not None
+    assert sum(array.nbytes for array in found) == whole
     assert taken < whole / 4
-    assert maps[:, 0, 0, 0].tolist() == [n for n in range(chunks) for _ in range(chunk)]
+    assert found[0][:, 0, 0, 0].tolist() == [n for n in range(chunks) for _ in range(chunk)]

@@ -18,9 +18,10 @@ from iterate_core.data.augmentation.elements import IDENTITY, Element, apply_eac
 from iterate_core.data.dataset import Band
 from iterate_core.data.loading.loader import PixelSupply, chunked
 from iterate_core.data.loading.scaling import Scaling
-from iterate_core.engine import features, fit
+from iterate_core.engine import fit
 from iterate_core.engine import resolved as prepared_module
 from iterate_core.engine.build import shared_backbone
+from iterate_core.engine.features import keeping, supply
 from iterate_core.engine.normalisation import scaling_of
 from iterate_core.engine.order import Supplies, training_course
 from iterate_core.engine.preflight import preflight
@@ -213,7 +214,7 @@ def both_ways(
     kept = list(fit.epochs(prepare(chosen), tmp_path / "kept"))
     assert list((tmp_path / "cache/features").rglob("*.npy"))
     tested = fit.test(prepare(chosen), tmp_path / "kept")
-    monkeypatch.setattr(features, "worthwhile", lambda *_: False)
+    monkeypatch.setattr(keeping, "worthwhile", lambda *_: False)
     fresh = list(fit.epochs(prepare(chosen), tmp_path / "fresh"))
     return kept, fresh, tested, fit.test(prepare(chosen), tmp_path / "fresh")
 
@@ -240,7 +241,7 @@ def test_kept_features_give_the_same_results(
     if "backbone" in model:
         changes["model"]["backbone"] = {"name": "test_vit", "weights": "none"}
     # The last bits of a convolution may depend on how many samples it is given at once.
-    monkeypatch.setattr(features, "CHUNK", 8)
+    monkeypatch.setattr(supply, "CHUNK", 8)
     changes["data"] |= {"samples": [24, 16, 16]}
     kept, fresh, tested, tested_fresh = both_ways(tmp_path, monkeypatch, kind, **changes)
     assert [one.metrics for one in kept] == [other.metrics for other in fresh]
@@ -269,7 +270,7 @@ def test_what_decides_the_features_names_their_folder() -> None:
     base: dict[str, Any] = {"tuning": FROZEN}
 
     def folder(**changes: Any) -> Path:
-        return features.Place(prepare(recipe(**base | changes)), CPU).folder
+        return keeping.Place(prepare(recipe(**base | changes)), CPU).folder
 
     assert folder() == folder(optimiser={"lr": 0.3}, data={"batch_size": 4})
     others = [
@@ -293,7 +294,7 @@ def test_features_do_not_depend_on_a_decoder_of_ones_own(tmp_path: Path) -> None
     name = f"{tmp_path}/mine.py:head"
     mine = prepare(recipe(tuning=FROZEN, model={"decoder": {"name": name}}))
     usual = prepare(recipe(tuning=FROZEN))
-    assert features.Place(mine, CPU).folder == features.Place(usual, CPU).folder
+    assert keeping.Place(mine, CPU).folder == keeping.Place(usual, CPU).folder
     assert mine.identity != usual.identity
 
 
@@ -314,16 +315,30 @@ def test_features_are_not_kept_where_that_costs_more_than_it_saves(
     group = elements(flip=True, rotate=True, square=True)
 
     def kept(**changes: Any) -> bool:
-        return features.worthwhile(prepare(recipe(**changes)), group)
+        return keeping.worthwhile(prepare(recipe(**changes)), group)
 
     assert kept(tuning=FROZEN, trainer={"epochs": 8})
     assert not kept(tuning=FROZEN, trainer={"epochs": 7})
     assert not kept(trainer={"epochs": 8})
+    assert not kept(tuning=FROZEN, trainer={"epochs": 8, "features": "off"})
+
+
+def test_features_are_kept_in_half_the_bytes_where_they_are_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def place(**trainer: Any) -> keeping.Place:
+        return keeping.Place(prepare(recipe(tuning=FROZEN, trainer=trainer)), CPU)
+
     # 24 training samples, each in eight flips and rotations; 12 of validation, 12 of test.
-    monkeypatch.setattr(features, "LIMIT", 4 * 96 * (24 * 8 + 12 + 12))
-    assert kept(tuning=FROZEN, trainer={"epochs": 8})
-    monkeypatch.setattr(features, "LIMIT", 4 * 96 * (24 * 8 + 12 + 12) - 1)
-    assert not kept(tuning=FROZEN, trainer={"epochs": 8})
+    floats = 96 * (24 * 8 + 12 + 12)
+    monkeypatch.setattr(keeping, "LIMIT", 4 * floats)
+    single = place()
+    assert (single.precision, single.needs) == ("float32", 4 * floats)
+    assert single.folder == place(features="float32").folder
+    monkeypatch.setattr(keeping, "LIMIT", 4 * floats - 1)
+    half = place()
+    assert (half.precision, half.needs) == ("float16", 2 * floats)
+    assert half.folder == place(features="float16").folder != place(features="float32").folder
 
 
 def test_scaling_is_exact_for_large_numbers() -> None:

@@ -17,8 +17,9 @@ from tuning_support import FROZEN
 
 from iterate_core.data.augmentation.elements import elements
 from iterate_core.data.loading.loader import PixelSupply
-from iterate_core.engine import features, fit
+from iterate_core.engine import fit
 from iterate_core.engine.build import shared_backbone
+from iterate_core.engine.features import keeping, supply
 from iterate_core.engine.normalisation import scaling_of
 from iterate_core.engine.preflight import preflight
 from iterate_core.engine.resolved import Prepared, prepare
@@ -263,12 +264,12 @@ def test_what_the_backbone_declares_holds_for_each_date() -> None:
 def test_features_kept_and_fresh_are_the_same(
     backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features, "CHUNK", 4)
+    monkeypatch.setattr(supply, "CHUNK", 4)
     chosen = dated(backbone, tuning=FROZEN, trainer={"epochs": 8})
     preflight(prepare(chosen))
     kept = list(fit.epochs(prepare(chosen), tmp_path / "kept"))
     assert list((tmp_path / "cache/features").rglob("*.npy"))
-    monkeypatch.setattr(features, "worthwhile", lambda *_: False)
+    monkeypatch.setattr(keeping, "worthwhile", lambda *_: False)
     fresh = list(fit.epochs(prepare(chosen), tmp_path / "fresh"))
     for one, other in zip(kept, fresh, strict=True):
         assert one.metrics == pytest.approx(other.metrics, rel=1e-5)
@@ -276,7 +277,7 @@ def test_features_kept_and_fresh_are_the_same(
 
 def test_how_dates_are_merged_names_the_features() -> None:
     def folder(**model: Any) -> Path:
-        return features.Place(prepare(dated(model=model, tuning=FROZEN)), CPU).folder
+        return keeping.Place(prepare(dated(model=model, tuning=FROZEN)), CPU).folder
 
     assert folder() == folder(frames="mean")
     assert len({folder(), folder(frames="max"), folder(frames="concat")}) == 3

@@ -71,7 +71,7 @@ def test_frozen_features_are_of_the_recipes_arithmetic(
 ) -> None:
     model = {"decoder": {"name": decoder}}
     if not kept:
-        monkeypatch.setattr("iterate_core.engine.features.LIMIT", 0)
+        monkeypatch.setattr("iterate_core.engine.features.keeping.worthwhile", lambda *_: False)
     for precision, wanted in PRECISIONS.items():
         chosen = at(precision, model=model, tuning=FROZEN, **PLAINLY)
         with seen((nn.Conv2d,)) as found:
@@ -107,7 +107,7 @@ def test_losses_differ_with_the_arithmetic(
     case: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not kept:
-        monkeypatch.setattr("iterate_core.engine.features.LIMIT", 0)
+        monkeypatch.setattr("iterate_core.engine.features.keeping.worthwhile", lambda *_: False)
     single, half = (measured(case, name, tmp_path / name) for name in PRECISIONS)
     for split in ("train", "val", "test"):
         assert half[split] != single[split], split
@@ -120,7 +120,7 @@ def test_features_that_are_kept_give_what_those_computed_anew_give(
     case: str, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = measured(case, precision, tmp_path / "kept")
-    monkeypatch.setattr("iterate_core.engine.features.LIMIT", 0)
+    monkeypatch.setattr("iterate_core.engine.features.keeping.worthwhile", lambda *_: False)
     anew = measured(case, precision, tmp_path / "anew")
     assert anew == pytest.approx(kept, rel=1e-5)
 

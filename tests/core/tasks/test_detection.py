@@ -32,7 +32,8 @@ from iterate_core.data.convert.images import read_image
 from iterate_core.data.dataset import Boxes
 from iterate_core.data.inspect.show import draw
 from iterate_core.data.target import target_of
-from iterate_core.engine import features, fit
+from iterate_core.engine import fit
+from iterate_core.engine.features import keeping, supply
 from iterate_core.engine.preflight import preflight
 from iterate_core.engine.resolved import prepare
 from iterate_core.engine.setup import Setup
@@ -251,11 +252,11 @@ def test_a_frozen_backbones_kept_features_meet_the_same_objects(
 ) -> None:
     monkeypatch.setenv("ITERATE_CACHE", str(tmp_path / "cache"))
     # The last bits of a convolution may depend on how many samples it is given at once.
-    monkeypatch.setattr(features, "CHUNK", 4)
+    monkeypatch.setattr(supply, "CHUNK", 4)
     recipe = few(decoder, tuning={"name": "frozen"}, augmentation={"flip": False, "rotate": False})
     kept = fit.fit(prepare(recipe), tmp_path / "kept")
     assert list((tmp_path / "cache/features").rglob("*.npy"))
-    monkeypatch.setattr(features, "worthwhile", lambda *_: False)
+    monkeypatch.setattr(keeping, "worthwhile", lambda *_: False)
     anew = fit.fit(prepare(recipe), tmp_path / "anew")
     assert [one.metrics for one in kept.reports] == [other.metrics for other in anew.reports]
 

@@ -20,8 +20,9 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 from iterate.bench.runs.sample_intervals import over_samples
 from iterate_core.data.augmentation.elements import elements
 from iterate_core.data.loading.loader import PixelSupply
-from iterate_core.engine import features, fit
+from iterate_core.engine import fit
 from iterate_core.engine.build import shared_backbone
+from iterate_core.engine.features import keeping, supply
 from iterate_core.engine.normalisation import scaling_of
 from iterate_core.engine.preflight import preflight
 from iterate_core.engine.resolved import Prepared, prepare
@@ -158,7 +159,7 @@ def test_kept_features_meet_the_same_baselines(
 ) -> None:
     monkeypatch.setenv("ITERATE_CACHE", str(tmp_path / "cache"))
     # The last bits of a convolution may depend on how many samples it is given at once.
-    monkeypatch.setattr(features, "CHUNK", 4)
+    monkeypatch.setattr(supply, "CHUNK", 4)
     changes = {
         "tuning": {"name": "frozen"},
         "augmentation": {"rotate": False},
@@ -166,7 +167,7 @@ def test_kept_features_meet_the_same_baselines(
     }
     kept = fit.fit(pairs(**changes), tmp_path / "kept")
     assert list((tmp_path / "cache/features").rglob("*.npy"))
-    monkeypatch.setattr(features, "worthwhile", lambda *_: False)
+    monkeypatch.setattr(keeping, "worthwhile", lambda *_: False)
     anew = fit.fit(pairs(**changes), tmp_path / "anew")
     assert [one.metrics for one in kept.reports] == [other.metrics for other in anew.reports]
 
