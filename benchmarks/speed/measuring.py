@@ -11,7 +11,6 @@ import argparse
 import ctypes
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -40,12 +39,23 @@ class Command:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a command, or several at once, took; lines with the seconds at which they came."""
+    """What a command, or several at once, took.
 
+    Attributes:
+        began: Seconds since the epoch.
+        wall: Seconds until the last of them ended.
+        cpu: Seconds of processors, of all their processes.
+        memory: Bytes of all their processes at the peak.
+        lines: What they printed, with the seconds after which it came.
+        figures: What was read in the folder that they wrote.
+    """
+
+    began: float
     wall: float
     cpu: float
     memory: int
     lines: tuple[tuple[float, str], ...]
+    figures: Mapping[str, float] = field(default_factory=dict)
 
     def first(self, text: str) -> float | None:
         """The seconds after which a line with this text was printed; None where none was."""
@@ -53,6 +63,7 @@ class Measured:
 
 
 Side = Callable[[Path], Sequence[Command]]  # what to run at once, writing into a new folder
+Look = Callable[[Path, Measured], Mapping[str, float]]  # figures of what was written there
 
 
 def pin(cores: int) -> list[int]:
@@ -74,6 +85,7 @@ def measure(commands: Sequence[Command]) -> Measured:
     """
     ctypes.CDLL(None).prctl(BECOME_SUBREAPER, 1, 0, 0, 0)  # orphans come to us to be waited for
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    now = time.time()
     began = time.perf_counter()
     with _memory() as peak:
         running = [_Running(command, began) for command in commands]
@@ -84,7 +96,7 @@ def measure(commands: Sequence[Command]) -> Measured:
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = spent.ru_utime + spent.ru_stime - used.ru_utime - used.ru_stime
     lines = sorted((line for one in running for line in one.lines), key=lambda line: line[0])
-    return Measured(wall, cpu, peak[0], tuple(lines))
+    return Measured(now, wall, cpu, peak[0], tuple(lines))
 
 
 class _Running:
@@ -163,17 +175,25 @@ def _reaped() -> bool:
         return False
 
 
-def alternate(sides: Mapping[str, Side], runs: int, scratch: Path) -> dict[str, list[Measured]]:
+def alternate(
+    sides: Mapping[str, Side], runs: int, scratch: Path, looks: Mapping[str, Look] | None = None
+) -> dict[str, list[Measured]]:
     """Measure each side in turn, `runs` times, each in a new folder that is removed afterwards."""
     measured: dict[str, list[Measured]] = {name: [] for name in sides}
     for run in range(runs):
         for name, side in sides.items():
-            folder = Path(tempfile.mkdtemp(dir=scratch, prefix="run-"))
-            one = measure(side(folder))
-            shutil.rmtree(folder)
+            one = once(side, scratch, (looks or {}).get(name))
             measured[name].append(one)
             print(f"  {name}, run {run + 1} of {runs}: {one.wall:.1f} s", file=sys.stderr)
     return measured
+
+
+def once(side: Side, scratch: Path, look: Look | None = None) -> Measured:
+    """Measure a side in a new folder, look at what it wrote, and remove that."""
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="run-") as made:
+        folder = Path(made)
+        one = measure(side(folder))
+        return one if look is None else replace(one, figures=look(folder, one))
 
 
 def options(doc: str, runs: int) -> argparse.ArgumentParser:

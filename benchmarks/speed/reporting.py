@@ -23,17 +23,24 @@ def median(runs: Iterable[Measured], figure: Callable[[Measured], float]) -> flo
 def overview(measured: Mapping[str, Sequence[Measured]], against: str) -> str:
     """A table of all sides: medians, and how many times faster than one of them each is."""
     reference = median(measured[against], lambda run: run.wall)
+    read = list(dict.fromkeys(key for runs in measured.values() for key in runs[0].figures))
     rows = []
     for name, runs in measured.items():
-        wall = median(runs, lambda run: run.wall)
-        spread = f"{min(run.wall for run in runs):.1f} to {max(run.wall for run in runs):.1f}"
-        cpu, memory = median(runs, lambda run: run.cpu), median(runs, lambda run: run.memory)
-        rows.append(
-            (name, f"{wall:.1f}", spread, f"{cpu:.1f}", f"{memory / 1e9:.2f}",
-             f"{reference / wall:.2f}×")
-        )  # fmt: skip
+        walls = [run.wall for run in runs]
+        wall = statistics.median(walls)
+        row = [name, f"{wall:.1f}", f"{min(walls):.1f} to {max(walls):.1f}"]
+        row.append(f"{median(runs, lambda run: run.cpu):.1f}")
+        row.append(f"{median(runs, lambda run: run.memory) / 1e9:.2f}")
+        row.append(f"{reference / wall:.2f}×")
+        row += [_figure(runs, key) for key in read]
+        rows.append(row)
     heads = ("", "wall, s", "least to most", "processors, s", "memory, GB", f"{against} ÷ it")
-    return table(heads, rows)
+    return table((*heads, *read), rows)
+
+
+def _figure(runs: Sequence[Measured], key: str) -> str:
+    values = [run.figures[key] for run in runs if key in run.figures]
+    return f"{statistics.median(values):.4g}" if values else ""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -78,12 +85,15 @@ def versions(names: Sequence[str], python: str | Path = sys.executable) -> str:
 
 
 def keep(file: Path | None, figures: Mapping[str, Mapping[str, Sequence[Measured]]]) -> None:
-    """Write the figures of every run, without what was printed."""
+    """Write the figures of every run as JSON, without what was printed."""
     if file is None:
         return
     plain = {
         part: {
-            name: [{"wall": run.wall, "cpu": run.cpu, "memory": run.memory} for run in runs]
+            name: [
+                {"wall": run.wall, "cpu": run.cpu, "memory": run.memory, **run.figures}
+                for run in runs
+            ]
             for name, runs in sides.items()
         }
         for part, sides in figures.items()
