@@ -74,3 +74,13 @@ def test_an_address_without_a_cluster_is_named() -> None:
         cluster(RaySettings(address="127.0.0.1:1"), [ResourceSettings()]),
     ):
         pass
+
+
+def test_a_ray_of_ones_own_is_what_trials_need_alone() -> None:
+    before = set(psutil.Process().children(recursive=True))
+    with cluster(RaySettings(), [ResourceSettings()]):
+        ours = set(psutil.Process().children(recursive=True)) - before
+        names = [" ".join(process.cmdline()) for process in ours]
+    for needed in ("gcs_server", "raylet"):
+        assert any(needed in name for name in names)
+    assert [name for name in names if "monitor" in name or "dashboard.py" in name] == []

@@ -10,24 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import ray
-from ray._private import ray_constants
 
-from iterate.hpo.hardware import gpus
-from iterate.hpo.pool.child_processes import Family
-from iterate.hpo.pool.environment import environment
+from iterate.hpo.pool.own_ray import started
 from iterate.hpo.settings import RaySettings, ResourceSettings
 from iterate.hpo.shares import check_there
 from iterate_core.errors import Problem, RequestError
-from iterate_core.provenance import usable_cores
-
-_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-_OURS = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    # Named for the systems on which Ray keeps to loopback anyway; it does so on any.
-    _LOOPBACK: "0",
-    # Newer versions of Ray leave all GPUs visible to a worker that holds none.
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
-}
 
 
 @dataclass(frozen=True)
@@ -52,40 +39,10 @@ def cluster(settings: RaySettings, wanted: Sequence[ResourceSettings]) -> Iterat
     Raises:
         RequestError: No cluster answers at the address, or it is too small for a trial.
     """
-    with _started() if settings.address is None else _connected(settings.address) as check:
+    with started() if settings.address is None else _connected(settings.address) as check:
         there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         check_there(wanted, there, "the cluster" if settings.address else "this machine")
         yield Cluster(there, check)
-
-
-@contextmanager
-def _started() -> Iterator[Callable[[], None]]:
-    """A Ray of our own."""
-    with environment(_OURS), _on_loopback(), Family.begun() as family:
-        try:
-            ray.init(
-                address="local",
-                num_cpus=usable_cores(),
-                num_gpus=gpus(),
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-            family.founded("gcs_server", "raylet")
-            yield family.check
-        finally:
-            ray.shutdown()
-
-
-@contextmanager
-def _on_loopback() -> Iterator[None]:
-    """Ray reads its variable when it is imported, which may have been long ago."""
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    try:
-        yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 @contextmanager
