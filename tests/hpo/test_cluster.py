@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import ray
 from resume_support import SEARCH
 
 from iterate.hpo.pool.cluster import cluster
@@ -84,3 +85,9 @@ def test_a_ray_of_ones_own_is_what_trials_need_alone() -> None:
     for needed in ("gcs_server", "raylet"):
         assert any(needed in name for name in names)
     assert [name for name in names if "monitor" in name or "dashboard.py" in name] == []
+
+
+def test_workers_of_a_ray_of_ones_own_are_as_nice_as_their_driver() -> None:
+    with cluster(RaySettings(), [ResourceSettings()]):
+        nice: int = ray.get(ray.remote(lambda: psutil.Process().nice()).remote())
+    assert nice == psutil.Process().nice()

@@ -18,7 +18,8 @@ from pool_support import make_study
 from iterate.hpo import hardware
 from iterate.hpo.jobs import Job, Progress, Train
 from iterate.hpo.ledger import Ledger
-from iterate.hpo.pool import own_ray as on_own_ray
+from iterate.hpo.pool import own_ray
+from iterate.hpo.pool.cluster import cluster
 from iterate.hpo.pool.pool import run_pool
 from iterate.hpo.settings import RaySettings, ResourceSettings
 from iterate.hpo.shares import check_local
@@ -34,10 +35,10 @@ def two_gpus() -> Iterator[None]:
     """Ray on this machine, told of two GPUs that are not there."""
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(on_own_ray, "gpus", lambda: 2)
-        patch.setattr(on_own_ray, "usable_cores", lambda: 4)
+        patch.setattr(own_ray, "gpus", lambda: 2)
+        patch.setattr(own_ray, "usable_cores", lambda: 4)
         patch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-        with on_own_ray.cluster(RaySettings(), [ResourceSettings()]):
+        with cluster(RaySettings(), [ResourceSettings()]):
             yield
 
 

@@ -19,6 +19,7 @@ from iterate_core.provenance import usable_cores
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 _OURS = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # workers are as nice as the driver; Ray would have them nicer
     # Named for the systems on which Ray keeps to loopback anyway; it does so on any.
     _LOOPBACK: "0",
     # Newer versions of Ray leave all GPUs visible to a worker that holds none.
