@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from iterate import __version__
-from iterate.cli import backbones, fit, hpo, plan, test, ui
+from iterate.cli import backbones, cache, fit, hpo, plan, test, ui
 from iterate.cli.bench import app as bench
 from iterate.cli.data import app as data
 from iterate.cli.views.console import problems_of, say
@@ -35,6 +35,7 @@ app.command()(test.test)
 app.command()(ui.ui)
 app.add_typer(backbones.app, name="backbones")
 app.add_typer(data.app, name="data")
+app.add_typer(cache.app, name="cache")
 app.add_typer(bench.app, name="bench")
 
 

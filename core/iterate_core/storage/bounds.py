@@ -62,6 +62,8 @@ def make_room(entry: Path, needs: int, about: dict[str, Any]) -> bool:
     Returns:
         Whether it may be filled.
     """
+    if record(entry):
+        return True
     with lock(entry.parent.with_suffix(".lock"), _PATIENCE_SECONDS):
         if record(entry):
             return True

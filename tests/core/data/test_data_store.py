@@ -162,7 +162,7 @@ def test_an_unfit_sample_is_named_and_nothing_is_kept(
     packed = pack(scenes, ["B02"], tmp_path)
     with pytest.raises(DataError, match=message):
         packed.images("train")
-    assert [path.name for path in packed.folder.iterdir()] == ["train.lock"]
+    assert {path.name for path in packed.folder.iterdir()} == {"train.lock", "used.lock"}
 
 
 def test_a_damaged_pack_is_made_again(scenes: Scenes, tmp_path: Path) -> None:
@@ -181,7 +181,8 @@ def test_what_a_killed_process_left_is_cleared(scenes: Scenes, tmp_path: Path) -
     (packed.folder / ".val-images.npy.abc.part").write_bytes(b"half")
     packed.images("val")
     names = {path.name for path in packed.folder.iterdir()}
-    assert names == {"val.lock", "val.json", "val-images.npy", "val-targets.npy"}
+    files = {"val.json", "val-images.npy", "val-targets.npy"}
+    assert names == files | {"val.lock", "used.lock"}
 
 
 def test_a_cache_that_cannot_be_written_is_a_sentence(scenes: Scenes, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from iterate_core.heartbeat import beat
 from iterate_core.storage.cache import Room, cache_folder, cached
 from iterate_core.storage.files import Locked, lock, write_json
 from iterate_core.storage.growing import growing
+from iterate_core.storage.usage import Use, use
 
 __all__ = ["Pack", "cache_folder", "pack"]
 
@@ -69,6 +70,7 @@ class Pack:
         self.folder = folder
         self._reader = reader
         self._splits: dict[Split, _Split] = {}
+        self._use: Use | None = None
 
     def images(self, split: Split) -> npt.NDArray[Any]:
         """(samples, bands, height, width) in the files' own type and units; read-only.
@@ -129,19 +131,28 @@ class Pack:
 
     def __getstate__(self) -> dict[str, Any]:
         """Another process maps the files anew instead of receiving a copy of their pixels."""
-        return {**self.__dict__, "_splits": {}}
+        return {**self.__dict__, "_splits": {}, "_use": None}
 
     def _open(self, split: Split) -> _Split:
         if split not in self._splits:
+            self._begin_use(split)
             found = _load(self.folder, split)
             self._splits[split] = found if found is not None else self._pack(split)
         return self._splits[split]
 
+    def _begin_use(self, split: Split) -> None:
+        """Keep others from removing the folder as long as this pack is."""
+        if self._use is None:
+            with cached(self._what(split), self.folder):
+                self._use = use(self.folder)
+
+    def _what(self, split: Split) -> str:
+        return f"the packed {split} split of {self.info.name}"
+
     def _pack(self, split: Split) -> _Split:
-        what = f"the packed {split} split of {self.info.name}"
         try:
             with (
-                cached(what, self.folder) as room,
+                cached(self._what(split), self.folder) as room,
                 lock(self.folder / f"{split}.lock", PATIENCE_SECONDS),
             ):
                 found = _load(self.folder, split)
