@@ -10,6 +10,7 @@ be said too.
 from pathlib import Path
 
 import pytest
+from knobs_adapters_support import ADAPTERS
 from knobs_arrays_support import ARRAYS
 from knobs_backbones_support import BACKBONES
 from knobs_bench_support import PROTOCOLS
@@ -26,6 +27,7 @@ from knobs_torchgeo_support import TORCHGEO
 
 CASES: dict[str, Case] = {
     **RECIPE,
+    **ADAPTERS,
     **DATA,
     **FOLDERS,
     **ARRAYS,

@@ -29,7 +29,7 @@ from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
 from iterate_core.registry.parsing import parse
 
-WAYS = ["lora", "dora", "ia3", "vera"]
+WAYS = ["lora", "dora", "adalora", "ia3", "vera"]
 SIDE = 224
 
 BASE_SIZED = [
