@@ -65,6 +65,7 @@ class RunRecord:
         unlike: Dataset → how the one on disk is not the published one.
         cells: What each was made with, as far as it is known.
         shots: Training samples of each class, drawn anew for each repeat; None: as `percent` says.
+        splits: How they were drawn; None: they are the published ones.
     """
 
     suite: str
@@ -75,6 +76,7 @@ class RunRecord:
     unlike: dict[str, str]
     cells: tuple[Made, ...]
     shots: int | None = None
+    splits: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Whether the datasets on this machine are those that a suite's figures were measured on.
 
 The published scale, and published results, say something of the published dataset alone. It is
-known by its content: as many classes, bands and samples of each split as the suite declares, and
-where it declares no samples, the digests that a download recorded beside the files.
+known by its splits, where none are drawn, and by its content: as many classes, bands and samples of
+each split as the suite declares, and where it declares no samples, the digests that a download
+recorded beside the files.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ def unlike_published(request: Request, plan: Plan) -> dict[str, str]:
     for name, section in sections.items():
         declared = request.suite.datasets[name]
         info = open_dataset(section).info
-        why = list(_differences(declared, info, whole=request.percent == 100))
+        blocks = request.labels.portion.blocks
+        why = [] if blocks is None else [blocks.told]
+        why += _differences(declared, info, whole=request.percent == 100 and blocks is None)
         if not why and declared.splits is None and not _downloaded(request, name):
             why = [f"the suite declares no number of samples, and no {RECORD} says what it is"]
         if why:
