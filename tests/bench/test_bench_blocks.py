@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from bench_support import request_of
 from test_bench_leaderboard import classification, written
 from typer.testing import CliRunner
 
+from iterate.bench.leaderboard.about import RunRecord, SubmittedFile, about
 from iterate.bench.leaderboard.portion import Blocks, Portion, read_portion
+from iterate.bench.leaderboard.results_csv import read_results
 from iterate.bench.runs.labels import labels_of
 from iterate.bench.runs.plan import cells_of, drawn_shares
 from iterate.bench.runs.protocol import load_protocol
@@ -64,7 +67,7 @@ def test_results_of_drawn_splits_stand_apart_and_sets_without_places_are_gaps(
     assert "splits drawn by blocks of 200000 m, 10000 m apart" in page
     (source,) = json.loads((out / "leaderboard.json").read_text())["about"]["sources"]
     assert source["run"]["splits"] == FAR.blocks.told if FAR.blocks else False
-    assert source["run"]["unlike"]["so2sat"].startswith("splits drawn by blocks of 200000 m")
+    assert "splits drawn by blocks of 200000 m" in source["run"]["unlike"]["so2sat"]
     recipe = yaml.safe_load((out / found["studies"][0]["name"] / "recipe.yaml").read_text())
     assert recipe["data"]["split"]["block_metres"] == 200_000
 
@@ -87,6 +90,34 @@ def test_rows_of_drawn_splits_are_no_rows_of_published_ones(tmp_path: Path) -> N
         rows = json.loads(run(*board, "--fraction", asked).stdout)
         means[asked] = {row["mean"] for row in rows if row["group"] == "so2sat"}
     assert means["100%"] != means[NAME]
+
+
+def recorded(folder: Path, splits: str | None, unlike: dict[str, str]) -> Path:
+    """A results file of two backbones, and beside it what is known of the run that made it."""
+    lines = [*classification("a", 0.4 if splits else 0.6), *classification("b", 0.5)]
+    named = [row.replace("100%", f'"{NAME}"') if splits else row for row in lines]
+    folder.mkdir()
+    path = written(folder / "r.csv", named)
+    (file,) = read_results([path], load_suite("geobench-2"))
+    run = RunRecord("geobench-2", "own", None, 100, (), unlike, (), splits=splits)
+    board = about([SubmittedFile("r", file.sha256, published=False, run=run)])
+    (folder / "leaderboard.json").write_text(json.dumps({"about": asdict(board)}))
+    return path
+
+
+def test_ranks_of_published_and_drawn_splits_are_compared(tmp_path: Path) -> None:
+    assert FAR.blocks is not None
+    drawn = FAR.blocks.told
+    plain = recorded(tmp_path / "plain", None, {})
+    unlike = {"so2sat": drawn, "forestnet": f"{drawn}, 3 classes instead of 12"}
+    apart = recorded(tmp_path / "apart", drawn, unlike)
+    done = run("compare", str(plain), str(apart), "--json")
+    assert done.exit_code == 0, done.exception
+    found = {one["name"]: one for one in json.loads(done.stdout)["rankings"]}
+    assert found["so2sat"]["tau"] == -1  # every rank moved
+    # Another dataset is not compared, however it is divided.
+    assert "forestnet" not in found
+    assert "forestnet of r #2 is left out" in " ".join(done.stderr.split())
 
 
 def test_a_share_is_one_of_the_drawn_training_samples(root: Path) -> None:

@@ -8,13 +8,13 @@ recorded beside the files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from iterate.bench.runs.plan import Plan, Request
 from iterate.bench.suites.download import RECORD, Wanted, recorded
 from iterate.bench.suites.folders import dataset_folder
 from iterate.bench.suites.suite import SuiteDataset
-from iterate_core.data.dataset import DatasetInfo
+from iterate_core.data.dataset import SPLITS, DatasetInfo, Split
 from iterate_core.data.open import open_dataset
 
 
@@ -29,7 +29,8 @@ def unlike_published(request: Request, plan: Plan) -> dict[str, str]:
         info = open_dataset(section).info
         blocks = request.labels.portion.blocks
         why = [] if blocks is None else [blocks.told]
-        why += _differences(declared, info, whole=request.percent == 100 and blocks is None)
+        counted = SPLITS if request.percent == 100 else SPLITS[1:]
+        why += _differences(declared, info, () if blocks is not None else counted)
         if not why and declared.splits is None and not _downloaded(request, name):
             why = [f"the suite declares no number of samples, and no {RECORD} says what it is"]
         if why:
@@ -37,14 +38,16 @@ def unlike_published(request: Request, plan: Plan) -> dict[str, str]:
     return {name: found[name] for name in request.suite.datasets if name in found}
 
 
-def _differences(declared: SuiteDataset, info: DatasetInfo, *, whole: bool) -> Iterator[str]:
-    """What differs from the declaration; training samples count where all are used."""
+def _differences(
+    declared: SuiteDataset, info: DatasetInfo, counted: Sequence[Split]
+) -> Iterator[str]:
+    """What differs from the declaration; samples count in some of the splits."""
     if declared.classes is not None and declared.classes != len(info.classes):
         yield f"{len(info.classes)} classes instead of {declared.classes}"
     if declared.bands is not None and declared.bands != len(info.bands):
         yield f"{len(info.bands)} bands instead of {declared.bands}"
     for split, count in (declared.splits or {}).items():
-        if info.sizes[split] != count and (whole or split != "train"):
+        if info.sizes[split] != count and split in counted:
             yield f"{info.sizes[split]} {split} samples instead of {count}"
 
 

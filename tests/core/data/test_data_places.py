@@ -82,9 +82,7 @@ def test_what_has_no_place_or_leaves_no_sample_is_refused() -> None:
     with pytest.raises(DataError, match=r"no sample for val and test.*Say smaller"):
         split_by_place(published, places, PlaceSplits(block_metres=1e3), None, "here")
     places["b"] = places["d"] = None
-    with pytest.raises(
-        DataError, match=r"2 of 4 have none that their.*such as b"
-    ):
+    with pytest.raises(DataError, match=r"2 of 4 have none that their.*such as b"):
         split_by_place(published, places, PlaceSplits(block_metres=1e3), None, "here")
 
 
