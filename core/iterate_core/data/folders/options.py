@@ -178,7 +178,7 @@ class GeotiffFolderData(FolderData):
     Attributes:
         images: The pattern of the images, where there is one modality.
         modalities: Each modality's name and pattern, or its options.
-        masks: The pattern of masks.
+        masks: The pattern of masks; of rasters of quantities, where the task says so.
         vectors: Polygons instead of masks: their file, or how they are read. With a task of
             objects they give boxes.
         frames: How many dates to take of each modality that has any, evenly spread; None takes
