@@ -26,6 +26,9 @@ class ProtocolSection(Section):
             define, else a seeded draw that is balanced over classes. None: all.
         shots: Training samples of each class, in place of `partition`.
         episodes: Draws of `shots`, each a repeat of its own; None: as many as `search.repeats`.
+        block_metres: Side of the square blocks of ground by which all three splits are drawn anew,
+            in place of the published ones; None: those. What has no places is a gap.
+        distance_metres: Between such splits, at least.
         tasks: Task → words: ``segmentation: {model/decoder: unet}``.
         datasets: Dataset of the suite → words.
         backbones: Name in the leaderboard → its options, and words.
@@ -36,6 +39,8 @@ class ProtocolSection(Section):
     partition: str | None = None
     shots: Annotated[int, Field(gt=0)] | None = None
     episodes: Annotated[int, Field(gt=0)] | None = None
+    block_metres: Annotated[float, Field(gt=0)] | None = None
+    distance_metres: Annotated[float, Field(ge=0)] | None = None
     tasks: dict[str, Words] = Field(default_factory=dict)
     datasets: dict[str, Words] = Field(default_factory=dict)
     backbones: dict[str, Words] = Field(default_factory=dict)

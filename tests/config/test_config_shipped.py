@@ -65,8 +65,8 @@ def test_the_expected_files_ship() -> None:
     ]  # fmt: skip
     assert composer.options("model/neck") == ["fpn", "learned", "resize"]
     assert composer.options("tuning") == [
-        "bitfit", "dora", "frozen", "full", "gradual", "ia3", "last_k", "layerwise", "lora", "vera",
-        "visual_prompt",
+        "adalora", "bitfit", "dora", "frozen", "full", "gradual", "ia3", "last_k", "layerwise",
+        "lora", "vera", "visual_prompt",
     ]  # fmt: skip
     assert composer.options("augmentation") == [
         "dihedral", "geometric", "mixed", "none", "spectral",

@@ -29,6 +29,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::lightning.pytorch.utilities.warnings.PossibleUserWarning"),
 ]
 
+# The ranks that are left after the second of two epochs depend on what the first was like.
+ADALORA = {
+    "model": {"backbone": {"name": "test_vit", "weights": "none"}},
+    "tuning": {"name": "adalora", "target_rank": 1, "init_share": 0.4, "beta1": 0.99},
+    "optimiser": {"name": "adamw", "lr": 0.05},
+}
 PAGE = Path(__file__).parents[2] / "docs/engine.md"
 
 
@@ -81,7 +87,7 @@ def test_two_epochs_give_the_losses_of_our_own_loop(
     assert_same_losses(recipe(kind, trainer={"epochs": 2}, **changes), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["gradual", "layerwise", "lora", "visual_prompt"])
+@pytest.mark.parametrize("name", ["gradual", "layerwise", "lora", "adalora", "visual_prompt"])
 def test_ways_to_fine_tune_give_the_losses_of_our_own_loop(name: str, tmp_path: Path) -> None:
     model = {"backbone": {"name": "test_vit", "weights": "none"}}
     assert_same_losses(recipe(model=model, tuning={"name": name}), tmp_path)
@@ -110,8 +116,12 @@ def test_a_schedule_hears_of_every_epoch_and_clipping_is_the_trainers(tmp_path: 
     assert len(set(rates)) > 1
 
 
-def test_a_trainer_continues_from_its_own_checkpoint(tmp_path: Path) -> None:
-    chosen = recipe(trainer={"epochs": 2}, scheduler={"name": "plateau", "patience": 0})
+@pytest.mark.parametrize("changes", [{}, ADALORA], ids=["full", "adalora"])
+def test_a_trainer_continues_from_its_own_checkpoint(
+    changes: dict[str, Any], tmp_path: Path
+) -> None:
+    plateau = {"name": "plateau", "patience": 0}
+    chosen = recipe(trainer={"epochs": 2}, scheduler=plateau, **changes)
     first = plain_trainer(tmp_path / "first", 1)
     first.fit(module_of(chosen), datamodule_of(chosen))
     first.save_checkpoint(tmp_path / "one.ckpt")

@@ -10,6 +10,7 @@ be said too.
 from pathlib import Path
 
 import pytest
+from knobs_adapters_support import ADAPTERS
 from knobs_arrays_support import ARRAYS
 from knobs_backbones_support import BACKBONES
 from knobs_bench_support import PROTOCOLS
@@ -26,6 +27,7 @@ from knobs_torchgeo_support import TORCHGEO
 
 CASES: dict[str, Case] = {
     **RECIPE,
+    **ADAPTERS,
     **DATA,
     **FOLDERS,
     **ARRAYS,
@@ -66,8 +68,8 @@ def test_an_option_changes_what_it_promises_and_nothing_else(name: str, tmp_path
 
 def test_no_case_is_left_over() -> None:
     used = {next(key for key in knob.keys if key in CASES) for knob in KNOBS.values()}
-    # Tessera is there with newer versions of TorchGeo only, OlmoEarth with its library.
-    optional = ("Tessera", "OlmoEarth")
+    # Tessera is there with newer versions of TorchGeo only, others with their libraries.
+    optional = ("Tessera", "OlmoEarth", "PrithviWxc")
     assert {key for key in CASES.keys() - used if not key.startswith(optional)} == set()
     declared = {kind.__name__: set(kind.model_fields) for kind in SECTIONS}
     assert all(facts <= declared[name] for name, facts in FACTS.items())

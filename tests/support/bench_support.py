@@ -98,6 +98,8 @@ def request_of(
     partition: str | None = None,
     shots: int | None = None,
     episodes: int | None = None,
+    block_metres: float | None = None,
+    distance_metres: float | None = None,
 ) -> Request:
     """What the command line would ask for."""
     known = load_suite(suite)
@@ -109,7 +111,7 @@ def request_of(
         tuple(contestants([backbones], found.config.bench.backbones, "protocol")),
         tuple(name for name in known.datasets if not datasets or name in datasets.split(",")),
         root,
-        labels_of(found, partition, shots, episodes),
+        labels_of(found, partition, shots, episodes, block_metres, distance_metres),
         words,
     )
 

@@ -196,14 +196,19 @@ def _object(module: types.ModuleType, kind: str, /, **fields: Any) -> Any:
     return made
 
 
-def publish(root: Path, dataset: Published, samples: int = 6, size: int = 4) -> Path:
-    """Write a dataset; sample i holds means + i, and its label is i modulo the classes."""
+def publish(
+    root: Path, dataset: Published, samples: int = 6, size: int = 4, apart: float = 0.0
+) -> Path:
+    """Write a dataset; sample i holds means + i, and its label is i modulo the classes.
+
+    Each lies so many metres east of the one before.
+    """
     folder = root / dataset.folder / dataset.name
     folder.mkdir(parents=True)
     names = [f"sample_{index}" for index in range(samples)]
     with original_classes() as geobench:
         for index, name in enumerate(names):
-            _write_sample(folder / f"{name}.hdf5", dataset, index, size, geobench)
+            _write_sample(folder / f"{name}.hdf5", dataset, index, size, geobench, index * apart)
         label = _label_type(dataset, geobench)
         specs = _object(
             geobench.task, "TaskSpecifications", dataset_name=dataset.said, label_type=label,
@@ -224,7 +229,12 @@ def _label_type(dataset: Published, geobench: types.ModuleType) -> Any:
 
 
 def _write_sample(
-    path: Path, dataset: Published, index: int, size: int, geobench: types.ModuleType
+    path: Path,
+    dataset: Published,
+    index: int,
+    size: int,
+    geobench: types.ModuleType,
+    east: float,
 ) -> None:
     details: dict[str, Any] = {}
     suffix = f"_{dataset.date.isoformat()}" if dataset.date else ""
@@ -238,7 +248,8 @@ def _write_sample(
             details[band + suffix] = {
                 "date": dataset.date, "date_id": dataset.date, "meta_info": None,
                 "spatial_resolution": dataset.metres, "band_info": record,
-                "transform": Affine(10, 0, 500_000, 0, -10, 5_500_000), "crs": CRS.from_epsg(32632),
+                "transform": Affine(10, 0, 500_000 + east, 0, -10, 5_500_000),
+                "crs": CRS.from_epsg(32632),
             }  # fmt: skip
         if dataset.kind == "SegmentationClasses":
             mask = np.arange(size * size).reshape(size, size) % dataset.classes

@@ -181,6 +181,11 @@ def of(scene: Scene, component: str) -> Scene:
     return replace(scene, knob=replace(scene.knob, component=component))
 
 
+def weather(scene: Scene, **others: Any) -> Any:
+    """Features of the smallest Prithvi-WxC, of one block if no more are asked for."""
+    return features(of(scene, "prithvi_wxc_600"), **{"depth": 1, **others})
+
+
 def in_evaluation(scene: Scene) -> Any:
     """Features outside training."""
     return features(scene, modalities=PAIR)
@@ -229,6 +234,16 @@ BACKBONES: dict[str, Case] = {
     "OlmoEarthOptions.month": Case((1, 7), lambda s: features(s, coordinates=False)),
     "OlmoEarthOptions.metres": Case((None, 0.5), features),
     "OlmoEarthOptions.drop_path": Case((0.0, 0.5), largest_rate, (0.0, 0.5)),
+    "PrithviWxcOptions.unit": Case(((30, 32), (8, 8)), weather),
+    "PrithviWxcOptions.shift": Case(
+        (False, True), lambda s: weather(s, depth=3, unit=(8, 8)), same=structure
+    ),
+    "PrithviWxcOptions.coordinates": Case((True, False), weather),
+    "PrithviWxcOptions.input_hours": Case((6.0, 12.0), weather),
+    "PrithviWxcOptions.lead_hours": Case((0.0, 12.0), weather),
+    "PrithviWxcOptions.hour": Case((None, 6.0), weather),
+    "PrithviWxcOptions.degrees": Case((None, (0.5, 0.625)), weather),
+    "PrithviWxcOptions.drop_path": Case((0.0, 0.5), largest_rate, (0.0, 0.5)),
     "PrestoOptions.month": Case((1, 7), lambda s: features(s, coordinates=False)),
     "PrestoOptions.chunk": Case((4096, 8), chunks, (1, 4), same=features),
     "TesseraOptions.chunk": Case((1024, 8), chunks, (1, 4), same=features),

@@ -49,6 +49,17 @@ def labels(scene: Scene) -> list[Any]:
     return [data.share, data.shots, search.repeats, name]
 
 
+def blocks(scene: Scene) -> list[Any]:
+    """The splits of the studies, and the run's name."""
+    file = scene.folder / "apart.yaml"
+    said = {"block_metres": 1e4} | {scene.knob.field: scene.value}
+    content = {"defaults": ["recipe", "_self_"], "name": "apart", "bench": said}
+    file.write_text(yaml.safe_dump(content))
+    suite = load_suite("geobench-2")
+    portion = labels_of(protocol := load_protocol(str(file), suite)).portion
+    return [portion.name, run_name(suite, protocol, portion)]
+
+
 def episodes(scene: Scene) -> list[int]:
     """How many draws of two shots there are."""
     file = scene.folder / "two.yaml"
@@ -76,6 +87,16 @@ PROTOCOLS: dict[str, Case] = {
         (None, 5), labels, ([None, None, 3, "small-own"], [None, 5, 3, "small-own-5-shot"])
     ),
     "bench.episodes": Case((None, 7), lambda s: len(episodes(s)), (3, 7)),
+    "bench.block_metres": Case(
+        (None, 2e4), blocks,
+        (["100%", "geobench-2-apart"],
+         ["100% by blocks of 20000 m", "geobench-2-apart-blocks-20000m-0m"]),
+    ),
+    "bench.distance_metres": Case(
+        (None, 500), blocks,
+        (["100% by blocks of 10000 m", "geobench-2-apart-blocks-10000m-0m"],
+         ["100% by blocks of 10000 m, 500 m apart", "geobench-2-apart-blocks-10000m-500m"]),
+    ),
     "bench.tasks": Case(
         ({}, {"classification": {"trainer.epochs": 3}}), lengths, ([20, 20], [3, 20])
     ),

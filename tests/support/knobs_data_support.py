@@ -75,6 +75,23 @@ def v2(scene: Scene, dataset: str = "benv2") -> Any:
     return reader.info, reader.read(name, [reader.info.bands[-1].name]).image.tobytes()
 
 
+def apart(reader: Reader) -> bool:
+    """Whether its splits are drawn, and that far apart."""
+    return any("at least 5000 m apart" in note for note in reader.info.notes)
+
+
+def v1_split(scene: Scene) -> bool:
+    """Whether samples that lie side by side are divided anew."""
+    known = next(one for one in PUBLISHED if one.name == "m-eurosat")
+    return apart(opened(scene, root=str(publish(scene.folder, known, samples=30, apart=4e3))))
+
+
+def v2_split(scene: Scene) -> bool:
+    """The same of samples all over Europe."""
+    generate("caffe", scene.folder, (9, 3, 3), pixels=16)
+    return apart(opened(scene, dataset="caffe", root=str(scene.folder)))
+
+
 def v2_at(scene: Scene) -> bytes:
     """A sample of the folder at hand."""
     root = scene.folder / scene.value
@@ -83,6 +100,7 @@ def v2_at(scene: Scene) -> bytes:
     return reader.read(reader.names("train")[0], [reader.info.bands[0].name]).image.tobytes()
 
 
+BLOCKS = {"block_metres": 2e4, "distance_metres": 5e3}
 TEN = [f"land cover {number}" for number in range(10)]
 
 DATA: dict[str, Case] = {
@@ -112,11 +130,13 @@ DATA: dict[str, Case] = {
     "GeoBenchV1Data.ignore_index": Case(
         (None, 3), lambda s: v1(s, "m-chesapeake").ignore_index, (255, 3)
     ),
+    "GeoBenchV1Data.split": Case(({}, BLOCKS), v1_split, (False, True)),
     "GeoBenchV2Data.root": Case(("1", "2"), v2_at),
     "GeoBenchV2Data.dataset": Case(("benv2", "caffe"), lambda s: v2(s)[0].name,
                                    ("benv2", "caffe")),
     "GeoBenchV2Data.compat": Case((False, True), v2),
     "GeoBenchV2Data.frames": Case((1, 3), lambda s: v2(s, "pastis")[0].frames, (1, 3)),
+    "GeoBenchV2Data.split": Case(({}, BLOCKS), v2_split, (False, True)),
 }  # fmt: skip
 
 

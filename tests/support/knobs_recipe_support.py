@@ -24,7 +24,6 @@ from iterate_core.engine.resolved import Prepared, prepare
 from iterate_core.engine.setup import Setup
 from iterate_core.engine.trainer import Trainer
 from iterate_core.engine.views import augmentations
-from iterate_core.models.assembly import Model
 
 
 def prepared(scene: Scene, **others: Any) -> Prepared:
@@ -158,53 +157,6 @@ def paces(scene: Scene) -> list[float]:
     return [tuning.pace(epoch, 5) for epoch in range(1, 6)]
 
 
-def prompted(scene: Scene) -> Model:
-    """A transformer with what a tuning adds to it, drawn so that it does something."""
-    tuning = {"name": scene.knob.component, scene.knob.field: scene.value}
-    backbone = {"name": "test_vit", "weights": "none"}
-    model = build_model(prepare(small(model={"backbone": backbone}, tuning=tuning)))
-    assert model.backbone is not None
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for value in model.backbone.parameters():
-            if value.requires_grad:
-                value.normal_(0.0, 0.5, generator=generator)
-    return model
-
-
-def added(scene: Scene) -> set[int]:
-    """The second dimension of what trains of the backbone."""
-    backbone = prompted(scene).backbone
-    assert backbone is not None
-    return {value.shape[1] for value in backbone.parameters() if value.requires_grad}
-
-
-def adapted(scene: Scene) -> set[str]:
-    """Which layers of the backbone are adapted, by the ends of their names."""
-    model = prompted(scene)
-    assert model.backbone is not None
-    return {name.rpartition(".")[2] for name in model.tuning.added(model.backbone)}
-
-
-def trained_count(scene: Scene) -> int:
-    """How many parameters train."""
-    return sum(value.numel() for value in prompted(scene).parameters() if value.requires_grad)
-
-
-def in_evaluation(scene: Scene, train: bool = False) -> list[float]:
-    """What the backbone gives of one image."""
-    model = prompted(scene).train(train)
-    torch.manual_seed(0)
-    with torch.no_grad():
-        image = torch.ones(1, len(prepare(small()).bands), *prepare(small()).size)
-        return [round(x, 4) for x in model.encode(image).flatten().tolist()]
-
-
-def in_training(scene: Scene) -> list[float]:
-    """As `in_evaluation`, with dropout on."""
-    return in_evaluation(scene, train=True)
-
-
 def loss(scene: Scene) -> str:
     """By what it learns."""
     task = Setup(prepare(small(**setting(scene.knob.name, {"name": scene.value})))).module
@@ -314,15 +266,6 @@ RECIPE: dict[str, Case] = {
     "LayerwiseOptions.decay": Case((0.5, 0.9), first_rates, same=last_rates),
     "GradualOptions.share": Case((0.4, 0.6), paces, ([1, 1, 0.1, 0.1, 0.1], [1, 1, 1, 0.1, 0.1])),
     "GradualOptions.rate": Case((0.5, 1.0), paces, ([1, 0.5, 0.5, 0.5, 0.5], [1, 1, 1, 1, 1])),
-    "VisualPromptOptions.prompts": Case((2, 5), added, ({2}, {5})),
-    "VisualPromptOptions.deep": Case((True, False), trained_count),
-    "VisualPromptOptions.dropout": Case((0.0, 0.5), in_training, same=in_evaluation),
-    "AdapterOptions.targets": Case(("attention", "mlp"), adapted),
-    "LoraOptions.rank": Case((2, 4), trained_count),
-    "LoraOptions.alpha": Case((8.0, 16.0), in_evaluation, same=trained_count),
-    "LoraOptions.dropout": Case((0.0, 0.5), in_training, same=in_evaluation),
-    "VeraOptions.rank": Case((8, 16), trained_count),
-    "VeraOptions.dropout": Case((0.0, 0.5), in_training, same=in_evaluation),
     "LastKOptions.k": Case((1, 2), stages, ({"layer4"}, {"layer3", "layer4"})),
     "model.frames": Case(
         ("mean", "concat"),

@@ -1,7 +1,8 @@
 """The bands that satellites and aircraft deliver, the names people give them, and their units.
 
 Centre wavelengths are those of the operators' documents (ESA's Sentinel-2 user handbook, USGS's
-Landsat 8 handbook) in micrometres; the full names are those of GeoBench v1's files.
+Landsat 8 handbook) in micrometres; the full names are those of GeoBench v1's files. Fields of the
+weather go by the names of MERRA-2.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.dataset import Band
+from iterate_core.data.merra2 import CLIMATE, FIELDS, STATIC, spellings
 from iterate_core.data.units import UNITS
 from iterate_core.errors import Problem, RequestError, nearest
 
@@ -102,9 +104,15 @@ KNOWN = (
     KnownBand(ANY, "Cloud Probability", "cloud_probability", None, ("clp", "cld")),
     KnownBand(ANY, "Temperature at 2 m", "temperature_2m", None, ("2m_temperature", "t2m")),
     KnownBand(ANY, "Total precipitation", "total_precipitation", None, ("tp",)),
+    *(
+        KnownBand(ANY, name, name.lower(), None, spellings(name))
+        for name in (*FIELDS, *STATIC, *CLIMATE)
+        if name != "T2M"  # the temperature at 2 m above
+    ),
 )
 
 
+@cache
 def candidates(name: str) -> tuple[KnownBand, ...]:
     """Every known band that goes by this name; those of a sensor only under full or short names."""
     wanted = key(name)

@@ -47,28 +47,33 @@ class GroundMap:
     c from the middle it lengthens distances by at most 1 / cos(c / 2).
 
     Args:
-        corners: Of all that will be put onto it.
+        corners: Longitudes and latitudes, on the last axis, of all that will be put onto it.
 
     Attributes:
         stretch: How much longer than on the ground a distance can come out.
     """
 
-    def __init__(self, corners: Corners) -> None:
+    def __init__(self, corners: npt.NDArray[np.float64]) -> None:
         longitude, latitude = _middle(corners.reshape(-1, 2))
         self._projection = CRS.from_string(
             f"+proj=laea +lon_0={longitude:.6f} +lat_0={latitude:.6f} +datum=WGS84 +units=m"
         )
         # The radius of a place on this map is 2 R sin(c / 2).
-        farthest = float(np.hypot(*self._points(corners).T).max())
+        farthest = float(np.hypot(*self._metres(corners).T).max())
         half_sine = min(farthest / (2 * _RADIUS), 0.999)
         self.stretch = 1 / math.sqrt(1 - half_sine**2)
 
     def polygons(self, corners: Corners) -> Footprints:
         """Footprints as polygons in metres."""
-        found: Footprints = shapely.polygons(self._points(corners).reshape(-1, 4, 2))
+        found: Footprints = shapely.polygons(self._metres(corners).reshape(-1, 4, 2))
         return found
 
-    def _points(self, corners: Corners) -> npt.NDArray[np.float64]:
+    def points(self, places: npt.NDArray[np.float64]) -> Footprints:
+        """(places, 2) longitudes and latitudes as points in metres."""
+        found: Footprints = shapely.points(self._metres(places))
+        return found
+
+    def _metres(self, corners: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         x, y = transform(_DEGREES, self._projection, *corners.reshape(-1, 2).T)
         return np.stack([x, y], axis=1)
 
@@ -138,27 +143,29 @@ def block_split(
     distance: float,
     shares: Sequence[float],
     seed: int,
+    diameter: float = 0.0,
 ) -> tuple[list[Split | None], tuple[str, ...]]:
     """The split of each footprint by blocks, and notes on it; None lies too near to another split.
 
     Args:
-        grounds: Polygons in metres.
+        grounds: Polygons in metres, or points.
         stretch: How much longer than on the ground a distance between them can come out.
         block: Side of a block in metres.
         distance: Least distance in metres between pixels of different splits; with 0 they do not
             overlap.
         shares: Of the splits.
         seed: Fixes what is drawn.
+        diameter: Of the circle in metres that lies about each ground, where grounds are points.
     """
     owners = shared_out(grounds, block, shares, seed).split_of(grounds)
-    kept = kept_apart(owners, grounds, distance * stretch)
+    kept = kept_apart(owners, grounds, (distance + diameter) * stretch)
     told = block_note(block, distance, shares, seed)
     return kept, (told, *loss_notes(owners, kept))
 
 
 def block_note(block: float, distance: float, shares: Sequence[float], seed: int) -> str:
     """How splits by blocks came about, for people; see `block_split`."""
-    shown = "/".join(f"{share:g}" for share in shares)
+    shown = "/".join(f"{share:.3g}" for share in shares)
     apart = f"at least {distance:g} m apart" if distance else "without overlap"
     return f"split by blocks of {block:g} m, {apart}, shared out as {shown} with seed {seed}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import torch
@@ -14,6 +14,8 @@ from iterate_core.models.necks.base import Neck
 from iterate_core.models.necks.pyramid import resized
 from iterate_core.models.shapes import padded
 from iterate_core.models.tuning.base import Tuning
+
+_BACKBONE = "backbone."  # before the names of its tensors
 
 
 class Quantity(nn.Module):
@@ -96,6 +98,24 @@ class Model(nn.Module):
         """Tell the tuning that an epoch of training begins, counted from 1, of so many."""
         if self.backbone is not None:
             self.tuning.begin_epoch(self.backbone, epoch, epochs)
+
+    def penalty(self) -> Tensor | None:
+        """What the tuning adds to a training batch's mean loss; None adds nothing."""
+        return None if self.backbone is None else self.tuning.penalty(self.backbone)
+
+    def step_ended(self, step: int, steps: int) -> None:
+        """Tell the tuning that the optimiser has taken a step, counted from 1, of so many."""
+        if self.backbone is not None:
+            self.tuning.step_ended(self.backbone, step, steps)
+
+    def averaged(self, averages: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Averages of `trained`, each by itself, as the tuning has them."""
+        if self.backbone is None:
+            return dict(averages)
+        ours = {name for name in averages if name.startswith(_BACKBONE)}
+        own = {name.removeprefix(_BACKBONE): averages[name] for name in ours}
+        settled = self.tuning.averaged(self.backbone, own)
+        return {**averages, **{f"{_BACKBONE}{name}": value for name, value in settled.items()}}
 
     def trained(self) -> dict[str, Tensor]:
         """What training changes, by its name in `state_dict`."""

@@ -33,6 +33,11 @@ class Learning:
     epochs: int
     pace: Callable[[int, int], float]
 
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole training."""
+        return self.steps_per_epoch * self.epochs
+
     def factor(self, step: int) -> float:
         """The learning rates as a share of their top, at an optimiser step counted from 0."""
         epoch = step // max(1, self.steps_per_epoch) + 1

@@ -7,6 +7,7 @@ call, do there what it does around them.
 
 from __future__ import annotations
 
+import math
 from abc import ABC
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,8 @@ from iterate_core.optimisation.learning import Learning
 from iterate_core.optimisation.schedules import StepRates
 from iterate_core.tasks.per_class import ByClass
 from iterate_core.tasks.scores import Scores
+
+_TUNING = "tuning"  # in a Lightning Trainer's checkpoints
 
 
 class SupervisedTask(LightningModule, ABC):
@@ -75,7 +78,7 @@ class SupervisedTask(LightningModule, ABC):
         """The batch's mean ``loss``, and the ``weight`` of all that it is the mean of.
 
         Its scores are taken in `train_scores`: of samples that are mixed, by the larger share's
-        targets.
+        targets. What the model's tuning adds to the loss is in none of them.
         """
         outputs, targets = self.forward(batch), batch.targets
         if isinstance(targets, Mixed):
@@ -84,7 +87,8 @@ class SupervisedTask(LightningModule, ABC):
         else:
             total, counted = self.losses(outputs, targets)
         self.train_scores.update(outputs.detach(), targets, total.detach(), counted)
-        return {"loss": mean_of(total, counted), "weight": counted}
+        loss, penalty = mean_of(total, counted), self.model.penalty()
+        return {"loss": loss if penalty is None else loss + penalty, "weight": counted}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Take the batch's scores in `scores`.
@@ -122,6 +126,23 @@ class SupervisedTask(LightningModule, ABC):
         self.model.train()
         if learning is not None:
             seed_all(state_seed(learning.seed, epoch))
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Take a step, and tell the model of it as our loop does."""
+        super().optimizer_step(*args, **kwargs)
+        step, learning = self.trainer.global_step + 1, self._learning
+        expected = self.trainer.estimated_stepping_batches if learning is None else learning.steps
+        self.model.step_ended(step, step if math.isinf(expected) else int(expected))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what the model's tuning goes by, beside its weights."""
+        if progress := self.model.tuning.progress():
+            checkpoint[_TUNING] = progress
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up what was kept."""
+        if _TUNING in checkpoint:
+            self.model.tuning.restore(checkpoint[_TUNING])
 
     def on_validation_epoch_end(self) -> None:
         """Log ``val/…``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -65,6 +65,7 @@ class RunRecord:
         unlike: Dataset → how the one on disk is not the published one.
         cells: What each was made with, as far as it is known.
         shots: Training samples of each class, drawn anew for each repeat; None: as `percent` says.
+        splits: How they were drawn; None: they are the published ones.
     """
 
     suite: str
@@ -75,6 +76,7 @@ class RunRecord:
     unlike: dict[str, str]
     cells: tuple[Made, ...]
     shots: int | None = None
+    splits: str | None = None
 
 
 @dataclass(frozen=True)
@@ -182,13 +184,17 @@ def without(file: ResultsFile, datasets: Container[str]) -> ResultsFile:
 
 
 def comparable(
-    files: Sequence[ResultsFile], sources: Sequence[SubmittedFile]
+    files: Sequence[ResultsFile],
+    sources: Sequence[SubmittedFile],
+    across_splits: bool = False,
 ) -> tuple[list[ResultsFile], dict[str, str], list[str]]:
     """Leave out results on other data than the published ones, where a file is about those.
 
     Args:
         files: As read.
         sources: What is known of each.
+        across_splits: Keep results that differ from the published dataset's in their splits alone:
+            where ranks are compared, and no scores.
 
     Returns:
         The files; the datasets that are the published ones in none of them, with the reason; and
@@ -199,6 +205,8 @@ def comparable(
     known = {
         one.dataset for file, unlike in pairs for one in file.cells if one.dataset not in unlike
     }
+    if across_splits:
+        known -= {name for one in sources if one.run for name in _divided_anew(one.run)}
     notes = [
         f"{name} of {file.label} is left out: it does not count as the published dataset ({why})."
         for file, unlike in pairs
@@ -207,6 +215,11 @@ def comparable(
     ]
     raw = {name: why for unlike in strange for name, why in unlike.items() if name not in known}
     return [without(file, known & set(unlike)) for file, unlike in pairs], raw, notes
+
+
+def _divided_anew(run: RunRecord) -> Iterator[str]:
+    """The datasets that differ from the published ones in their splits alone."""
+    return (name for name, why in run.unlike.items() if why == run.splits)
 
 
 def _unlike(file: ResultsFile, run: RunRecord | None) -> dict[str, str]:

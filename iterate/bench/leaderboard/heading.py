@@ -47,6 +47,8 @@ def _training(run: RunRecord) -> str:
         told.append(f"{run.percent:g} % of the training samples")
     if run.shots is not None:
         told.append(f"{run.shots} training samples of each class, drawn anew for each repeat")
+    if run.splits is not None:
+        told.append(run.splits)
     if run.words:
         told.append(f"with {' '.join(run.words)}")
     return f"{run.protocol}: {'; '.join(told)}" if told else run.protocol

@@ -236,7 +236,8 @@ def _score(row: Mapping[str, str], layout: _Layout, suite: Suite, told: _Row) ->
         return
     if len(told.problems) == before:
         of = (backbone, row[layout.dataset], track, dataset.metric)
-        yield Score(*of, seed, value, portion.share, shots=portion.shots)
+        share, shots, blocks = portion.share, portion.shots, portion.blocks
+        yield Score(*of, seed, value, share, shots=shots, blocks=blocks)
 
 
 def _track(row: Mapping[str, str], layout: _Layout, suite: Suite, told: _Row) -> str:

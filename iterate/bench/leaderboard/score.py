@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from iterate.bench.leaderboard.portion import DIGITS, Portion
+from iterate.bench.leaderboard.portion import DIGITS, Blocks, Portion
 from iterate.statistics.intervals import Range
 from iterate.statistics.scores import LARGEST, Scores
 
@@ -49,6 +49,7 @@ class Score:
         fraction: The share of the training data that was used, 0 to 1; 1 with `shots`.
         training: How the model was trained; None of a score that was read from a file.
         shots: Training samples of each class that were used; None where `fraction` says it.
+        blocks: How the splits were drawn; None: they are the published ones.
     """
 
     backbone: str
@@ -60,16 +61,17 @@ class Score:
     fraction: float = 1.0
     training: Training | None = None
     shots: int | None = None
+    blocks: Blocks | None = None
 
     @property
     def portion(self) -> Portion:
-        """What of the training data was used."""
-        return Portion(round(self.fraction, DIGITS), self.shots)
+        """What of the data was used, in which splits."""
+        return Portion(round(self.fraction, DIGITS), self.shots, self.blocks)
 
 
 @dataclass(frozen=True)
 class Repeats:
-    """The scores of one backbone on one dataset, track and portion of the training data.
+    """The scores of one backbone on one dataset, track and portion of the data.
 
     Attributes:
         scores: At least one, in the order of the file or run that they are from.
@@ -97,7 +99,7 @@ class Repeats:
 
     @property
     def portion(self) -> Portion:
-        """What of the training data all scores are of."""
+        """What of the data all scores are of, in which splits."""
         return self.scores[0].portion
 
     @cached_property

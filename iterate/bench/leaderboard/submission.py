@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from iterate.bench.leaderboard.csv_table import finite, nearest_column, place, table, whole
+from iterate.bench.leaderboard.portion import read_portion
 from iterate.bench.leaderboard.results_csv import REAL, RESULTS_FILE, TEXT, WHOLE, results_text
 from iterate.bench.suites.suite import Suite
 from iterate_core.errors import DataError, Problem, RequestError, nearest
@@ -25,6 +26,7 @@ FOLDER = "new_submission"
 # Without early stopping there is no patience; published submissions leave it empty, too.
 _MAY_BE_EMPTY = "early_stop_patience"
 _TRACK = "frozen_or_full_ft"
+_PORTION = "partition name"
 
 # The trailing space of the second is the leaderboard's.
 INFO_TEXT = (
@@ -149,7 +151,7 @@ def _check_numbers(path: Path, name: str, rows: _Rows) -> list[Problem]:
 
 
 def _check_words(path: Path, rows: _Rows, suite: Suite) -> list[Problem]:
-    """Datasets, metrics and tracks that the suite does not know."""
+    """Datasets, metrics, tracks and splits that are none of the suite's."""
     problems = []
     for number, row in rows:
         dataset = suite.datasets.get(row.get("dataset", ""))
@@ -164,6 +166,10 @@ def _check_words(path: Path, rows: _Rows, suite: Suite) -> list[Problem]:
             hint = f"Legal: {', '.join(suite.tracks)}."
             what = f"{row[_TRACK]!r} is no track."
             problems.append(Problem(place(path, number, _TRACK), what, hint))
+        portion = read_portion(row.get(_PORTION, ""))
+        if portion is not None and portion.blocks is not None:
+            what = f"is of {portion.blocks.told}, not of the published ones."
+            problems.append(Problem(place(path, number, _PORTION), what))
     tracks = {row[_TRACK] for _, row in rows if row.get(_TRACK) in suite.tracks}
     if len(tracks) > 1:
         what = f"mixes the tracks {', '.join(sorted(tracks))}; a submission has one."

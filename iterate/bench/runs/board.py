@@ -69,12 +69,14 @@ def board_of(
 
 def made_by(request: Request, kept: Sequence[CellResult]) -> RunRecord:
     """How a run's results were made."""
+    blocks = request.labels.portion.blocks
     return RunRecord(
         suite=request.suite.name,
         protocol=request.protocol.name,
         warning=request.protocol.config.bench.warning,
         percent=request.percent,
         shots=request.labels.portion.shots,
+        splits=None if blocks is None else blocks.told,
         words=request.overrides,
         unlike={one.dataset: one.unlike for one in kept if one.unlike is not None},
         cells=tuple(one.made for one in kept if one.made is not None),

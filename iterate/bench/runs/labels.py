@@ -1,13 +1,14 @@
-"""How many labels the models of a run are trained with: all, a share, or episodes of a few."""
+"""Of which labels and splits a run is: all, a share or episodes of a few; published or drawn."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from iterate.bench.leaderboard.portion import WHOLE, Portion, read_portion
+from iterate.bench.leaderboard.portion import WHOLE, Blocks, Portion, read_portion
 from iterate.bench.runs.protocol import Protocol, Word
 from iterate.config.messages import shown
 from iterate.hpo.space.text import value_text
@@ -20,17 +21,19 @@ _NAME = re.compile(r"(.*?)(?:_partition(?:\.json)?)?")
 
 @dataclass(frozen=True)
 class Labels:
-    """What of the training samples a run trains on.
+    """What of the samples a run trains on, in which splits.
 
     Attributes:
-        portion: A share, or samples of each class.
+        portion: A share, or samples of each class, of published or drawn splits.
         episodes: Draws of shots, each a repeat; None where the protocol's repeats say it.
-        origin: Where `portion` was said.
+        origin: Where the share or shots were said.
+        split_origin: Where drawn splits were said.
     """
 
     portion: Portion = WHOLE
     episodes: int | None = None
     origin: str = "--partition"
+    split_origin: str = "--block-metres"
 
     def words(self, protocol: Protocol, options: type[DataSection], root: Path) -> Iterator[Word]:
         """What a study says of it.
@@ -46,10 +49,22 @@ class Labels:
             seeds = episode_seeds(protocol, self.episodes)
             yield Word(f"search.repeats={len(seeds)}", "--episodes")
             yield Word(f"search.seeds=[{','.join(map(str, seeds))}]", "--episodes")
-        elif self.portion != WHOLE:
-            shipped = options.shipped_share(root, self.portion.share)
+        elif self.portion.share != 1:
+            shipped = self.shipped(options, root)
             for key, value in (shipped or {"share": self.portion.share}).items():
                 yield Word(f"data.{key}={value_text(value)}", self.origin)
+        if (blocks := self.portion.blocks) is not None:
+            yield Word(f"data.split.block_metres={blocks.side!r}", self.split_origin)
+            yield Word(f"data.split.distance_metres={blocks.apart!r}", self.split_origin)
+
+    def shipped(self, options: type[DataSection], root: Path) -> dict[str, Any]:
+        """The options under which a dataset's files define the share; empty: it is drawn.
+
+        What they define is a share of the published training samples.
+        """
+        if self.portion.blocks is not None:
+            return {}
+        return options.shipped_share(root, self.portion.share)
 
 
 ALL = Labels()
@@ -69,6 +84,8 @@ def labels_of(
     partition: str | None = None,
     shots: int | None = None,
     episodes: int | None = None,
+    block_metres: float | None = None,
+    distance_metres: float | None = None,
 ) -> Labels:
     """What the command line asks for, or else the protocol.
 
@@ -77,9 +94,12 @@ def labels_of(
         partition: ``0.10x``, ``0.10x_train``, ``10%``, ``default``.
         shots: Samples of each class.
         episodes: Draws of them.
+        block_metres: Side of the blocks of ground that splits are drawn by; 0: the published ones.
+        distance_metres: Between such splits.
 
     Raises:
-        RequestError: It is no share, both are said, or there are episodes of nothing.
+        RequestError: It is no share, both are said, there are episodes of nothing, or a distance
+            between splits that are not drawn.
     """
     section, file = protocol.config.bench, f"{shown(protocol.file)}: bench"
     told = partition is not None or shots is not None
@@ -100,11 +120,31 @@ def labels_of(
     if count is not None and shots is None:
         what = "episodes are draws of so many samples of each class, and no number is named."
         problems.append(Problem(counted, what, "Add --shots 5; or set search.repeats."))
+    blocks, told_in = _blocks(protocol, block_metres, distance_metres, problems)
     if problems:
         raise RequestError(problems)
     if shots is not None:
-        return Labels(Portion(shots=shots), count, place("shots"))
-    return Labels(portion or WHOLE, None, place("partition"))
+        return Labels(Portion(shots=shots, blocks=blocks), count, place("shots"), told_in)
+    whole = replace(portion or WHOLE, blocks=blocks)
+    return Labels(whole, None, place("partition"), told_in)
+
+
+def _blocks(
+    protocol: Protocol, side: float | None, apart: float | None, problems: list[Problem]
+) -> tuple[Blocks | None, str]:
+    """By which blocks splits are drawn, and where that was said."""
+    section, place = protocol.config.bench, f"{shown(protocol.file)}: bench.{{}}".format
+    where = place("distance_metres") if apart is None else "--distance-metres"
+    told_in = place("block_metres") if side is None else "--block-metres"
+    if side is None:
+        side = section.block_metres
+        apart = section.distance_metres if apart is None else apart
+    if side:
+        return Blocks(side, apart or 0.0), told_in
+    if apart:
+        what = "a distance lies between splits that are drawn by blocks, and none are."
+        problems.append(Problem(where, what, "Add --block-metres 10000."))
+    return None, told_in
 
 
 def _share(text: str) -> Portion | None:

@@ -27,6 +27,7 @@ def mirrored(
     """Show a run's leaderboard in MLflow; returns what could not be, None where tracking is off."""
     if not settings.tracking.enabled:
         return None
+    blocks = request.labels.portion.blocks
     folder = settings.tracking_folder or settings.folder
     mirror = Mirror(settings.tracking, folder, notes.remember, notes.recall)
     now = int(time.time() * 1000)
@@ -43,6 +44,7 @@ def mirrored(
                 "suite": request.suite.name,
                 "protocol": request.protocol.name,
                 "percent": str(request.percent),
+                **({} if blocks is None else {"splits": blocks.told}),
             },
             artifacts=tuple(files),
             state="COMPLETE",

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iterate.bench.leaderboard.portion import WHOLE
 from iterate.bench.runs.backbones import Contestant
 from iterate.bench.runs.labels import ALL, Labels
 from iterate.bench.runs.protocol import Protocol, Word, placed
@@ -16,6 +15,7 @@ from iterate.bench.suites.suite import Suite, SuiteDataset
 from iterate.config.load import LoadedStudy, load_study
 from iterate.hpo.space.text import value_text
 from iterate.hpo.study import Study
+from iterate_core.data.block_options import PlaceSplits
 from iterate_core.data.options import DataSection
 from iterate_core.errors import Problem, RequestError, near_miss, nearest
 from iterate_core.recipe import Recipe
@@ -37,7 +37,7 @@ class Request:
         contestants: The backbones.
         datasets: Of the suite.
         root: Where the datasets lie.
-        labels: What of the training samples is trained on.
+        labels: What of the training samples is trained on, in which splits.
         overrides: The command line's words, for every study.
     """
 
@@ -230,7 +230,7 @@ def _cell(request: Request, contestant: Contestant, name: str, folder: Path) -> 
 def drawn_shares(request: Request) -> list[str]:
     """Tell of datasets whose files define no such share of their samples as is asked for."""
     portion = request.labels.portion
-    if portion.shots is not None or portion == WHOLE:
+    if portion.shots is not None or portion.share == 1:
         return []
     names = []
     for name in request.datasets:
@@ -238,7 +238,7 @@ def drawn_shares(request: Request) -> list[str]:
         reader = request.suite.datasets[name].reader
         if folder is None or reader is None:
             continue
-        if not registries.datasets.get(reader).load_options().shipped_share(folder, portion.share):
+        if not request.labels.shipped(registries.datasets.get(reader).load_options(), folder):
             names.append(name)
     return [f"{', '.join(names)}: {_DRAWN.format(portion.told)}"] if names else []
 
@@ -250,13 +250,23 @@ _DRAWN = (
 
 
 def _check_labels(request: Request, data: DataSection) -> None:
-    """Refuse a number of labels that the table would not tell."""
-    portion = request.labels.portion
+    """Refuse labels and splits that the table would not tell."""
+    portion, problems = request.labels.portion, []
     drawn = data.share is not None and data.share != portion.share
     if drawn or data.shots != portion.shots:
         what = "the labels of a run are those of all its studies, and stand in its table."
         hint = "Say --partition or --shots, or bench.partition or bench.shots."
-        raise RequestError(Problem("data.share and data.shots", what, hint))
+        problems.append(Problem("data.share and data.shots", what, hint))
+    said = {} if portion.blocks is None else {
+        "block_metres": portion.blocks.side, "distance_metres": portion.blocks.apart
+    }  # fmt: skip
+    split = getattr(data, "split", None)
+    if isinstance(split, PlaceSplits) and split != PlaceSplits(**said):
+        what = "the splits of a run are those of all its studies, and stand in its table."
+        hint = "Say --block-metres and --distance-metres, or bench.block_metres and so on."
+        problems.append(Problem("data.split", what, hint))
+    if problems:
+        raise RequestError(problems)
 
 
 def _words(request: Request, contestant: Contestant, name: str, folder: Path) -> Iterator[Word]:

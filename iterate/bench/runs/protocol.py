@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iterate.bench.leaderboard.portion import WHOLE, Portion
+from iterate.bench.leaderboard.portion import Portion
 from iterate.bench.suites.suite import Suite, load_suite, suites
 from iterate.config.load import load_study
 from iterate.config.messages import shown
@@ -149,9 +149,13 @@ def run_name(suite: Suite, protocol: Protocol, portion: Portion) -> str:
     """How a run is called: by its protocol, and by what the protocol's name does not say."""
     own = max((name for name in suites() if f"{protocol.name}-".startswith(f"{name}-")), default="")
     name = protocol.name if own == suite.name else f"{suite.name}-{protocol.name}"
-    if portion == WHOLE:
-        return name
-    return f"{name}-{portion.name}" if portion.shots else f"{name}-{100 * portion.share:g}pct"
+    if portion.shots is not None:
+        name = f"{name}-{portion.shots}-shot"
+    elif portion.share != 1:
+        name = f"{name}-{100 * portion.share:g}pct"
+    if portion.blocks is not None:
+        name = f"{name}-blocks-{portion.blocks.side:g}m-{portion.blocks.apart:g}m"
+    return name
 
 
 def of_the_run(word: str) -> bool:

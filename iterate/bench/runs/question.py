@@ -12,17 +12,19 @@ from iterate.hpo.study import differences, flat
 from iterate_core.errors import Problem, RequestError
 
 _LEFT_OUT = "left out"
-_OPTIONS = {"suite": "--suite", "percent": "--partition", "shots": "--shots"}
+_OPTIONS = {"suite": "--suite", "percent": "--partition", "shots": "--shots",
+            "blocks": "--block-metres and --distance-metres"}  # fmt: skip
 _SHOWN = 8  # of the differences of two protocols
 
 
 def question_of(request: Request) -> dict[str, Any]:
     """The suite, what of the training data, the protocol, and the command line's words."""
-    protocol, shots = request.protocol, request.labels.portion.shots
+    protocol, portion = request.protocol, request.labels.portion
     return {
         "suite": request.suite.name,
         "percent": request.percent,
-        **({} if shots is None else {"shots": shots}),
+        **({} if portion.shots is None else {"shots": portion.shots}),
+        **({} if portion.blocks is None else {"blocks": portion.blocks.name}),
         "protocol": protocol.question(),
         "words": sorted(word for word in request.overrides if protocol.decides(word)),
     }

@@ -139,6 +139,7 @@ def result_of(ledger: Ledger, cell: Cell, request: Request, run: str) -> CellRes
             fraction=request.percent / 100,
             training=training,
             shots=request.labels.portion.shots,
+            blocks=request.labels.portion.blocks,
         )
         for one in found.scored
     )

@@ -69,7 +69,7 @@ def compare(
     read = read_results([first, second], chosen)
     digests = {one.sha256 for one in chosen.published}
     sources = [source_of(file, file.sha256 in digests) for file in read]
-    kept, unlike, notes = comparable(read, sources)
+    kept, unlike, notes = comparable(read, sources, across_splits=True)
     one, other = (
         _side(file, source, chosen, portion, notes)
         for file, source, portion in zip(kept, sources, _portions(fraction, kept), strict=True)

@@ -109,19 +109,20 @@ def asked_portion(text: str) -> Portion:
 def no_share(files: Sequence[ResultsFile], portion: Portion) -> Problem:
     """That no file has results with a portion of the training data, and which there are."""
     there = {cell.portion for file in files for cell in file.cells}
-    ordered = sorted(there, key=lambda one: (one.shots or 0, one.share))
+    ordered = sorted(there, key=lambda one: (one.shots or 0, one.share, one.name))
     what = f"no row has {_asked(portion)}."
     return Problem("--fraction", what, f"There are: {', '.join(map(_short, ordered))}.")
 
 
 def _asked(portion: Portion) -> str:
-    if portion.shots is None:
+    if portion.shots is None and portion.blocks is None:
         return f"the share {portion.share:g} of the training data"
     return portion.told
 
 
 def _short(portion: Portion) -> str:
-    return f"{portion.share:g}" if portion.shots is None else portion.name
+    plain = portion.shots is None and portion.blocks is None
+    return f"{portion.share:g}" if plain else portion.name
 
 
 def chosen_normaliser(text: str, suite: Suite) -> Normaliser:

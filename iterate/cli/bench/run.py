@@ -47,6 +47,16 @@ Shots = Annotated[
 Episodes = Annotated[
     int | None, typer.Option(help="Draws of --shots, each a repeat of its own.", min=1)
 ]
+BlockMetres = Annotated[
+    float | None,
+    typer.Option(
+        help="Draw all splits anew by blocks of ground of so many metres; 0: the published ones.",
+        min=0,
+    ),
+]
+DistanceMetres = Annotated[
+    float | None, typer.Option(help="Between such splits, at least, in metres.", min=0)
+]
 Data = Annotated[
     Path | None,
     typer.Option(help="Folder of all datasets; default $GEO_BENCH_DIR, else ~/dataset/geobench."),
@@ -79,6 +89,8 @@ def run(
     partition: Partition = None,
     shots: Shots = None,
     episodes: Episodes = None,
+    block_metres: BlockMetres = None,
+    distance_metres: DistanceMetres = None,
     data: Data = None,
     out: Out = None,
     fresh: Fresh = False,
@@ -93,7 +105,7 @@ def run(
     trains nothing that is finished, and takes in what was added; nothing is ever deleted.
     """
     began = time.monotonic()
-    labels = (partition, shots, episodes)
+    labels = (partition, shots, episodes, block_metres, distance_metres)
     request = _request(suite, protocol, labels, overrides, backbones, datasets, data)
 
     from iterate.bench.runs.plan import Plan, cells_of
@@ -136,7 +148,7 @@ def _again(words: Sequence[str], folder: Path) -> str:
 def _request(
     suite: str,
     protocol: str | None,
-    labels: tuple[str | None, int | None, int | None],
+    labels: tuple[str | None, int | None, int | None, float | None, float | None],
     overrides: list[str] | None,
     backbones: list[str] | None,
     datasets: list[str] | None,

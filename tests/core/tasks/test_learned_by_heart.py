@@ -20,6 +20,7 @@ from iterate_core.recipe import Recipe
 
 Find = Callable[[str], Path]
 WINDOW = 128
+SWIN = "swin_tiny_patch4_window7_224"
 
 
 def opened(root: Path, dataset: str) -> GeoBenchV2:
@@ -72,11 +73,13 @@ def within(boxes: Boxes, top: int, left: int) -> tuple[npt.NDArray[np.bool], npt
 STEPS: dict[tuple[str, str], tuple[int, float]] = {
     ("retinanet", "test_resnet"): (40, 1e-3),
     ("retinanet", "test_vit"): (60, 1e-3),
-    ("retinanet", "swin_tiny_patch4_window7_224"): (80, 5e-4),
+    ("retinanet", SWIN): (80, 5e-4),
     ("fcos", "test_resnet"): (60, 1e-3),
     ("fcos", "test_vit"): (60, 1e-3),
     ("faster_rcnn", "test_resnet"): (60, 2e-3),
     ("faster_rcnn", "test_vit"): (150, 1e-3),
+    ("fcos", SWIN): (120, 5e-4),
+    ("faster_rcnn", SWIN): (220, 5e-4),
 }
 """Epochs and learning rate at which a detector learns with a backbone."""
 
@@ -104,7 +107,7 @@ def by_heart(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("decoder", "backbone"), STEPS)
 def test_detectors_learn_eight_real_images_by_heart(
     decoder: str, backbone: str, shared_data: Find, tmp_path: Path
@@ -115,11 +118,11 @@ def test_detectors_learn_eight_real_images_by_heart(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize(
     ("backbone", "batch", "epochs", "lr"),
     # Batch normalisation learns little of two images at a time.
-    [("test_vit", 2, 300, 1e-3), ("test_resnet", 8, 200, 2e-3)],
+    [("test_vit", 2, 300, 1e-3), ("test_resnet", 8, 200, 2e-3), (SWIN, 2, 250, 3e-4)],
 )
 def test_masks_of_real_fields_are_learned_by_heart(
     backbone: str, batch: int, epochs: int, lr: float, shared_data: Find, tmp_path: Path

@@ -10,6 +10,7 @@ from iterate_core.data.convert.images import DRIVERS
 from iterate_core.data.convert.source import SPLIT_WORDS, shortened
 from iterate_core.data.dataset import Split
 from iterate_core.data.folders.dates import day_in
+from iterate_core.data.folders.finer import FinerLabels
 from iterate_core.data.folders.labels import table_labels
 from iterate_core.data.folders.masks import MapLabels, MaskLabels
 from iterate_core.data.folders.options import GeotiffFolderData
@@ -69,7 +70,10 @@ def _labels(
         pattern = Pattern(section.polygons.file, "data.vectors")
         one = [match.path for match in pattern.matches(root)] if pattern.is_one_file else []
         return VectorLabels(section, section.polygons, one * len(samples) or files), samples
-    if section.task is not None and target_class(section.task).form == "map":
+    form = "mask" if section.task is None else target_class(section.task).form
+    if form == "maps":
+        return FinerLabels(section, files, [sample.images[0][0] for sample in samples]), samples
+    if form == "map":
         return MapLabels(section, files), samples
     return MaskLabels(section, files), samples
 

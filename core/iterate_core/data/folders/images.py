@@ -79,7 +79,8 @@ class ImageReader:
             rasters = [self._treated(path, number) for path in files]
             first = rasters[0] if number == 0 else first
             gaps = [raster.missing for raster in rasters if raster.missing is not None]
-            missing = reduce(np.logical_or, gaps, missing) if gaps else missing
+            gaps += [] if missing is None else [missing]
+            missing = reduce(np.logical_or, gaps) if gaps else None
             frames = self._frames([raster.pixels for raster in rasters], sample)
             planes |= dict(zip(names, frames, strict=True))
         pixels = np.stack([planes[name] for name in bands])

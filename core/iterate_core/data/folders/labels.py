@@ -31,6 +31,8 @@ class ImageLabels:
         files: That they come from.
     """
 
+    finer = 1
+
     def __init__(
         self,
         task: str,

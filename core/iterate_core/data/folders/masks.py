@@ -29,6 +29,7 @@ class MaskLabels:
     """
 
     form: Form = "mask"
+    finer = 1
 
     def __init__(self, section: FolderData, masks: Sequence[Path]) -> None:
         self.task = task_of(section, self.form)
@@ -74,6 +75,7 @@ class MapLabels:
     """
 
     form: Form = "map"
+    finer = 1
     ignore_index = 255
 
     def __init__(self, section: FolderData, masks: Sequence[Path]) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from iterate_core.data.block_options import BlockSplits
 from iterate_core.data.options import DataSection, Positive
 from iterate_core.data.units import UNITS
 from iterate_core.errors import nearest
@@ -16,10 +17,9 @@ from iterate_core.registry.options import Section
 
 LEGAL_UNITS = (*UNITS, "unknown")
 Classes = tuple[str, ...] | dict[int | str, str | None]
-Share = Annotated[float, Field(gt=0, lt=1)]
 
 
-class Splitting(Section):
+class Splitting(BlockSplits):
     """Which split each sample belongs to. Nothing said: as folders or tables say, else at random.
 
     Attributes:
@@ -28,28 +28,12 @@ class Splitting(Section):
             `test`; samples that no file lists are not used.
         val: Likewise.
         test: Likewise.
-        shares: Of a random split, by blocks or not: those of training, validation and test.
-        seed: Of a random split.
-        block_metres: Side of the square blocks of ground that a random split leaves whole.
-        distance_metres: Between blocks' splits: samples of training that lie nearer to another
-            split are not used, nor those of validation that do to the test split. 0: none overlap.
     """
 
     file: Path | None = None
     train: Path | None = None
     val: Path | None = None
     test: Path | None = None
-    shares: tuple[Share, Share, Share] | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
-    block_metres: Annotated[float, Field(gt=0)] | None = None
-    distance_metres: Annotated[float, Field(ge=0)] = 0.0
-
-    @field_validator("shares")
-    @classmethod
-    def _are_all(cls, shares: tuple[float, ...] | None) -> tuple[float, ...] | None:
-        if shares is not None and abs(sum(shares) - 1) > 1e-6:
-            raise ValueError("must sum to 1")
-        return shares
 
     @model_validator(mode="after")
     def _one_way(self) -> Splitting:
@@ -59,8 +43,6 @@ class Splitting(Section):
         drawn = self.shares is not None or self.block_metres is not None
         if sum([bool(self.file), any(lists), drawn]) > 1:
             raise ValueError("say one of file, a random split, or train, val and test")
-        if self.distance_metres and self.block_metres is None:
-            raise ValueError("distance_metres lies between blocks: say block_metres too")
         return self
 
     @property
@@ -196,7 +178,7 @@ class GeotiffFolderData(FolderData):
     Attributes:
         images: The pattern of the images, where there is one modality.
         modalities: Each modality's name and pattern, or its options.
-        masks: The pattern of masks.
+        masks: The pattern of masks; of rasters of quantities, where the task says so.
         vectors: Polygons instead of masks: their file, or how they are read. With a task of
             objects they give boxes.
         frames: How many dates to take of each modality that has any, evenly spread; None takes

@@ -51,6 +51,7 @@ class FolderReader:
             frames=self._images.frames,
             metres=first.metres,
             ignore_index=listing.labels.ignore_index,
+            finer=listing.labels.finer,
             notes=(*listing.notes, *notes),
             crs=None if first.crs is None else first.crs.to_string(),
         )

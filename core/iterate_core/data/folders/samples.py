@@ -55,6 +55,7 @@ class Labels(Protocol):
         form: What one label is.
         classes: As in `DatasetInfo`.
         ignore_index: Likewise.
+        finer: Likewise.
         files: That the labels come from, to tell when they change.
     """
 
@@ -62,6 +63,7 @@ class Labels(Protocol):
     form: Form
     classes: tuple[str, ...]
     ignore_index: int
+    finer: int
     files: Collection[Path]
 
     def read(self, index: int, image: Raster) -> int | Array | Boxes:

@@ -52,6 +52,8 @@ class VectorLabels:
         files: Of each sample the file of polygons; one may serve all.
     """
 
+    finer = 1
+
     def __init__(self, section: FolderData, options: VectorData, files: Sequence[Path]) -> None:
         objects = section.task is not None and target_class(section.task).form == "objects"
         self.form: Form = "objects" if objects else "mask"

@@ -6,13 +6,16 @@ Format: Lacoste et al., "GEO-Bench: Toward Foundation Models for Earth Monitorin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import model_validator
 
+from iterate_core.data.block_options import PlaceSplits
 from iterate_core.data.dataset import SPLITS, DatasetInfo, Sample, Split
 from iterate_core.data.geobench_v1.dates import dates_of, place_of
 from iterate_core.data.geobench_v1.declaration import (
@@ -23,6 +26,7 @@ from iterate_core.data.geobench_v1.declaration import (
     read_json_mapping,
     sample_names,
 )
+from iterate_core.data.geobench_v1.places import places_of
 from iterate_core.data.geobench_v1.sample import (
     MASK,
     attributes,
@@ -33,9 +37,11 @@ from iterate_core.data.geobench_v1.sample import (
     read_pixels,
 )
 from iterate_core.data.options import DataSection
+from iterate_core.data.places import split_by_place
 from iterate_core.errors import DataError, Problem
 from iterate_core.fingerprint import fingerprint
-from iterate_core.registry.marks import AfterReading, HowOnly, without
+from iterate_core.registry.marks import AddedLater, AfterReading, HowOnly, without
+from iterate_core.registry.options import FieldError
 from iterate_core.storage.digests import hash_files
 
 SUFFIX = ".hdf5"
@@ -56,6 +62,7 @@ class GeoBenchV1Data(DataSection):
         task: What the task is, for folders whose files do not say.
         classes: Class names in the order of their indices, for folders whose files do not say.
         ignore_index: The mask value that does not count, where the files do not say; 255 else.
+        split: Splits drawn anew by blocks of ground, where samples have places.
     """
 
     name: Literal["geobench_v1"] = "geobench_v1"
@@ -65,6 +72,14 @@ class GeoBenchV1Data(DataSection):
     task: Literal["classification", "segmentation", "multilabel"] | None = None
     classes: tuple[str, ...] | None = None
     ignore_index: int | None = None
+    split: Annotated[PlaceSplits, AddedLater] = PlaceSplits()
+
+    @model_validator(mode="after")
+    def _partition_is_of_the_published_split(self) -> GeoBenchV1Data:
+        if self.split.block_metres is not None and self.partition != "default":
+            what = "is a share of the published training samples, but data.split draws others"
+            raise FieldError("partition", f"{what}: say data.share")
+        return self
 
     @classmethod
     def shipped_share(cls, root: Path, share: float) -> dict[str, Any]:
@@ -100,7 +115,11 @@ class GeoBenchV1:
         self._declared = declare(self._root, header, given)
         self._shape = (header.height, header.width)
         self._label_stats = self._multilabel_targets()
-        self.info = self._describe(self._declared)
+        drawn: tuple[str, ...] = ()
+        if section.split.block_metres is not None:
+            apart, drawn = self._by_blocks(section.split)
+            self._names = {**apart}
+        self.info = self._describe(self._declared, drawn)
 
     def names(self, split: Split) -> Sequence[str]:
         """The identifiers of a split's samples, in the partition file's order."""
@@ -134,7 +153,11 @@ class GeoBenchV1:
         names |= {name for name in _DECLARING_FILES if (self._root / name).exists()}
         names.add(self._partition.name)
         options = without(self._section, HowOnly, AfterReading)
-        return fingerprint({"files": hash_files(self._root, sorted(names)), "options": options})
+        content = {"files": hash_files(self._root, sorted(names)), "options": options}
+        if self._section.split.block_metres is not None:
+            # Samples that are not used have their say in the draw.
+            content["splits"] = {split: list(self._names[split]) for split in SPLITS}
+        return fingerprint(content)
 
     def _path(self, name: str) -> Path:
         return self._root / f"{name}{SUFFIX}"
@@ -170,7 +193,16 @@ class GeoBenchV1:
             hint = f"{self._partition.name} lists them."
             raise DataError(Problem(str(self._root), f"{what}{missing[0]}{SUFFIX}.", hint))
 
-    def _describe(self, declared: Declaration) -> DatasetInfo:
+    def _by_blocks(
+        self, asked: PlaceSplits
+    ) -> tuple[dict[Split, tuple[str, ...]], tuple[str, ...]]:
+        files = {name: f"{name}{SUFFIX}" for split in SPLITS for name in self._names[split]}
+        places = places_of(self._root, files, self._shape)
+        metres = self._declared.metres
+        diameter = None if metres is None else metres * math.hypot(*self._shape)
+        return split_by_place(self._names, places, asked, diameter, str(self._root))
+
+    def _describe(self, declared: Declaration, drawn: tuple[str, ...]) -> DatasetInfo:
         return DatasetInfo(
             name=declared.name,
             task=declared.task,
@@ -181,7 +213,7 @@ class GeoBenchV1:
             width=self._shape[1],
             metres=declared.metres,
             ignore_index=declared.ignore_index,
-            notes=(*declared.notes, *_shared_samples(self._names)),
+            notes=(*declared.notes, *_shared_samples(self._names), *drawn),
             licence=declared.licence,
             source=declared.source,
             unit=declared.unit,

@@ -12,6 +12,7 @@ EARLIEST = datetime(1972, 3, 1, tzinfo=UTC).timestamp()
 """No satellite image is older than this many seconds: a smaller number is no time in seconds."""
 
 LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+PLACE_COLUMNS = ("lat", "lon", "stac:centroid")
 _POINT = re.compile(r"POINT ?\(([-+.\deE]+) ([-+.\deE]+)\)")
 
 

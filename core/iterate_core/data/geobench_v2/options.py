@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from iterate_core.data.block_options import PlaceSplits
 from iterate_core.data.geobench_v2.datasets.all import DATASETS
 from iterate_core.data.geobench_v2.datasets.defects import declared
 from iterate_core.data.options import DataSection, Positive
 from iterate_core.errors import nearest
-from iterate_core.registry.marks import HowOnly
+from iterate_core.registry.marks import AddedLater, HowOnly
 from iterate_core.registry.options import FieldError
 
 Index = Annotated[int, Field(ge=0)]
@@ -26,6 +27,7 @@ class GeoBenchV2Data(DataSection):
         compat: Reproduce the known defects of the reference loaders instead of correcting them.
         frames: How many dates to take, or which ones by number from 0; None takes as many as
             suits the dataset.
+        split: Splits drawn anew by blocks of ground, where samples have places.
     """
 
     name: Literal["geobench_v2"] = "geobench_v2"
@@ -33,6 +35,7 @@ class GeoBenchV2Data(DataSection):
     dataset: str
     compat: bool = False
     frames: Positive | Annotated[tuple[Index, ...], Field(min_length=1)] | None = None
+    split: Annotated[PlaceSplits, AddedLater] = PlaceSplits()
 
     @model_validator(mode="before")
     @classmethod

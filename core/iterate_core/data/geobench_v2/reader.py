@@ -6,6 +6,7 @@ Evaluation in Geospatial AI", 2025 (arXiv 2511.15658). No other package is neede
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import BinaryIO
 from iterate_core.data.dataset import SPLITS, DatasetInfo, Sample, Split
 from iterate_core.data.geobench_v2.datasets.defects import declared
 from iterate_core.data.geobench_v2.datasets.schema import Quantity, Target
-from iterate_core.data.geobench_v2.dates import place_of
+from iterate_core.data.geobench_v2.dates import PLACE_COLUMNS, place_of
 from iterate_core.data.geobench_v2.files import Contents
 from iterate_core.data.geobench_v2.found import other_than
 from iterate_core.data.geobench_v2.images import Frames, ImageReader, stored_size
@@ -23,6 +24,7 @@ from iterate_core.data.geobench_v2.integrity import find_files, replaced, unknow
 from iterate_core.data.geobench_v2.options import GeoBenchV2Data
 from iterate_core.data.geobench_v2.targets import TargetReader
 from iterate_core.data.geobench_v2.tortilla import Item, opened, read_files, read_samples
+from iterate_core.data.places import split_by_place
 from iterate_core.errors import DataError, Problem
 from iterate_core.fingerprint import fingerprint
 from iterate_core.registry.marks import AfterReading, HowOnly, without
@@ -60,8 +62,15 @@ class GeoBenchV2:
         self._paths = find_files(root, declaration.files, declaration.name)
         self._unknown = unknown(declaration.files, self._paths)
         self._verified = len(self._unknown) == len(self._paths)
-        self._places, self._names, unused = _index(self._paths, proven=not self._unknown)
+        drawn = section.split.block_metres is not None
+        self._places, self._names, unused = _index(
+            self._paths, PLACE_COLUMNS if drawn else (), proven=not self._unknown
+        )
         size = self._grid()
+        notes = (*corrections, *self._notes(unused))
+        if drawn:
+            self._names, told = self._by_blocks(size)
+            notes += told
         frames: Frames = declaration.dates.default if section.frames is None else section.frames
         self._images = ImageReader(declaration, frames, size)
         self._targets = TargetReader(declaration, size)
@@ -76,7 +85,7 @@ class GeoBenchV2:
             frames=frames if isinstance(frames, int) else len(frames),
             metres=declaration.metres,
             ignore_index=declaration.ignore_index,
-            notes=(*corrections, *self._notes(unused)),
+            notes=notes,
             source=declaration.source,
             unit=_unit_of(declaration.target),
         )
@@ -120,6 +129,15 @@ class GeoBenchV2:
         """
         options = without(self._section, HowOnly, AfterReading)
         return fingerprint({"files": self._verify(), "options": options})
+
+    def _by_blocks(
+        self, size: tuple[int, int]
+    ) -> tuple[dict[Split, tuple[str, ...]], tuple[str, ...]]:
+        metres, asked = self._declared.metres, self._section.split
+        places = {name: place_of(place.item.fields) for name, place in self._places.items()}
+        diameter = None if metres is None else metres * math.hypot(*size)
+        where = f"{self._paths[0].parent}, {self._declared.name}"
+        return split_by_place(self._names, places, asked, diameter, where)
 
     def _verify(self) -> dict[str, str]:
         digests = verify(self._declared.files, self._paths)
@@ -180,13 +198,18 @@ def _unit_of(target: Target) -> str | None:
 
 
 def _index(
-    paths: Sequence[Path], *, proven: bool
+    paths: Sequence[Path], columns: Sequence[str], *, proven: bool
 ) -> tuple[dict[str, _Place], dict[Split, tuple[str, ...]], Counter[str]]:
     """Where each sample lies, the samples of each split, and how many belong to none.
 
     An identifier that several samples share is made whole by their number in the dataset.
+
+    Args:
+        paths: The dataset's files.
+        columns: What further of a sample's row in their tables is to be kept.
+        proven: Whether the files have the checksums that they should have.
     """
-    rows = [_Place(path, item) for path in paths for item in read_samples(path)]
+    rows = [_Place(path, item) for path in paths for item in read_samples(path, columns)]
     often = Counter(row.item.name for row in rows)
     places = {
         row.item.name if often[row.item.name] == 1 else f"{row.item.name}#{number}": row

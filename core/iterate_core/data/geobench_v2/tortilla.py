@@ -68,15 +68,19 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise DataError(Problem(str(path), f"cannot be read ({error.strerror}).")) from None
 
 
-def read_samples(path: Path) -> tuple[Item, ...]:
+def read_samples(path: Path, further: Sequence[str] = ()) -> tuple[Item, ...]:
     """The samples of a file, without opening any.
+
+    Args:
+        path: The file.
+        further: Columns to read beside those that each file has, where there are such.
 
     Raises:
         DataError: The file is absent, truncated, foreign, or lists something else than samples.
     """
     with opened(path) as handle:
         size = handle.seek(0, 2)
-        items = _read_items(handle, 0, size, str(path), COLUMNS)
+        items = _read_items(handle, 0, size, str(path), COLUMNS, further)
     foreign = next((item for item in items if item.format != NESTED), None)
     if foreign is not None:
         what = f"lists {foreign.name!r} of format {foreign.format!r} where a sample must be."
@@ -109,7 +113,12 @@ def content(handle: BinaryIO, item: Item) -> bytes:
 
 
 def _read_items(
-    handle: BinaryIO, start: int, size: int, where: str, columns: Sequence[str] | None
+    handle: BinaryIO,
+    start: int,
+    size: int,
+    where: str,
+    columns: Sequence[str] | None,
+    further: Sequence[str] = (),
 ) -> tuple[Item, ...]:
     handle.seek(start)
     header = handle.read(18)
@@ -120,11 +129,13 @@ def _read_items(
         what = f"is truncated or damaged: its table should be the bytes {offset} to "
         raise DataError(Problem(where, f"{what}{offset + length}, but it has {size}."))
     handle.seek(start + offset)
-    rows = _read_table(handle.read(length), where, columns)
+    rows = _read_table(handle.read(length), where, columns, further)
     return tuple(_item(row, start, offset, where) for row in rows)
 
 
-def _read_table(raw: bytes, where: str, columns: Sequence[str] | None) -> list[dict[str, Any]]:
+def _read_table(
+    raw: bytes, where: str, columns: Sequence[str] | None, further: Sequence[str]
+) -> list[dict[str, Any]]:
     try:
         file = parquet.ParquetFile(
             pa.BufferReader(raw),
@@ -143,7 +154,8 @@ def _read_table(raw: bytes, where: str, columns: Sequence[str] | None) -> list[d
         missing = [name for name in needed if name not in names]
         if missing:
             raise DataError(Problem(where, f"its table lacks the column {missing[0]!r}."))
-        table = file.read(columns=columns and list(columns), use_threads=False)
+        there = [name for name in further if name in names]
+        table = file.read(columns=columns and [*columns, *there], use_threads=False)
         rows: list[dict[str, Any]] = table.to_pylist()
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError,
             MemoryError) as error:  # fmt: skip

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from iterate_core.data.folders.options import Classes, Share, known_unit
+from iterate_core.data.block_options import Share
+from iterate_core.data.folders.options import Classes, known_unit
 from iterate_core.data.options import DataSection
 from iterate_core.registry.marks import HowOnly
 from iterate_core.registry.options import Section

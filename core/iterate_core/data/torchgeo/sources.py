@@ -133,14 +133,23 @@ class Source:
                 with told(self.section.dataset, file_of(self.kind), doing):
                     yield
             except DataError as error:
-                if type(error.__cause__).__name__ != "DatasetNotFoundError":
-                    raise
-                # Its message advises to download, in terms of Python.
-                what = f"holds no dataset of {self.section.dataset}."
-                advice = (
-                    f"{self.where}.root is the folder that the class's documentation describes."
-                )
-                raise DataError(Problem(str(self.root), what, advice)) from error
+                raise self._advised(error) from error
+
+    def _advised(self, error: DataError) -> DataError:
+        """The same with advice, where the library's words have none or speak of Python."""
+        kind = type(error.__cause__).__name__
+        if kind == "DatasetNotFoundError":
+            what = f"holds no dataset of {self.section.dataset}."
+            advice = f"{self.where}.root is the folder that the class's documentation describes."
+            return DataError(Problem(str(self.root), what, advice))
+        if kind == "CPLE_NotSupportedError" and "coordinate operations" in str(error):
+            what = "holds files whose coordinates cannot be brought to those of the others."
+            advice = (
+                "Write into each what its coordinates are, such as by "
+                "`rio edit-info --crs EPSG:2154 FILE`."
+            )
+            return DataError(Problem(str(self.root), what, advice))
+        return error
 
     def content(self) -> dict[str, Any]:
         """What fixes its samples, beside the recipe: its files, and the code that reads them."""

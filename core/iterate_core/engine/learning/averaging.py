@@ -47,7 +47,7 @@ def averaging_of(setup: Setup) -> Averaging | None:
     """The average that the recipe asks for, if it does."""
     trainer = setup.recipe.trainer
     if trainer.ema is not None:
-        return MovingAverage(setup.trained(), trainer.ema)
+        return MovingAverage(setup, trainer.ema)
     return None if trainer.swa is None else EqualAverage(setup)
 
 
@@ -59,19 +59,19 @@ def averaged_from(trainer: TrainerSection) -> int | None:
 
 
 class MovingAverage:
-    """The exponential moving average of tensors that training changes in place.
+    """The exponential moving average of what training changes.
 
     After each step it is ``decay`` times itself and 1 − ``decay`` times the tensors; the first
     step's tensors begin it. Running statistics of normalisation are averaged as parameters are;
     what is no real number (a count of batches) is not.
 
     Args:
-        tensors: By name, as they are on their device.
+        setup: The recipe on its device.
         decay: Above 0, below 1.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], decay: float) -> None:
-        self._average = _Average(tensors, get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+    def __init__(self, setup: Setup, decay: float) -> None:
+        self._average = _Average(setup, get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
 
     def step_ended(self) -> None:
         """See `Averaging.step_ended`."""
@@ -106,8 +106,7 @@ class EqualAverage:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._first = averaged_from(setup.recipe.trainer) or 1
-        averaged = get_swa_multi_avg_fn()  # type: ignore[no-untyped-call]
-        self._average = _Average(setup.trained(), averaged)
+        self._average = _Average(setup, get_swa_multi_avg_fn())  # type: ignore[no-untyped-call]
         self._measured: dict[str, Tensor] = {}
         self._begun = False
 
@@ -145,14 +144,16 @@ class EqualAverage:
 
 
 class _Average:
-    """An average of tensors, by PyTorch's `AveragedModel`.
+    """An average of what training changes in place, by PyTorch's `AveragedModel`.
 
     Args:
-        tensors: By name; those that are no real numbers are passed by.
+        setup: The recipe on its device. What is no real number is passed by.
         function: Of ``torch.optim.swa_utils``: how one more is taken in.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], function: Any) -> None:
+    def __init__(self, setup: Setup, function: Any) -> None:
+        tensors = setup.trained()
+        self._model = setup.module.model
         self._names = [name for name, value in tensors.items() if value.is_floating_point()]
         self._current = _Tensors(tensors[name] for name in self._names)
         self._average = AveragedModel(self._current, multi_avg_fn=function, use_buffers=True)
@@ -163,7 +164,8 @@ class _Average:
 
     def tensors(self) -> dict[str, Tensor]:
         """The averages, by name."""
-        return dict(zip(self._names, self._average.module.buffers(), strict=True))
+        averages = dict(zip(self._names, self._average.module.buffers(), strict=True))
+        return self._model.averaged(averages)
 
     def state(self) -> dict[str, Any]:
         """The averages, and how many tensors made them."""

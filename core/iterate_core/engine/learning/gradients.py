@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -51,7 +52,7 @@ class GradientLearner:
         first = (epoch - 1) * self.steps_per_epoch
         self._setup.module.model.begin_epoch(epoch, self.learning.epochs)
         course = self.course(epoch)
-        for _ in self.steps(course, lambda step: self._factor(epoch, first + step)):
+        for _ in self.steps(course, partial(self._factor, epoch), first):
             pass
         if self._average is not None:
             self._average.epoch_ended(epoch, self._setup.supplies.batches("train", course))
@@ -59,12 +60,15 @@ class GradientLearner:
         rate = float(self._optimiser.param_groups[0]["lr"])
         return training_scores(trained, epoch) | {"lr": rate}
 
-    def steps(self, course: Course, factor: Callable[[int], float]) -> Iterator[list[Tensor]]:
+    def steps(
+        self, course: Course, factor: Callable[[int], float], first: int
+    ) -> Iterator[list[Tensor]]:
         """Take an epoch's steps.
 
         Args:
             course: The batches.
-            factor: The learning rates as a share of their top, at each step from 0 on.
+            factor: The learning rates as a share of their top, at each step.
+            first: The first step's number; the training's first is 0.
 
         Yields:
             After each step the mean losses of its batches, on the device.
@@ -74,7 +78,8 @@ class GradientLearner:
         gradient, losses = MeanGradient(groups), list[Tensor]()
         task.train()
         for number, batch in enumerate(self._setup.supplies.batches("train", course)):
-            step, place = divmod(number, together)
+            within, place = divmod(number, together)
+            step = first + within
             if place == 0:
                 set_learning_rate(groups, factor(step))
                 self._optimiser.zero_grad(set_to_none=True)
@@ -84,7 +89,7 @@ class GradientLearner:
             losses.append(found["loss"].detach())
             fabric.backward(gradient.share(found["loss"], found["weight"]))
             if place == together - 1 or number == len(course.chunks) - 1:
-                self._step()
+                self._step(step + 1)
                 yield losses
 
     def _factor(self, epoch: int, step: int) -> float:
@@ -95,8 +100,8 @@ class GradientLearner:
             return self.learning.factor(step)
         return trainer.swa_rate * self.learning.pace(epoch, self.learning.epochs)
 
-    def _step(self) -> None:
-        """Change the parameters along their gradients."""
+    def _step(self, taken: int) -> None:
+        """Change the parameters along their gradients; so many steps are then taken."""
         clip = self._setup.recipe.trainer.gradient_clip
         if clip is not None:
             # A gradient that is not finite shows in the loss, which is checked once an epoch.
@@ -104,6 +109,7 @@ class GradientLearner:
                 self._setup.task, self._optimiser, max_norm=clip, error_if_nonfinite=False
             )
         self._optimiser.step()
+        self._setup.module.model.step_ended(taken, self.learning.steps)
         if self._average is not None:
             self._average.step_ended()
 
@@ -123,17 +129,22 @@ class GradientLearner:
     def state(self) -> dict[str, Any]:
         """See `Learner.state`."""
         average = {} if self._average is None else {"average": self._average.state()}
+        progress = self._setup.module.model.tuning.progress()
+        tuning = {"tuning": progress} if progress else {}
         return {
             "model": self._setup.trained(),
             "optimiser": self._optimiser.state_dict(),
             "schedule": self.learning.schedule.state(),
             "precision": self._setup.fabric.strategy.precision.state_dict(),
+            **tuning,
             **average,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """See `Learner.restore`."""
         self._setup.take(state["model"])
+        if "tuning" in state:
+            self._setup.module.model.tuning.restore(state["tuning"])
         self._optimiser.load_state_dict(state["optimiser"])
         self.learning.schedule.restore(state["schedule"])
         self._setup.fabric.strategy.precision.load_state_dict(state["precision"])

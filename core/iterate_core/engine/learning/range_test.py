@@ -91,13 +91,9 @@ def _losses(
     assert isinstance(options, OptimiserOptions)  # noqa: S101 - the registry's contract
     factors = np.append(rates / options.lr, 0)  # one more is set, and never taken
     done = 0
-
-    def factor(_: int) -> float:
-        return float(factors[done])
-
     setup.module.model.begin_epoch(1, setup.recipe.trainer.epochs)
     for epoch in count(1):
-        for found in learner.steps(learner.course(epoch), factor):
+        for found in learner.steps(learner.course(epoch), lambda step: float(factors[step]), done):
             done += 1
             yield float(torch.stack(found).mean())
 

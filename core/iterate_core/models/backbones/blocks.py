@@ -18,7 +18,8 @@ Blocks = list[list[nn.Module]]
 Place = tuple[float, ...]
 
 _STAGE = r"(?:^|\.)(?:layers|stages)[._](?P<stage>\d+)\."
-BLOCK = re.compile(rf"(?:{_STAGE}|^|\.)(?:blocks|encoder|transformer\.layers)\.(?P<number>\d+)\.")
+_LIST = r"(?:blocks|encoder|transformer\.layers|lgl_block\.transformers)"
+BLOCK = re.compile(rf"(?:{_STAGE}|^|\.){_LIST}\.(?P<number>\d+)\.")
 """Names of parameters within a transformer's blocks, as the encoders that ship call them."""
 
 LAST: Place = (math.inf,)

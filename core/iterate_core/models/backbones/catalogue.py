@@ -8,6 +8,7 @@ from iterate_core.models.backbones.dofa import card as dofa
 from iterate_core.models.backbones.olmoearth import card as olmoearth
 from iterate_core.models.backbones.presto import card as presto
 from iterate_core.models.backbones.prithvi import card as prithvi
+from iterate_core.models.backbones.prithviwxc import card as prithviwxc
 from iterate_core.models.backbones.satmae import card as satmae
 from iterate_core.models.backbones.terramind import card as terramind
 from iterate_core.models.backbones.terratorch.names import found_entry, listed_names
@@ -16,11 +17,14 @@ from iterate_core.models.backbones.torchgeo import entries as torchgeo_models
 from iterate_core.registry import registries
 from iterate_core.registry.registry import Entry, Registry
 
+_OPTIONAL = (olmoearth, prithviwxc)
+"""Families that are there where their authors' libraries are."""
+
 
 def register(backbones: Registry) -> None:
     """Add every backbone that has a card; timm's and terratorch's are found by their names."""
-    families = (prithvi, terramind, clay, dofa, satmae, presto, tessera, olmoearth, torchgeo_models)
-    for family in families:
+    ours = (prithvi, terramind, clay, dofa, satmae, presto, tessera)
+    for family in (*ours, *_OPTIONAL, torchgeo_models):
         for entry in family.entries():
             backbones.register(entry)
     backbones.fall_back(_found, listed_names)
@@ -28,7 +32,8 @@ def register(backbones: Registry) -> None:
 
 def _found(name: str) -> Entry | None:
     """The entry of a name that is not registered; or what has to be installed for it."""
-    olmoearth.check_installed(name)
+    for family in _OPTIONAL:
+        family.check_installed(name)
     return found_entry(name)
 
 

@@ -21,6 +21,8 @@ from iterate_core.models.backbones.options import MatchedOptions
 WHERE = "model.backbone"
 SAME_WAVELENGTH = 0.01
 """Centres that differ by no more than this, in µm, are one band to a model."""
+_SHOWN = 16
+"""How many bands are told by name; a model of the weather takes hundreds."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +110,16 @@ def _declared(card: Card, bands: Sequence[Band], options: MatchedOptions) -> Mat
     matches: list[Match] = []
     notes: list[str] = []
     for filling in chosen:
+        filled: list[str] = []
         for index, band in enumerate(filling.modality.bands):
             source = filling.sources[index]
             if source is None:
                 source, note = _stand_in(band, bands, options)
-                notes.append(note)
+                filled.append(note)
             matches.append(Match(band, source, filling.modality.normal(index)))
+        more = len(filled) - _SHOWN
+        rest = (f"and so with {more} more channels of {filling.modality.name}",) * (more > 0)
+        notes += [*filled[:_SHOWN], *rest]
     counts = tuple((f.modality.name, len(f.modality.bands)) for f in chosen)
     return Matching(tuple(matches), counts, tuple(notes))
 
@@ -163,12 +169,9 @@ class _Filling:
             for band, indices in self.rivals
         ]
         if self.missing and options.missing == "refuse":
-            names = ", ".join(_told(band) for band in self.missing)
-            what = f"takes {self.modality.name}, of which the dataset lacks {names}."
-            hint = (
-                f"It has {', '.join(_told(band) for band in bands)}. Choose missing: zero or "
-                "nearest, or another backbone."
-            )
+            missing = _listed(self.missing)
+            what = f"takes {self.modality.name}, of which the dataset lacks {missing}."
+            hint = f"It has {_listed(bands)}. Choose missing: zero or nearest, or another backbone."
             found.append(Problem(f"{WHERE}.missing", what, hint))
         return found
 
@@ -330,6 +333,12 @@ def _with_extra(
     added = tuple(Match(bands[index], index) for index in extra)
     note = f"with random weights, drawn from the recipe's seed: {names}"
     return Matching((*found.matches, *added), ((name, count + len(added)),), (*found.notes, note))
+
+
+def _listed(bands: Sequence[Band]) -> str:
+    shown = ", ".join(_told(band) for band in bands[:_SHOWN])
+    more = len(bands) - _SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _told(band: Band) -> str:

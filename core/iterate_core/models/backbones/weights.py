@@ -16,14 +16,14 @@ from torch import Tensor
 from iterate_core.errors import Problem, RequestError
 from iterate_core.models.backbones.options import WHERE
 
-_NESTED = ("state_dict", "model")
+_NESTED = ("state_dict", "model", "model_state")
 """Where published checkpoints keep their tensors."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors of a ``.safetensors`` file, or of a PyTorch file loaded with `weights_only`.
 
-    A PyTorch file may hold the tensors directly or under ``state_dict`` or ``model``, or those of
+    A PyTorch file may hold the tensors directly or under a name in `_NESTED`, or those of
     each part of a model under the part's name.
 
     Raises:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -86,6 +87,26 @@ class Tuning(ABC):
         del epoch, epochs
         return 1.0
 
+    def penalty(self, backbone: Backbone) -> Tensor | None:
+        """What is added to the mean loss of each training batch, a scalar; None adds nothing.
+
+        Training goes by it, and no score tells it.
+        """
+        del backbone
+        return None
+
+    def step_ended(self, backbone: Backbone, step: int, steps: int) -> None:
+        """Change what trains after a step of the optimiser.
+
+        Parameters have their new values, and still the gradients that the step went along.
+
+        Args:
+            backbone: Prepared.
+            step: Counted from 1.
+            steps: Of the whole training.
+        """
+        del backbone, step, steps
+
     def groups(self, backbone: Backbone) -> list[tuple[float, list[nn.Parameter]]]:
         """Everything that ever takes a gradient, by its learning rate as a share of the usual."""
         return [(1.0, [value for value in backbone.parameters() if value.requires_grad])]
@@ -97,6 +118,27 @@ class Tuning(ABC):
         below = tuple(f"{name}." if name else "" for name in named)
         state = backbone.state_dict().items()
         return {name: value for name, value in state if name in trained or name.startswith(below)}
+
+    def averaged(self, backbone: Backbone, averages: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What averages over steps come to, which are scored and kept in the place of `state`.
+
+        Args:
+            backbone: Holds what the last step came to.
+            averages: Of each tensor of `state` by itself, by its name there.
+        """
+        del backbone
+        return dict(averages)
+
+    def progress(self) -> dict[str, Any]:
+        """What decides later steps beside `state`, the recipe and the step's number.
+
+        Tensors and plain values of Python, in dictionaries and lists.
+        """
+        return {}
+
+    def restore(self, progress: Mapping[str, Any]) -> None:
+        """Take up what `progress` gave; tensors may lie on another device than the backbone."""
+        del progress
 
     def merge(self, backbone: Backbone) -> Backbone:
         """The trained backbone for use elsewhere: what was added is folded into its weights.

@@ -21,10 +21,11 @@ def register(tunings: Registry) -> None:
     ):
         tunings.register(Entry(name, f"{_TUNING}.options:{options}", f"{_TUNING}.{method}"))
     for name, options, method in (
-        ("lora", "LoraOptions", "Lora"),
-        ("dora", "DoraOptions", "Dora"),
-        ("ia3", "Ia3Options", "Ia3"),
-        ("vera", "VeraOptions", "Vera"),
+        ("lora", "LoraOptions", "methods:Lora"),
+        ("dora", "DoraOptions", "methods:Dora"),
+        ("adalora", "AdaLoraOptions", "adalora:AdaLora"),
+        ("ia3", "Ia3Options", "methods:Ia3"),
+        ("vera", "VeraOptions", "methods:Vera"),
     ):
-        entry = Entry(name, f"{_ADAPTERS}.options:{options}", f"{_ADAPTERS}.methods:{method}")
+        entry = Entry(name, f"{_ADAPTERS}.options:{options}", f"{_ADAPTERS}.{method}")
         tunings.register(entry)

@@ -130,7 +130,8 @@ def side_of(name: str) -> int:
 
 def reduced(name: str) -> Any:
     fields = registries.backbones.get(name).load_options().model_fields
-    return options_of(name, **({"depth": 2} if "depth" in fields else {}))
+    small = {"depth": 2, "unit": (4, 4)}
+    return options_of(name, **{key: value for key, value in small.items() if key in fields})
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -29,7 +29,7 @@ from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
 from iterate_core.registry.parsing import parse
 
-WAYS = ["lora", "dora", "ia3", "vera"]
+WAYS = ["lora", "dora", "adalora", "ia3", "vera"]
 SIDE = 224
 
 BASE_SIZED = [
@@ -161,6 +161,21 @@ def test_a_frozen_recipe_beside_it_sees_the_backbone_as_it_was_loaded(name: str)
     before = features()
     Trainer(prepare(chosen({"name": name}))).epoch(1)
     torch.testing.assert_close(features(), before, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_recipes_of_one_worker_share_the_weights_that_were_loaded_once(name: str) -> None:
+    loaded = {
+        tensor.data_ptr()
+        for tensor in shared_backbone(prepare(chosen({"name": name}))).parameters()
+    }
+    for lr in (1e-3, 1e-2):
+        trainer = Trainer(prepare(chosen({"name": name}, optimiser={"lr": lr})))
+        trainer.epoch(1)
+        backbone = trainer.setup.module.model.backbone
+        assert backbone is not None
+        still = {value.data_ptr() for value in backbone.parameters() if not value.requires_grad}
+        assert loaded <= still
 
 
 @pytest.mark.parametrize("targets", ["attention", "mlp"])

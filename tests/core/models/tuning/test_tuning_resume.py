@@ -32,6 +32,7 @@ WAYS: list[dict[str, Any]] = [
     {"name": "bitfit"},
     {"name": "visual_prompt", "deep": False, "dropout": 0.1},
     {"name": "lora", "dropout": 0.1},
+    {"name": "adalora", "dropout": 0.1, "interval": 0.2},
     {"name": "vera", "dropout": 0.1},
 ]
 
