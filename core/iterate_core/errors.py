@@ -4,6 +4,7 @@
     ├── RequestError   the request was wrong; nothing was started (exit code 2)
     │   └── DataError  a file or folder of a dataset is absent, truncated, foreign or unsafe
     └── WorkError      the work itself failed (exit code 1)
+        ├── DeviceMemoryError  more was done at once than memory holds; less may go
         └── MachineError  the machine ran out of something, so the work waits until it has it again
 
 A `RequestError` carries every mistake found, not only the first. What is a `MachineError` counts
@@ -82,6 +83,10 @@ class DataError(RequestError):
 
 class WorkError(IterateError):
     """The request was fine and the work failed."""
+
+
+class DeviceMemoryError(WorkError):
+    """Memory ran out by what the request does at once, and not by what others hold."""
 
 
 class MachineError(WorkError):

@@ -37,6 +37,9 @@ class TrainerSection(Section):
             first up to 4 GiB a dataset and the second beyond; ``off`` computes them anew.
         accumulate: Batches whose gradients make one step: that of the mean over all that counts in
             them, as of one larger batch.
+        micro_batch: Samples of a batch that go through the model at once, the gradients of its
+            parts added up; ``auto``, the whole batch or, where memory runs out, half as many as
+            often as it takes; None, the whole batch.
         gradient_clip: Largest norm of the gradient; None does not clip.
         ema: Decay, step by step, of a moving average of what trains, which is scored and kept in
             its place; None takes the last step's weights.
@@ -58,6 +61,7 @@ class TrainerSection(Section):
         "auto"
     )
     accumulate: Annotated[Positive, AfterBackbone, AddedLater] = 1
+    micro_batch: Annotated[Positive | Literal["auto"] | None, AfterBackbone, AddedLater] = None
     gradient_clip: Annotated[float | None, Field(gt=0), AfterBackbone] = None
     ema: Annotated[float | None, Field(gt=0, lt=1), AfterBackbone, AddedLater] = None
     swa: Annotated[float | None, Field(gt=0, le=1), AfterBackbone, AddedLater] = None

@@ -11,10 +11,11 @@ import pytest
 import torch
 from engine_support import recipe
 from knobs_support import Case, Scene, merged, refused, setting, small, trained
-from torch import nn
+from torch import Tensor, nn
 from tuning_support import FROZEN, tuned
 
-from iterate_core.data.loading import loader
+from iterate_core.data.loading import ahead
+from iterate_core.data.loading.batch import Batch
 from iterate_core.device import fabric_for
 from iterate_core.engine import fit
 from iterate_core.engine.build import build_model, shared_backbone
@@ -168,6 +169,20 @@ def steps(scene: Scene) -> int:
     return Trainer(prepared(scene)).learner.steps_per_epoch
 
 
+def at_once(scene: Scene) -> set[int]:
+    """How many samples go through the model at once in training."""
+    trainer, seen = Trainer(prepared(scene)), set[int]()
+    step = trainer.setup.module.training_step
+
+    def training_step(batch: Batch, number: int) -> dict[str, Tensor]:
+        seen.add(len(batch.inputs))
+        return step(batch, number)
+
+    trainer.setup.module.training_step = training_step
+    trainer.learner.learn(1)
+    return seen
+
+
 def evaluation_steps(scene: Scene) -> int:
     """Of an evaluation of the validation split."""
     return len(evaluation_course(prepared(scene), "val").chunks)
@@ -177,13 +192,13 @@ def workers(scene: Scene) -> set[int]:
     """The numbers of processes that read for a training."""
     asked: set[int] = set()
 
-    class Loader(loader.DataLoader):  # type: ignore[type-arg]
+    class Loader(ahead.DataLoader):  # type: ignore[type-arg]
         def __init__(self, *args: Any, num_workers: int, **options: Any) -> None:
             asked.add(num_workers)
             super().__init__(*args, num_workers=num_workers, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loader, "DataLoader", Loader)
+        patch.setattr(ahead, "DataLoader", Loader)
         fit.fit(prepare(small(**setting(scene.knob.name, scene.value))), scene.folder)
     return asked
 
@@ -299,6 +314,7 @@ RECIPE: dict[str, Case] = {
     ),
     "trainer.precision": Case(("32-true", "bf16-mixed"), results),
     "trainer.accumulate": Case((1, 2), steps, (2, 1)),
+    "trainer.micro_batch": Case((None, 2), at_once, ({4}, {2}), same=steps),
     "trainer.features": Case(
         ("float32", "float16"), kept_as, ({"float32"}, {"float16", "int16"}), same=frozen
     ),

@@ -44,6 +44,7 @@ class FitProgress:
         reports: Of all finished epochs.
         reference: The objective's value that patience is counted from.
         waited: Epochs since `reference`.
+        at_once: Samples that go through the model at once, where a whole batch was too many.
         state: Tensors and numbers of model, optimiser and schedule; None once done.
     """
 
@@ -51,6 +52,7 @@ class FitProgress:
     reports: list[EpochReport] = field(default_factory=list)
     reference: float | None = None
     waited: int = 0
+    at_once: int | None = None
     state: dict[str, Any] | None = None
 
     @property
@@ -72,6 +74,7 @@ def save_progress(folder: Path, progress: FitProgress) -> None:
         "reports": [asdict(report) for report in progress.reports],
         "reference": progress.reference,
         "waited": progress.waited,
+        "at_once": progress.at_once,
         "state": None if progress.done else progress.state,
     }
     # Through a handle of Python's own, which tells why a write failed; PyTorch's own does not.
@@ -106,7 +109,12 @@ def load_progress(folder: Path, identity: str) -> FitProgress:
         content = torch.load(path, map_location="cpu", weights_only=True)
         reports = [EpochReport(**report) for report in content["reports"]]
         found = FitProgress(
-            content["identity"], reports, content["reference"], content["waited"], content["state"]
+            content["identity"],
+            reports,
+            content["reference"],
+            content["waited"],
+            content.get("at_once"),
+            content["state"],
         )
     except Exception as error:  # damaged bytes end in any error type at all
         if (fault := machine_error(error, folder)) is not None:

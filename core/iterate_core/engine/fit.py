@@ -20,12 +20,13 @@ from iterate_core.engine.checkpoints import (
     save_best,
     save_progress,
 )
-from iterate_core.engine.evaluator import Evaluator, check_scored
+from iterate_core.engine.evaluator import Evaluator, SplitScores, check_scored
+from iterate_core.engine.learning.micro_batches import fitting, halved
 from iterate_core.engine.reports import EpochReport
 from iterate_core.engine.resolved import Prepared
 from iterate_core.engine.setup import Setup
 from iterate_core.engine.trainer import Trainer
-from iterate_core.errors import Problem, RequestError
+from iterate_core.errors import DeviceMemoryError, Problem, RequestError
 from iterate_core.storage.files import write_json
 from iterate_core.tasks.metrics import as_json
 from iterate_core.tasks.per_class import ByClass
@@ -70,7 +71,7 @@ def epochs(prepared: Prepared, folder: Path, *, replay: bool = False) -> Iterato
     progress = load_progress(folder, prepared.identity)
     if progress.done:
         return iter(progress.reports if replay else progress.reports[-1:])
-    return _rest(Trainer(prepared), progress, folder, replay)
+    return _rest(Trainer(prepared, progress.at_once), progress, folder, replay)
 
 
 def _rest(
@@ -84,7 +85,28 @@ def _rest(
     if progress.state is not None:
         trainer.learner.restore(progress.state)
     while not progress.done:
-        yield _next_epoch(trainer, progress, folder)
+        try:
+            report = _next_epoch(trainer, progress, folder)
+        except DeviceMemoryError:
+            batch_size = prepared.recipe.data.batch_size
+            fewer = halved(prepared.recipe, progress.at_once, batch_size)
+            if fewer is None:
+                raise
+        else:
+            yield report
+            continue
+        # Here, where the error no longer holds on to what filled the memory.
+        progress.at_once = fewer
+        del trainer
+        trainer = _as_it_was(prepared, progress)
+
+
+def _as_it_was(prepared: Prepared, progress: FitProgress) -> Trainer:
+    """A trainer after the epochs that are finished."""
+    trainer = Trainer(prepared, progress.at_once)
+    if progress.state is not None:
+        trainer.learner.restore(progress.state)
+    return trainer
 
 
 def _next_epoch(trainer: Trainer, progress: FitProgress, folder: Path) -> EpochReport:
@@ -177,10 +199,15 @@ def evaluate(
     """
     tensors, _ = load_best(folder, prepared.identity)
     check_scored(prepared, split)
-    setup = Setup(prepared)
-    setup.take(tensors)
-    with setup.undisturbed("evaluation"):
-        found = Evaluator(setup).everything(split, by_sample=keep is not None)
+
+    def score(at_once: int | None) -> SplitScores:
+        setup = Setup(prepared, at_once)
+        setup.take(tensors)
+        with setup.undisturbed("evaluation"):
+            return Evaluator(setup).everything(split, by_sample=keep is not None)
+
+    data = prepared.recipe.data
+    found = fitting(prepared.recipe, data.eval_batch_size or data.batch_size, score)
     metrics = {f"{split}/{name}": value for name, value in found.scores.items()}
     prepared.recipe.objective.read(metrics, split)
     if keep is not None and found.sums is not None:

@@ -77,10 +77,14 @@ def training_course(prepared: Prepared, epoch: int, *, drop_single: bool) -> Cou
     return Course(chunks, chosen if group != (IDENTITY,) else None, draws)
 
 
-def evaluation_course(prepared: Prepared, split: Split) -> Course:
-    """The split's own order, unchanged; of the training split, what is trained on."""
+def evaluation_course(prepared: Prepared, split: Split, at_once: int | None = None) -> Course:
+    """The split's own order, unchanged; of the training split, what is trained on.
+
+    No batch is of more than `at_once` samples.
+    """
     data = prepared.recipe.data
     size = data.eval_batch_size or data.batch_size
+    size = min(size, at_once or size)
     samples = prepared.training if split == "train" else np.arange(len(prepared.pack.names(split)))
     return Course(chunked(samples, size, drop_single=False))
 
@@ -91,11 +95,13 @@ class Supplies:
     Args:
         prepared: The recipe and its data.
         fabric: The device, and the arithmetic that features are computed in.
+        at_once: Samples of a batch that is evaluated, at most; None sets no bound.
     """
 
-    def __init__(self, prepared: Prepared, fabric: Fabric) -> None:
+    def __init__(self, prepared: Prepared, fabric: Fabric, at_once: int | None = None) -> None:
         self._prepared = prepared
         self._fabric = fabric
+        self._at_once = at_once
         self._opened: dict[Split, Supply] = {}
         self._place = keeping.Place(prepared, fabric.device)
         self._use: Use | None = None
@@ -120,7 +126,7 @@ class Supplies:
 
     def evaluated(self, split: Split) -> Iterator[Batch]:
         """Batches of a split in its own order."""
-        return self.batches(split, evaluation_course(self._prepared, split))
+        return self.batches(split, evaluation_course(self._prepared, split, self._at_once))
 
     def encode(self, images: Tensor, context: Context | None) -> Any:
         """A constant backbone's features, in the recipe's arithmetic."""

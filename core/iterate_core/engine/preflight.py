@@ -50,8 +50,10 @@ def refuse_single(prepared: Prepared) -> None:
     Raises:
         RequestError: The model does not take it.
     """
-    data = prepared.recipe.data
-    if min(data.batch_size, len(prepared.training), data.epoch_samples or math.inf) == 1:
+    data, stated = prepared.recipe.data, prepared.recipe.trainer.micro_batch
+    at_once = stated if isinstance(stated, int) else math.inf
+    samples = min(len(prepared.training), data.epoch_samples or math.inf)
+    if min(data.batch_size, at_once, samples) == 1:
         with torch.random.fork_rng(devices=[]):
             _send_batch(prepared, 1)
 
@@ -142,7 +144,9 @@ def _untaken(prepared: Prepared, count: int, reason: str) -> Problem:
     if count == 1 and _NO_VARIANCE in reason:
         reason = "batch normalisation cannot take the variance of one value"
         hint = "Set data.batch_size to 2 or more, or raise data.image_size."
-        if prepared.recipe.data.batch_size > 1:
+        if prepared.recipe.trainer.micro_batch == 1:
+            hint = "Set trainer.micro_batch to 2 or more, or to auto."
+        elif prepared.recipe.data.batch_size > 1:
             hint = "Only one sample is trained on: take two or more, by data.share or data.shots."
     return Problem(
         "model", f"the model does not take {count} × {_sizes(prepared)} ({reason}).", hint

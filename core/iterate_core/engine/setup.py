@@ -14,7 +14,7 @@ from iterate_core.device import fabric_for, isolated, ran_out_of_memory
 from iterate_core.engine.build import build_model
 from iterate_core.engine.order import Supplies
 from iterate_core.engine.resolved import Prepared
-from iterate_core.errors import Problem, RequestError, WorkError
+from iterate_core.errors import DeviceMemoryError, Problem, RequestError
 from iterate_core.faults import memory_error
 from iterate_core.fingerprint import state_seed
 from iterate_core.losses.base import loss_of
@@ -30,8 +30,11 @@ class Setup:
 
     Args:
         prepared: The recipe and its data.
+        at_once: Samples that go through the model at once, where memory holds no whole batch of
+            a recipe that leaves it to be found how many it holds.
 
     Attributes:
+        at_once: Likewise, or what the recipe says; None where batches are whole.
         fabric: The device and its arithmetic.
         supplies: The recipe's batches.
         task: The task, with its model, as Fabric runs it.
@@ -41,12 +44,14 @@ class Setup:
         RequestError: The parts of the recipe do not fit each other or this machine.
     """
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: Prepared, at_once: int | None = None) -> None:
         self.prepared = prepared
         self.recipe = prepared.recipe
+        stated = self.recipe.trainer.micro_batch
+        self.at_once = at_once if isinstance(stated, str) else stated
         self.fabric = fabric_for(self.recipe.trainer.accelerator, self.recipe.trainer.precision)
         with self.undisturbed("set-up"):
-            self.supplies = Supplies(prepared, self.fabric)
+            self.supplies = Supplies(prepared, self.fabric, self.at_once)
             self.module = built_task(prepared, headless=self.supplies.keeps_features)
             self.task: Any = self.fabric.setup_module(self.module)
 
@@ -95,7 +100,7 @@ class Setup:
 
         Raises:
             MachineError: The host's memory ran out because others hold it.
-            WorkError: Memory ran out otherwise; it says what to lower.
+            DeviceMemoryError: Memory ran out otherwise; it says what to lower.
         """
         trainer = self.recipe.trainer
         seed = state_seed(self.recipe.seed, what)
@@ -141,8 +146,9 @@ def _explained(prepared: Prepared) -> Iterator[None]:
             raise fault from error
         data, (height, width) = prepared.recipe.data, prepared.size
         dates = f" on {prepared.info.frames} dates" if prepared.info.frames > 1 else ""
-        raise WorkError(
+        raise DeviceMemoryError(
             f"{'GPU ' if gpu else ''}memory ran out with batch size {data.batch_size} and images "
             f"of {height}×{width} pixels{dates}: lower data.batch_size, data.eval_batch_size or "
-            "data.image_size, choose trainer.precision: bf16-mixed, or tuning: frozen"
+            "data.image_size, choose trainer.micro_batch: auto, trainer.precision: bf16-mixed, or "
+            "tuning: frozen"
         ) from error

@@ -19,6 +19,7 @@ class Trainer:
 
     Args:
         prepared: The recipe and its data.
+        at_once: See `Setup`.
 
     Attributes:
         setup: The recipe on its device.
@@ -29,9 +30,9 @@ class Trainer:
             training split teaches nothing, or the validation split can have no score.
     """
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: Prepared, at_once: int | None = None) -> None:
         self.prepared = prepared
-        self.setup = Setup(prepared)
+        self.setup = Setup(prepared, at_once)
         check_scored(prepared, "train", "val")
         self._evaluator = Evaluator(self.setup)
         with self.setup.undisturbed("set-up"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +17,17 @@ from iterate_core.recipe import TrainerSection
 def steps_of(course: Course, trainer: TrainerSection) -> int:
     """Optimiser steps in an epoch; the last may be of fewer batches than the others."""
     return math.ceil(len(course.chunks) / trainer.accumulate)
+
+
+def parts_of_steps(counts: Sequence[int], trainer: TrainerSection) -> list[int]:
+    """Of how many parts of batches each step of an epoch is.
+
+    Args:
+        counts: Into how many parts each batch was cut.
+        trainer: Says how many batches make a step.
+    """
+    starts = range(0, len(counts), trainer.accumulate)
+    return [sum(counts[start : start + trainer.accumulate]) for start in starts]
 
 
 class MeanGradient:

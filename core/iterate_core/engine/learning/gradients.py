@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from torch import Tensor
 
 from iterate_core.device import fuses
-from iterate_core.engine.learning.accumulation import MeanGradient, steps_of
+from iterate_core.engine.learning.accumulation import MeanGradient, parts_of_steps, steps_of
 from iterate_core.engine.learning.averaging import averaged_from, averaging_of
 from iterate_core.engine.learning.learner import training_scores
+from iterate_core.engine.learning.micro_batches import in_parts
 from iterate_core.engine.order import Course, needs_pairs, training_course
 from iterate_core.engine.preflight import refuse_single
 from iterate_core.engine.setup import Setup
@@ -55,10 +57,13 @@ class GradientLearner:
         for _ in self.steps(course, partial(self._factor, epoch), first):
             pass
         if self._average is not None:
-            self._average.epoch_ended(epoch, self._setup.supplies.batches("train", course))
+            parts, _ = self._in_parts(course)
+            self._average.epoch_ended(epoch, self._setup.supplies.batches("train", parts))
         trained = self._setup.module.reported(self._setup.module.train_scores)
-        rate = float(self._optimiser.param_groups[0]["lr"])
-        return training_scores(trained, epoch) | {"lr": rate}
+        told = {"lr": float(self._optimiser.param_groups[0]["lr"])}
+        if self._setup.at_once != self._setup.recipe.trainer.micro_batch and self._setup.at_once:
+            told["micro_batch"] = float(self._setup.at_once)
+        return training_scores(trained, epoch) | told
 
     def steps(
         self, course: Course, factor: Callable[[int], float], first: int
@@ -74,23 +79,26 @@ class GradientLearner:
             After each step the mean losses of its batches, on the device.
         """
         task, fabric = self._setup.task, self._setup.fabric
-        groups, together = self._optimiser.param_groups, self._setup.recipe.trainer.accumulate
-        gradient, losses = MeanGradient(groups), list[Tensor]()
+        groups = self._optimiser.param_groups
+        gradient = MeanGradient(groups)
+        course, counts = self._in_parts(course)
+        batches = enumerate(self._setup.supplies.batches("train", course))
         task.train()
-        for number, batch in enumerate(self._setup.supplies.batches("train", course)):
-            within, place = divmod(number, together)
-            step = first + within
-            if place == 0:
-                set_learning_rate(groups, factor(step))
-                self._optimiser.zero_grad(set_to_none=True)
-                gradient.begin()
-                losses = []
-            found = self._setup.step(task.training_step, batch, number)
-            losses.append(found["loss"].detach())
-            fabric.backward(gradient.share(found["loss"], found["weight"]))
-            if place == together - 1 or number == len(course.chunks) - 1:
-                self._step(step + 1)
-                yield losses
+        for step, together in enumerate(parts_of_steps(counts, self._setup.recipe.trainer), first):
+            set_learning_rate(groups, factor(step))
+            self._optimiser.zero_grad(set_to_none=True)
+            gradient.begin()
+            losses = []
+            for number, batch in islice(batches, together):
+                found = self._setup.step(task.training_step, batch, number)
+                losses.append(found["loss"].detach())
+                fabric.backward(gradient.share(found["loss"], found["weight"]))
+            self._step(step + 1)
+            yield losses
+
+    def _in_parts(self, course: Course) -> tuple[Course, list[int]]:
+        """See `in_parts`."""
+        return in_parts(course, self._setup.at_once, pairs=self._drop_single)
 
     def _factor(self, epoch: int, step: int) -> float:
         """The share of the learning rates' top, at a step of an epoch."""

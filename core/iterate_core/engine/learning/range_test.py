@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from iterate_core.engine.learning.gradients import GradientLearner
+from iterate_core.engine.learning.micro_batches import fitting
 from iterate_core.engine.probing import fits
 from iterate_core.engine.resolved import Prepared
 from iterate_core.engine.setup import Setup
@@ -70,17 +71,25 @@ def range_test(
     if fits(prepared.recipe):
         what = f"decoder {prepared.recipe.model.decoder.name!r} is fitted at once: it has no rate."
         raise RequestError(Problem("model.decoder.name", what))
-    setup = Setup(prepared)
-    with setup.undisturbed("range test"):
-        learner = GradientLearner(setup)
-        rates = np.geomspace(lowest, highest, steps)
-        losses: list[float] = []
-        for loss in islice(_losses(learner, setup, rates), steps):
-            losses.append(loss)
-            smoothed = _smoothed(np.array(losses))
-            if not math.isfinite(loss) or smoothed[-1] > DIVERGED * smoothed.min():
-                break
+    rates = np.geomspace(lowest, highest, steps)
+
+    def attempt(at_once: int | None) -> list[float]:
+        setup = Setup(prepared, at_once)
+        with setup.undisturbed("range test"):
+            return _until_it_diverges(_losses(GradientLearner(setup), setup, rates), steps)
+
+    losses = fitting(prepared.recipe, prepared.recipe.data.batch_size, attempt)
     return _judged(rates, np.array(losses))
+
+
+def _until_it_diverges(found: Iterator[float], steps: int) -> list[float]:
+    losses: list[float] = []
+    for loss in islice(found, steps):
+        losses.append(loss)
+        smoothed = _smoothed(np.array(losses))
+        if not math.isfinite(loss) or smoothed[-1] > DIVERGED * smoothed.min():
+            break
+    return losses
 
 
 def _losses(
