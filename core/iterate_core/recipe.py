@@ -47,6 +47,8 @@ class TrainerSection(Section):
             place of theirs; None takes each epoch's own.
         swa_rate: The learning rate in these epochs, as a share of its top; None lets the schedule
             go on.
+        compile: Compile what trains with `torch.compile`, which costs a minute or more at the
+            beginning of each training, and changes the last digits of its numbers.
         accelerator: ``auto`` takes a GPU where this process sees one, on a Mac through MPS.
         deterministic: Refuse algorithms that give other results under the same seed.
         threads: CPU threads of one operation, which decide the last digits of a result on a CPU;
@@ -66,6 +68,7 @@ class TrainerSection(Section):
     ema: Annotated[float | None, Field(gt=0, lt=1), AfterBackbone, AddedLater] = None
     swa: Annotated[float | None, Field(gt=0, le=1), AfterBackbone, AddedLater] = None
     swa_rate: Annotated[float | None, Field(gt=0, le=1), AfterBackbone, AddedLater] = None
+    compile: Annotated[bool, AfterBackbone, AddedLater] = False
     accelerator: Annotated[Literal["auto", "cpu", "gpu", "mps"], AfterBackbone] = "auto"
     deterministic: bool = True
     threads: Annotated[Positive | None, HowOnly] = None

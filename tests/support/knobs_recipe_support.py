@@ -183,6 +183,13 @@ def at_once(scene: Scene) -> set[int]:
     return seen
 
 
+def compiled(scene: Scene, only: str = "", **others: Any) -> set[str]:
+    """Which parts of the model would be compiled when they are first called."""
+    parts = Setup(prepared(scene, **others)).module.model.named_children()
+    found = {name for name, part in parts if part._compiled_call_impl is not None}
+    return found & {only} if only else found
+
+
 def evaluation_steps(scene: Scene) -> int:
     """Of an evaluation of the validation split."""
     return len(evaluation_course(prepared(scene), "val").chunks)
@@ -317,6 +324,10 @@ RECIPE: dict[str, Case] = {
     "trainer.micro_batch": Case((None, 2), at_once, ({4}, {2}), same=steps),
     "trainer.features": Case(
         ("float32", "float16"), kept_as, ({"float32"}, {"float16", "int16"}), same=frozen
+    ),
+    "trainer.compile": Case(
+        (False, True), compiled, (set(), {"backbone", "decoder"}),
+        same=partial(compiled, tuning=FROZEN, only="backbone"),
     ),
     "trainer.gradient_clip": Case((None, 1e-3), results),
     "trainer.ema": Case((None, 0.5), results, same=training_loss),

@@ -19,6 +19,8 @@ from iterate_core.faults import memory_error
 from iterate_core.fingerprint import state_seed
 from iterate_core.losses.base import loss_of
 from iterate_core.losses.training import TrainingTargets
+from iterate_core.models.assembly import Model
+from iterate_core.models.decoders.probes.fitted import Fitted
 from iterate_core.registry import registries
 from iterate_core.tasks.supervised import SupervisedTask
 
@@ -53,6 +55,8 @@ class Setup:
         with self.undisturbed("set-up"):
             self.supplies = Supplies(prepared, self.fabric, self.at_once)
             self.module = built_task(prepared, headless=self.supplies.keeps_features)
+            if self.recipe.trainer.compile:
+                _compile(self.module.model, constant=self.recipe.tuning.constant)
             self.task: Any = self.fabric.setup_module(self.module)
 
     def step(self, step: Callable[[Batch, int], T], batch: Batch, number: int) -> T:
@@ -114,6 +118,13 @@ class Setup:
             _explained(self.prepared),
         ):
             yield
+
+
+def _compile(model: Model, *, constant: bool) -> None:
+    """Compile a model's parts in place; not a constant backbone, which other recipes share."""
+    for part in (None if constant else model.backbone, model.neck, model.decoder):
+        if part is not None and not isinstance(part, Fitted):
+            part.compile()
 
 
 def built_task(prepared: Prepared, *, headless: bool = False) -> SupervisedTask:
