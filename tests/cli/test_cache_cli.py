@@ -84,6 +84,18 @@ def test_nothing_is_cleared_that_is_in_use_or_must_be_fetched(cache: Path) -> No
     assert not entries(cache / "hub")
 
 
+def test_entries_that_are_files_are_shown_and_cleared_too(cache: Path) -> None:
+    (cache / "hashes").mkdir(parents=True)
+    (cache / "hashes" / "new.json").write_text("{}")
+    old = cache / "hashes" / "old.json"
+    old.write_text("{}")
+    os.utime(old, (time.time() - 9 * DAY,) * 2)
+    told = json.loads(run("--json").stdout)["kinds"]["hashes"]["entries"]
+    assert [one["name"] for one in told] == ["old.json", "new.json"]
+    run("clear", "--older-than", "5")
+    assert [path.name for path in entries(cache / "hashes")] == ["new.json"]
+
+
 def test_what_was_used_lately_may_stay(cache: Path) -> None:
     for name, days in (("new", 1), ("old", 9)):
         entry(cache, "features", name, 5000, days)

@@ -61,9 +61,9 @@ def last_used(entry: Path) -> float:
     Of one that is not used through `use`, when any of it was last read or written, as far as its
     disk tells.
     """
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         return (entry / USED).stat().st_mtime
-    stats = [path.lstat() for path in _below(entry)]
+    stats = [path.stat() for path in _below(entry)]
     return max((max(stat.st_mtime, stat.st_atime) for stat in stats), default=0.0)
 
 
