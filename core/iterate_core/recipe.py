@@ -17,7 +17,7 @@ from iterate_core.models.options import ModelSection
 from iterate_core.models.tuning.options import FullOptions, TuningOptions
 from iterate_core.objective import Objective
 from iterate_core.registry import registries
-from iterate_core.registry.marks import AddedLater, AfterBackbone, HowOnly, PerTraining
+from iterate_core.registry.marks import AddedLater, AfterBackbone, HowOnly, PerHead, PerTraining
 from iterate_core.registry.options import Component, Section
 from iterate_core.registry.parsing import Chosen, parse
 from iterate_core.storage.files import replacing
@@ -56,8 +56,8 @@ class TrainerSection(Section):
     """
 
     epochs: Annotated[Positive, AfterBackbone] = 20
-    patience: Annotated[Positive | None, AfterBackbone] = None
-    min_delta: Annotated[float, Field(ge=0), AfterBackbone] = 0.0
+    patience: Annotated[Positive | None, AfterBackbone, PerHead] = None
+    min_delta: Annotated[float, Field(ge=0), AfterBackbone, PerHead] = 0.0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     features: Annotated[Literal["auto", "float32", "float16", "off"], AfterBackbone, AddedLater] = (
         "auto"
@@ -109,7 +109,9 @@ class Recipe(Section):
     )
     loss: Annotated[AnyLoss, AfterBackbone] = DefaultOptions(name="default")
     optimiser: Annotated[SerializeAsAny[Component], Chosen(registries.optimisers), AfterBackbone]
-    scheduler: Annotated[SerializeAsAny[Component], Chosen(registries.schedulers), AfterBackbone]
+    scheduler: Annotated[
+        SerializeAsAny[Component], Chosen(registries.schedulers), AfterBackbone, PerHead
+    ]
     augmentation: Annotated[AugmentationSection, AfterBackbone] = AugmentationSection()
     trainer: TrainerSection = TrainerSection()
     objective: Annotated[Objective, AfterBackbone] = Objective()

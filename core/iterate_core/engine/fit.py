@@ -13,25 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from iterate_core.data.dataset import Split
-from iterate_core.engine.checkpoints import (
-    FitProgress,
-    load_best,
-    load_progress,
-    save_best,
-    save_progress,
-)
+from iterate_core.engine.checkpoints import load_best, load_progress
 from iterate_core.engine.evaluator import Evaluator, SplitScores, check_scored
 from iterate_core.engine.learning.micro_batches import fitting, halved
 from iterate_core.engine.reports import EpochReport
 from iterate_core.engine.resolved import Prepared
+from iterate_core.engine.run import Run
 from iterate_core.engine.setup import Setup
 from iterate_core.engine.trainer import Trainer
 from iterate_core.errors import DeviceMemoryError, Problem, RequestError
-from iterate_core.storage.files import write_json
 from iterate_core.tasks.metrics import as_json
 from iterate_core.tasks.per_class import ByClass
-
-CHANNELS_FILE = "channels.json"
 
 
 @dataclass(frozen=True)
@@ -71,72 +63,34 @@ def epochs(prepared: Prepared, folder: Path, *, replay: bool = False) -> Iterato
     progress = load_progress(folder, prepared.identity)
     if progress.done:
         return iter(progress.reports if replay else progress.reports[-1:])
-    return _rest(Trainer(prepared, progress.at_once), progress, folder, replay)
+    return _rest(Run(Trainer(prepared, progress.at_once), progress, folder), replay)
 
 
-def _rest(
-    trainer: Trainer, progress: FitProgress, folder: Path, replay: bool
-) -> Iterator[EpochReport]:
+def _rest(run: Run, replay: bool) -> Iterator[EpochReport]:
     """The epochs that a run lacks, after those it has if they are to be replayed."""
     if replay:
-        yield from progress.reports
-    prepared = trainer.prepared
-    write_json(folder / CHANNELS_FILE, prepared.matching.described(prepared.stated))
-    if progress.state is not None:
-        trainer.learner.restore(progress.state)
-    while not progress.done:
+        yield from tuple(run.progress.reports)
+    yield from going_on(run)
+
+
+def going_on(run: Run) -> Iterator[EpochReport]:
+    """Train to the end, an epoch at a time, each of which is kept before it is told."""
+    recipe = run.prepared.recipe
+    while not run.progress.done:
+        start = time.perf_counter()
         try:
-            report = _next_epoch(trainer, progress, folder)
+            metrics, value = run.trainer.epoch(run.epoch)
         except DeviceMemoryError:
-            batch_size = prepared.recipe.data.batch_size
-            fewer = halved(prepared.recipe, progress.at_once, batch_size)
+            fewer = halved(recipe, run.progress.at_once, recipe.data.batch_size)
             if fewer is None:
                 raise
         else:
+            report = run.take(metrics, value, time.perf_counter() - start)
+            run.keep()
             yield report
             continue
         # Here, where the error no longer holds on to what filled the memory.
-        progress.at_once = fewer
-        del trainer
-        trainer = _as_it_was(prepared, progress)
-
-
-def _as_it_was(prepared: Prepared, progress: FitProgress) -> Trainer:
-    """A trainer after the epochs that are finished."""
-    trainer = Trainer(prepared, progress.at_once)
-    if progress.state is not None:
-        trainer.learner.restore(progress.state)
-    return trainer
-
-
-def _next_epoch(trainer: Trainer, progress: FitProgress, folder: Path) -> EpochReport:
-    start = time.perf_counter()
-    recipe = trainer.prepared.recipe
-    epoch = len(progress.reports) + 1
-    metrics, value = trainer.epoch(epoch)
-    best = progress.reports[-1].best if progress.reports else None
-    improved = recipe.objective.better(value, best)
-    if recipe.objective.better(value, progress.reference, by=recipe.trainer.min_delta):
-        progress.reference, progress.waited = value, 0
-    else:
-        progress.waited += 1
-    patience = recipe.trainer.patience
-    report = EpochReport(
-        epoch=epoch,
-        metrics=metrics,
-        value=value,
-        best=value if improved or best is None else best,
-        seconds=time.perf_counter() - start,
-        done=epoch >= recipe.trainer.epochs
-        or (patience is not None and progress.waited >= patience),
-    )
-    progress.reports.append(report)
-    if improved:
-        metadata = {"identity": progress.identity, "epoch": str(epoch), "value": repr(value)}
-        save_best(folder, trainer.learner.weights(), metadata | {"objective": recipe.objective.key})
-    progress.state = None if report.done else trainer.learner.state()
-    save_progress(folder, progress)
-    return report
+        run.again(fewer)
 
 
 def fit(

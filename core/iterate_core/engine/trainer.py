@@ -54,10 +54,28 @@ class Trainer:
             metrics = self.learner.learn(epoch)
             with self.learner.scored():
                 validated = self._evaluator.scores("val")
-            finite(validated["loss"], "validation", epoch)
-            metrics |= {f"val/{name}": value for name, value in validated.items()}
-            value = self.prepared.recipe.objective.read(metrics)
-            self.learner.epoch_ended(value)
+            return self.ended(epoch, metrics, validated)
+
+    def ended(
+        self, epoch: int, metrics: dict[str, float], validated: dict[str, float]
+    ) -> tuple[dict[str, float], float]:
+        """End an epoch that was trained and validated.
+
+        Args:
+            epoch: Its number.
+            metrics: What is told of training.
+            validated: The scores of the validation split.
+
+        Returns:
+            As `epoch`.
+
+        Raises:
+            WorkError: The validation loss or the objective is not finite.
+        """
+        finite(validated["loss"], "validation", epoch)
+        metrics = metrics | {f"val/{name}": value for name, value in validated.items()}
+        value = self.prepared.recipe.objective.read(metrics)
+        self.learner.epoch_ended(value)
         return metrics, value
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from iterate_core.registry.registry import Entry, Registry
 
 _ROOM = "iterate_core.optimisation"
+# See `iterate_core.engine.together.optimiser.FACT`.
+_APART, _WITHIN = {"elementwise": "apart"}, {"elementwise": "gradient"}
 
 
 def register_optimisers(optimisers: Registry) -> None:
     """Add every optimiser that ships."""
-    for name, options, builder in (
-        ("adamw", "AdamWOptions", "optimisers:build_adamw"),
-        ("adam", "AdamOptions", "optimisers:build_adam"),
-        ("sgd", "SgdOptions", "optimisers:build_sgd"),
-        ("lion", "LionOptions", "timm_optimisers:build_lion"),
-        ("lamb", "LambOptions", "timm_optimisers:build_lamb"),
-        ("muon", "MuonOptions", "timm_optimisers:build_muon"),
+    for name, options, builder, facts in (
+        ("adamw", "AdamWOptions", "optimisers:build_adamw", _APART),
+        ("adam", "AdamOptions", "optimisers:build_adam", _WITHIN),
+        ("sgd", "SgdOptions", "optimisers:build_sgd", _WITHIN),
+        ("lion", "LionOptions", "timm_optimisers:build_lion", _APART),
+        ("lamb", "LambOptions", "timm_optimisers:build_lamb", {}),
+        ("muon", "MuonOptions", "timm_optimisers:build_muon", {}),
     ):
-        optimisers.register(Entry(name, f"{_ROOM}.options:{options}", f"{_ROOM}.{builder}"))
+        entry = Entry(name, f"{_ROOM}.options:{options}", f"{_ROOM}.{builder}", (), facts)
+        optimisers.register(entry)
 
 
 def register_schedules(schedulers: Registry) -> None:

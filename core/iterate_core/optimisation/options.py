@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from iterate_core.registry.marks import PerHead
 from iterate_core.registry.options import Component
 
 Positive = Annotated[float, Field(gt=0)]
@@ -23,8 +24,8 @@ class OptimiserOptions(Component):
             more of what it learnt before, 0 leaves only its normalisation statistics moving.
     """
 
-    lr: Positive = 1e-3
-    weight_decay: NonNegative = 0.01
+    lr: Annotated[Positive, PerHead] = 1e-3
+    weight_decay: Annotated[NonNegative, PerHead] = 0.01
     backbone_lr_scale: NonNegative = 1.0
 
 
@@ -48,7 +49,7 @@ class AdamOptions(OptimiserOptions):
         beta2: Decay of the gradient's running square.
     """
 
-    weight_decay: NonNegative = 0.0
+    weight_decay: Annotated[NonNegative, PerHead] = 0.0
     beta1: Share = 0.9
     beta2: Share = 0.999
 
@@ -63,8 +64,8 @@ class LionOptions(OptimiserOptions):
         beta2: Decay of the running gradient.
     """
 
-    lr: Positive = 1e-4
-    weight_decay: NonNegative = 0.1
+    lr: Annotated[Positive, PerHead] = 1e-4
+    weight_decay: Annotated[NonNegative, PerHead] = 0.1
     beta1: Share = 0.9
     beta2: Share = 0.99
 
@@ -111,8 +112,8 @@ class SgdOptions(OptimiserOptions):
         nesterov: Look ahead along the momentum; has no effect without momentum.
     """
 
-    lr: Positive = 1e-2
-    weight_decay: NonNegative = 1e-4
+    lr: Annotated[Positive, PerHead] = 1e-2
+    weight_decay: Annotated[NonNegative, PerHead] = 1e-4
     momentum: Share = 0.9
     nesterov: bool = True
 

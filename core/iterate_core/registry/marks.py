@@ -35,7 +35,14 @@ class AddedLater:
     """
 
 
-Mark = type[HowOnly] | type[PerTraining] | type[AfterReading] | type[AfterBackbone]
+class PerHead:
+    """What heads on the same features may differ in where they train as one computation.
+
+    See `iterate_core.engine.together`.
+    """
+
+
+Mark = type[HowOnly] | type[PerTraining] | type[AfterReading] | type[AfterBackbone] | type[PerHead]
 
 
 def without(section: Section, *marks: Mark, exclude_defaults: bool = False) -> dict[str, Any]:

@@ -100,8 +100,13 @@ class GradientLearner:
         """See `in_parts`."""
         return in_parts(course, self._setup.at_once, pairs=self._drop_single)
 
+    def factors(self, epoch: int) -> list[float]:
+        """The learning rates as a share of their top, at each step of an epoch."""
+        first = (epoch - 1) * self.steps_per_epoch
+        return [self._factor(epoch, first + step) for step in range(self.steps_per_epoch)]
+
     def _factor(self, epoch: int, step: int) -> float:
-        """The share of the learning rates' top, at a step of an epoch."""
+        """The share of the learning rates' top, at a step of training."""
         trainer = self._setup.recipe.trainer
         averaged = averaged_from(trainer)
         if trainer.swa_rate is None or averaged is None or epoch < averaged:

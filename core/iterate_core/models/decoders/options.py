@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from iterate_core.registry.marks import PerHead
 from iterate_core.registry.options import Component
 
 Dropout = Annotated[float, Field(ge=0, lt=1)]
@@ -27,7 +28,7 @@ class LinearOptions(Component):
             strides are sharper and see less context.
     """
 
-    dropout: Dropout = 0.0
+    dropout: Annotated[Dropout, PerHead] = 0.0
     normalise: Normalise = "batch"
     level: Level = None
 
@@ -45,7 +46,7 @@ class MlpOptions(Component):
 
     hidden: Annotated[int, Field(gt=0)] = 256
     layers: Annotated[int, Field(gt=0, le=8)] = 1
-    dropout: Dropout = 0.1
+    dropout: Annotated[Dropout, PerHead] = 0.1
     normalise: Normalise = "batch"
     level: Level = None
 

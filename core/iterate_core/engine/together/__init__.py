@@ -1,0 +1,1 @@
+"""Heads on the same kept features that train as one batched computation."""
