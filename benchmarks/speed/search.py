@@ -43,7 +43,7 @@ def reaching(target: float) -> Look:
             "SELECT MIN(datetime_complete) FROM trials JOIN trial_values USING (trial_id) "
             "WHERE value >= ?"
         )
-        with closing(sqlite3.connect(next((folder / "run").glob("*.db")))) as opened:
+        with closing(sqlite3.connect(folder / "run/studies.db")) as opened:
             (first,) = opened.execute(query, (target,)).fetchone()
         reached = datetime.fromisoformat(first).timestamp() - run.began if first else math.nan
         return {**look_at_ours(folder, run), "reached": reached}
