@@ -60,6 +60,7 @@ def described_data(base: Prepared) -> dict[str, Any]:
         "pixels": [info.height, info.width],
         "frames": info.frames,
         "metres": info.metres,
+        "finer": info.finer,
         "crs": info.crs,
         "notes": [*info.notes, *([idle] if idle else [])],
     }

@@ -52,6 +52,8 @@ def data_line(told: dict[str, Any]) -> str:
         words.append(counted(told["frames"], "date"))
     metres = f" of {told['metres']:g} m" if told["metres"] else ""
     words.append(f"{height}×{width} pixels{metres}")
+    if (finer := told["finer"]) > 1:
+        words.append(f"targets {finer} times as fine: {height * finer}×{width * finer} cells")
     return "; ".join([*words, *([told["crs"]] if told["crs"] else [])])
 
 

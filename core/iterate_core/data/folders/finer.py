@@ -10,7 +10,7 @@ import numpy as np
 from iterate_core.data.convert.images import ignored_of, names_in, open_image, read_numbers
 from iterate_core.data.folders.labels import task_of
 from iterate_core.data.folders.options import FolderData
-from iterate_core.data.folders.rasters import Raster
+from iterate_core.data.folders.rasters import Raster, check_ground
 from iterate_core.data.target import Array, Form
 from iterate_core.errors import DataError, Problem, RequestError
 from iterate_core.plurals import counted
@@ -47,6 +47,7 @@ class FinerLabels:
     def read(self, index: int, image: Raster) -> Array:
         """(quantities, height, width) float32, NaN where the file's nodata value stands."""
         path = self._maps[index]
+        check_ground(path, image)
         values = read_numbers(path)
         if len(values) != len(self.classes):
             what = f"has {counted(len(values), 'band')}, not {', '.join(self.classes)}."

@@ -14,7 +14,7 @@ from iterate_core.data.convert.source import rarest_present
 from iterate_core.data.folders.classes import mask_values
 from iterate_core.data.folders.labels import task_of
 from iterate_core.data.folders.options import FolderData
-from iterate_core.data.folders.rasters import Raster
+from iterate_core.data.folders.rasters import Raster, check_ground
 from iterate_core.data.geobench_v2.resample import nearest
 from iterate_core.data.target import Array, Form
 from iterate_core.errors import DataError, Problem
@@ -44,6 +44,7 @@ class MaskLabels:
     def read(self, index: int, image: Raster) -> Array:
         """A (height, width) mask of class indices on the image's grid."""
         path = self._masks[index]
+        check_ground(path, image)
         mask = self._mask(path)
         if self._section.size is not None:
             mask = nearest(mask, image.size)
@@ -89,6 +90,7 @@ class MapLabels:
     def read(self, index: int, image: Raster) -> Array:
         """(height, width) float32, NaN where the file's nodata value stands."""
         path = self._masks[index]
+        check_ground(path, image)
         values = read_numbers(path)
         if len(values) != 1:
             raise DataError(Problem(str(path), f"must have one band, but has {len(values)}."))

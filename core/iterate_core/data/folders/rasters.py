@@ -14,6 +14,7 @@ from rasterio.warp import transform as to_crs
 from iterate_core.data.convert.images import names_in, open_image
 from iterate_core.data.convert.palettes import expanded, has_palette
 from iterate_core.data.geobench_v2.resample import bilinear, nearest
+from iterate_core.errors import DataError, Problem
 
 _DEGREES = "EPSG:4326"
 
@@ -93,6 +94,34 @@ def footprint(path: Path) -> tuple[Any, Sequence[tuple[float, float]]]:
         columns, rows = file.width, file.height
         corners = [(0, 0), (columns, 0), (columns, rows), (0, rows)]
         return file.crs, [coordinates(file.transform, *corner) for corner in corners]
+
+
+def check_ground(path: Path, image: Raster) -> None:
+    """Refuse a label's file that says it lies elsewhere than its image.
+
+    Where a file or the image says nothing, pixels alone decide. Names of coordinates that are no
+    code are not compared: one system has many.
+
+    Raises:
+        DataError: Their coordinates are of different codes, or their edges a pixel apart.
+    """
+    crs, corners = footprint(path)
+    if crs is None or image.crs is None:
+        return
+    codes = crs.to_epsg(), image.crs.to_epsg()
+    hint = "Bring both to one grid before."
+    if None not in codes and codes[0] != codes[1]:
+        what = f"is in EPSG:{codes[0]}, and its image {image.path} in EPSG:{codes[1]}."
+        raise DataError(Problem(str(path), what, hint))
+    height, width = image.size
+    own = [coordinates(image.transform, *at) for at in ((0, 0), (width, height))]
+    pixel = max(abs(own[1][0] - own[0][0]) / width, abs(own[1][1] - own[0][1]) / height)
+    apart = np.abs(np.array([corners[0], corners[2]]) - np.array(own)).max()
+    if apart > pixel:
+        (left, top), (right, bottom) = corners[0], corners[2]
+        what = f"lies at {left:.10g} to {right:.10g}, {bottom:.10g} to {top:.10g}, up to "
+        what += f"{apart:.10g} from the edges of its image {image.path}."
+        raise DataError(Problem(str(path), what, hint))
 
 
 def coordinates(transform: Any, column: float, row: float) -> tuple[float, float]:

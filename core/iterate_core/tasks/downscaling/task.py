@@ -53,18 +53,37 @@ class DownscalingTask(SupervisedTask):
         return super().losses(outputs, targets.values)
 
 
+_TIMES = 50
+"""Between means of one quantity on two grids of one place there are not so many times."""
+
+
 def _check(pack: Pack) -> None:
     info = pack.info
     if info.finer < 2:
         what = "has targets on the grid of its images, and downscaling is to a finer one."
         raise RequestError(Problem(info.name, what, "A quantity a pixel is a regression."))
     _check_known(pack)
+    _check_scale(pack)
     for name, index in zip(info.classes, own_bands(info.classes, pack.bands), strict=True):
         if index is None or info.unit in (None, pack.bands[index].unit):
             continue
         what = f"gives {name!r} in {info.unit}, but its band of that name in"
         hint = "Bring both to one unit, or name the quantity otherwise."
         raise RequestError(Problem(info.name, f"{what} {pack.bands[index].unit}.", hint))
+
+
+def _check_scale(pack: Pack) -> None:
+    """Files of a folder say no unit: what is a hundred times its band's values is in another."""
+    for name, index, mean in zip(
+        pack.info.classes, own_bands(pack.info.classes, pack.bands), pack.target_mean, strict=True
+    ):
+        if index is None:
+            continue
+        times = abs(mean) / max(abs(pack.mean[index]), np.finfo(np.float64).tiny)
+        if times and not 1 / _TIMES < times < _TIMES:
+            what = f"gives {name!r} with a mean of {mean:.4g}, but its band of that name has one of"
+            hint = "Bring both to one unit, or name the quantity otherwise."
+            raise RequestError(Problem(pack.info.name, f"{what} {pack.mean[index]:.4g}.", hint))
 
 
 def _check_known(pack: Pack) -> None:

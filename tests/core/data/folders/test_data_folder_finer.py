@@ -121,3 +121,39 @@ def test_pairs_are_searched_from_yaml_alone(
     assert planned["task"] == "downscaling"
     assert np.isfinite(metrics["val/rmse"])
     assert metrics["val/baseline_rmse"] > 0
+
+
+def test_rasters_of_another_place_are_refused(tmp_path: Path) -> None:
+    root = pairs(tmp_path)
+    where = on_ground(0, size=FINE, metres=20)
+    transform = where["transform"]
+    moved = type(transform)(*transform[:2], transform.c + 900, *transform[3:5], transform.f)
+    image(
+        root / "fine/p0_hr.tif", noise(2, FINE, 0, "float32"), ("B02", "B03"),
+        **{**where, "transform": moved},
+    )  # fmt: skip
+    found = reader(root, "geotiff_folder", **PAIRS)
+    with pytest.raises(RequestError, match=r"p0_hr\.tif: lies at .*, up to 900 from the edges of"):
+        found.read("p0", ["B02"])
+    image(
+        root / "fine/p0_hr.tif", noise(2, FINE, 0, "float32"), ("B02", "B03"),
+        **{**where, "crs": "EPSG:4326"},
+    )  # fmt: skip
+    found = reader(root, "geotiff_folder", **PAIRS)
+    with pytest.raises(RequestError, match=r"p0_hr\.tif: is in EPSG:4326, and its image .*p0_lr"):
+        found.read("p0", ["B02"])
+
+
+def test_another_scale_than_that_of_the_band_is_another_unit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = pairs(tmp_path)
+    for index in range(10):
+        where = on_ground(index, size=FINE, metres=20)
+        values = noise(2, FINE, index, "float32") / 10_000
+        image(root / f"fine/p{index}_hr.tif", values, ("B02", "B03"), **where)
+    with pytest.raises(RequestError, match=r"gives 'B02' with a mean of .* Bring both to one unit"):
+        searched(
+            commands(monkeypatch, capsys), tmp_path,
+            {"name": "geotiff_folder", "root": str(root), **PAIRS}, "fcn",
+        )  # fmt: skip

@@ -47,7 +47,7 @@ def test_a_search_runs_on_a_folder_of_classes(
         "name": "scenes", "task": "classification", "classes": ["crop", "forest", "water"],
         "samples": {"train": 9, "val": 3, "test": 3},
         "bands": [{"name": name, "unit": "dn"} for name in BANDS],
-        "pixels": [16, 16], "frames": 1, "metres": 10.0, "crs": "EPSG:32632",
+        "pixels": [16, 16], "frames": 1, "metres": 10.0, "finer": 1, "crs": "EPSG:32632",
         "notes": ["split drawn in proportion 0.6/0.2/0.2 with seed 0"],
     }  # fmt: skip
     assert 0 <= metrics["val/accuracy"] <= 1
