@@ -33,8 +33,9 @@ class TrainerSection(Section):
         precision: Of the model's forward passes, as PyTorch Lightning names it; weights, losses
             and scores are float32 in each.
         features: How a frozen backbone's features are kept between epochs and trainings:
-            ``float32``; ``float16``, scaled sample by sample, in half the bytes; ``auto``, the
-            first up to 4 GiB a dataset and the second beyond; ``off`` computes them anew.
+            ``float32``; ``float16``, scaled sample by sample, in half the bytes; ``auto``, if that
+            pays within this training, the first up to 4 GiB a dataset and the second beyond;
+            ``off`` computes them anew.
         accumulate: Batches whose gradients make one step: that of the mean over all that counts in
             them, as of one larger batch.
         micro_batch: Samples of a batch that go through the model at once, the gradients of its

@@ -55,7 +55,7 @@ class SharedRows:
         """Where the arrays lie."""
         return [self._beside(f"-{name}.npy") for name in self.names]
 
-    def whole(self) -> Arrays | None:
+    def whole(self) -> list[np.memmap] | None:
         """The arrays, mapped for reading; None while rows are missing, or if they are damaged."""
         return None if self.missing() else self._mapped()
 
@@ -113,7 +113,7 @@ class SharedRows:
             return bytes(blocks)
         return marks if len(marks) == blocks else bytes(blocks)
 
-    def _mapped(self) -> Arrays | None:
+    def _mapped(self) -> list[np.memmap] | None:
         try:
             arrays = [np.load(path, mmap_mode="r") for path in self.paths]
         except (OSError, ValueError, EOFError):

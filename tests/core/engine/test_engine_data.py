@@ -321,6 +321,8 @@ def test_features_are_not_kept_where_that_costs_more_than_it_saves(
     assert not kept(tuning=FROZEN, trainer={"epochs": 7})
     assert not kept(trainer={"epochs": 8})
     assert not kept(tuning=FROZEN, trainer={"epochs": 8, "features": "off"})
+    assert kept(tuning=FROZEN, trainer={"epochs": 1, "features": "float32"})
+    assert not kept(trainer={"epochs": 8, "features": "float32"})
 
 
 def test_features_are_kept_in_half_the_bytes_where_they_are_many(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tuning_support import FROZEN
 
+from iterate_core.device import fabric_for
 from iterate_core.engine import fit
 from iterate_core.engine.features import supply
 from iterate_core.engine.features.halves import doubled, halved
@@ -200,3 +202,37 @@ def test_features_of_the_test_split_are_kept_too(
     assert count["samples"] == 12
     assert fit.test(prepare(chosen), tmp_path) == first
     assert count["samples"] == 12
+
+
+def test_the_rows_of_the_next_batches_are_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = recipe(
+        tuning=FROZEN, trainer={"epochs": 1, "features": "float32"}, data={"batch_size": 4}
+    )
+    plain = Supplies(prepare(chosen), fabric_for("cpu", "32-true")).of("train")
+    width = 96 * 4
+    asked: list[tuple[int, range]] = []
+
+    def note(file: int, offset: int, size: int, advice: int) -> None:
+        assert advice == os.POSIX_FADV_WILLNEED
+        name = Path(os.readlink(f"/proc/self/fd/{file}")).name
+        first = (offset - 128) // width
+        asked.append((int(name[6]), range(first, first + size // width)))
+
+    monkeypatch.setattr(supply, "AHEAD_BYTES", 0)
+    supplies = Supplies(prepare(chosen), fabric_for("cpu", "32-true"))
+    supplies.of("train")
+    monkeypatch.setattr(os, "posix_fadvise", note)
+    chunks = [np.array([2 * n, 2 * n + 1, 2 * n + 7, 2 * n + 9]) for n in range(6)]
+    turns = [np.full(4, n % 2) for n in range(6)]
+    batches = supplies.of("train").batches(chunks, turns)
+    next(batches)
+    spans = [
+        (n % 2, range(first, first + count))
+        for n in range(6)
+        for first, count in ((2 * n, 2), (2 * n + 7, 1), (2 * n + 9, 1))
+    ]
+    assert asked == spans[: 3 * 4]  # of the first four batches
+    rest = [batch.inputs for batch in batches]
+    assert asked == spans
+    wanted = [batch.inputs for batch in plain.batches(chunks, turns)][1:]
+    assert all(map(torch.equal, rest, wanted))

@@ -36,18 +36,18 @@ _log = logging.getLogger(__name__)
 
 
 def worthwhile(prepared: Prepared, group: tuple[Element, ...]) -> bool:
-    """Whether keeping features costs no more than it saves.
+    """Whether features are to be kept: if the recipe says how, or if it costs less than it saves.
 
-    The backbone must be constant, and training long enough that each sample is needed in each of
-    its flips and rotations at least once on average. With further augmentations no sample is ever
-    the same.
+    The backbone must be constant. With further augmentations no sample is ever the same. Of itself,
+    training must be long enough that each sample is needed in each of its flips and rotations at
+    least once on average; what other trainings will need, nobody knows but who wrote the recipe.
     """
     recipe = prepared.recipe
     data, info = recipe.data, prepared.info
     if not recipe.tuning.constant or recipe.augmentation.members:
         return False
-    if recipe.trainer.features == "off":
-        return False
+    if recipe.trainer.features != "auto":
+        return recipe.trainer.features != "off"
     trained = epoch_count(data, info) * recipe.trainer.epochs
     return trained >= len(group) * selected_count(data, info)
 

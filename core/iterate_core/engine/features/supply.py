@@ -28,6 +28,7 @@ from iterate_core.errors import WorkError
 from iterate_core.heartbeat import beat
 from iterate_core.models.shapes import Pooled
 from iterate_core.storage import memory
+from iterate_core.storage.ahead import Ahead
 from iterate_core.storage.cache import cached
 from iterate_core.storage.files import Locked
 from iterate_core.storage.shared_rows import Arrays, SharedRows, fill
@@ -41,6 +42,11 @@ BLOCK = 64
 
 ON_DEVICE_BYTES = 4 * memory.GIB
 """Features of a split up to this size are held on the GPU whole."""
+
+AHEAD_BYTES = memory.GIB
+"""Features of a split above this size may not be in memory: the next batches' are read ahead."""
+
+_BATCHES_AHEAD = 3
 
 Encode = Callable[[Tensor, Context | None], Any]
 
@@ -85,7 +91,11 @@ class FeatureSupply:
             for element in group
         ]
         self._elements = group
-        self._arrays = self._held(self._filled(place, encode))
+        mapped = self._filled(place, encode)
+        self._arrays = self._held(mapped)
+        large = sum(array.nbytes for arrays in mapped for array in arrays) > AHEAD_BYTES
+        read = large and self._arrays is mapped
+        self._ahead = [Ahead(arrays) for arrays in mapped] if read else []
 
     def __len__(self) -> int:
         return len(self._pixels)
@@ -95,13 +105,23 @@ class FeatureSupply:
     ) -> Iterator[Batch]:
         """See `iterate_core.data.loading.loader.Supply.batches`; nothing further is drawn."""
         del draws
-        for number, chunk in enumerate(chunks):
+        elements = (
+            [np.zeros(len(chunk), np.int64) for chunk in chunks] if chosen is None else chosen
+        )
+        for number in range(min(_BATCHES_AHEAD, len(chunks))):
+            self._read_ahead(chunks[number], elements[number])
+        for number, (chunk, which) in enumerate(zip(chunks, elements, strict=True)):
             beat()
-            which = chosen[number] if chosen is not None else np.zeros(len(chunk), np.int64)
+            if (later := number + _BATCHES_AHEAD) < len(chunks):
+                self._read_ahead(chunks[later], elements[later])
             targets = self._pixels.targets(chunk, None if chosen is None else which)
             levels = [self._gather(level, chunk, which) for level in range(self._levels)]
             inputs = levels[0] if self._pooled else [maps.movedim(-1, 1) for maps in levels]
             yield Batch(inputs, targets, encoded=True, size=self._size)
+
+    def _read_ahead(self, chunk: Indices, which: Indices) -> None:
+        for element, files in enumerate(self._ahead):
+            files.ask(chunk[which == element])
 
     def _gather(self, level: int, chunk: Indices, which: Indices) -> Tensor:
         used = np.unique(which)
@@ -125,7 +145,7 @@ class FeatureSupply:
             return rows
         return doubled(rows, _taken(arrays[self._levels + level], samples, self._device))
 
-    def _held(self, mapped: list[Arrays]) -> list[Any]:
+    def _held(self, mapped: list[list[np.memmap]]) -> list[Any]:
         """The mapped files; on a device with memory, if they fit, copies kept between recipes."""
         size = sum(array.nbytes for arrays in mapped for array in arrays)
         if not keeps_data(self._device) or size > ON_DEVICE_BYTES:
@@ -143,7 +163,7 @@ class FeatureSupply:
             lambda held: held.nbytes,
         )
 
-    def _filled(self, place: Place, encode: Encode) -> list[Arrays]:
+    def _filled(self, place: Place, encode: Encode) -> list[list[np.memmap]]:
         def chunks(part: int, span: range) -> Iterator[Arrays]:
             return self._encoded(self._elements[part], span, encode)
 
