@@ -10,9 +10,10 @@ accuracies. Kept: the features are there when the command starts. The peer keeps
 
 from __future__ import annotations
 
+import csv
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,6 +101,19 @@ def tested(k: int) -> tuple[tuple[str, ...], ...]:
     return tuple((command, str(SPACE), "~space", *decoder) for command in ("fit", "test"))
 
 
+def scores(folder: Path, _run: Measured) -> Mapping[str, float]:
+    """What the peer tested. It only warns of data that it cannot read.
+
+    Raises:
+        SystemExit: It tested nothing.
+    """
+    results = folder / "results.csv"
+    if not results.is_file():
+        raise SystemExit(f"{PEER} tested nothing.")
+    with results.open(newline="", encoding="utf-8") as rows:
+        return {row["method"]: float(row["metric_value"]) for row in csv.DictReader(rows)}
+
+
 def both(probing: Probing, runs: int, place: Path) -> Runs:
     """Both probes: in one search, which tests the better, and each by commands of its own."""
     once(probing.search(cache=probing.kept), place)
@@ -109,7 +123,7 @@ def both(probing: Probing, runs: int, place: Path) -> Runs:
         KEPT: probing.search(cache=probing.kept),
         APART: probing.in_turn(*tested(5), ("hpo", str(LINEAR))),
     }
-    return alternate(sides, runs, place)
+    return alternate(sides, runs, place, {PEER: scores})
 
 
 def another(probing: Probing, runs: int, place: Path) -> Runs:
@@ -118,7 +132,7 @@ def another(probing: Probing, runs: int, place: Path) -> Runs:
         PEER: probing.peer("eval.knn_k=10", "eval.skip_linear=true"),
         KEPT: probing.in_turn(*tested(10), cache=probing.kept),
     }
-    return alternate(sides, runs, place)
+    return alternate(sides, runs, place, {PEER: scores})
 
 
 def many(probing: Probing, runs: int, place: Path) -> Runs:
