@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -72,7 +73,7 @@ class Place:
     prepared: Prepared
     device: torch.device
 
-    @property
+    @cached_property
     def floats(self) -> int:
         """How many numbers all features of the dataset are."""
         prepared = self.prepared
@@ -81,7 +82,7 @@ class Place:
         sizes = prepared.info.sizes
         return each * sum(sizes[split] * len(augmentations(prepared, split)) for split in SPLITS)
 
-    @property
+    @cached_property
     def precision(self) -> Kept:
         """How the numbers are kept: as the recipe says, or in float32 where those are few."""
         chosen = self.prepared.recipe.trainer.features
@@ -94,7 +95,7 @@ class Place:
         """Bytes of all features, as they are kept."""
         return _BYTES[self.precision] * self.floats
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """Named by everything that decides the numbers."""
         prepared = self.prepared
