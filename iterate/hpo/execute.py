@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from iterate.hpo.jobs import Job, Progress
+from iterate.hpo.failures import failed
+from iterate.hpo.jobs import Job, Progress, Told
 from iterate_core.data.dataset import Split
 from iterate_core.data.store.pack import Pack
 from iterate_core.engine.reports import EpochReport
-from iterate_core.errors import WorkError
+from iterate_core.errors import IterateError, WorkError
 from iterate_core.heartbeat import heard_by
 from iterate_core.recipe import Recipe
 from iterate_core.storage.files import Locked, lock, write_json
@@ -73,6 +76,92 @@ def train(job: Job) -> Iterator[Progress]:
                 yield Progress(test=found.metrics, done=True)
     except Locked as holder:
         raise WorkError(f"{job.key} is still being trained by another {holder}") from holder
+
+
+def train_together(jobs: Sequence[Job]) -> Iterator[Told]:
+    """Train trials whose heads may train as one, each from wherever it was left.
+
+    Raises:
+        MachineError: The disk is full, or the host's memory.
+        WorkError: Another process trains one of them and does not let go of it.
+        IterateError: Whatever the engine refuses of all of them.
+    """
+    from iterate_core.device import device_name
+    from iterate_core.engine.cost import parameters
+    from iterate_core.engine.resolved import prepare
+
+    for module in jobs[0].modules:
+        import_module(module)
+    open_jobs = [job for job in jobs if not job.left]
+    recipes = [Recipe.parse(job.recipe) for job in open_jobs]
+    for job, recipe in zip(open_jobs, recipes, strict=True):
+        recipe.write(job.folder / "recipe.yaml")
+    with signs_of_life(jobs[0].folder), _held(open_jobs):
+        prepared = [prepare(recipe) for recipe in recipes]
+        for progress in _packed(prepared[0].pack, ("train", "val")):
+            yield {job.key: progress for job in open_jobs}
+        counts = parameters(prepared[0])
+        begun = Progress(training=True, parameters=counts)
+        yield {
+            job.key: replace(begun, anew=_anew(job, one.identity))
+            for job, one in zip(open_jobs, prepared, strict=True)
+        }
+        device = device_name(recipes[0].trainer.accelerator)
+        yield from _gathered(open_jobs, prepared, device)
+
+
+@contextmanager
+def _held(jobs: Sequence[Job]) -> Iterator[None]:
+    """Hold the folders of several jobs."""
+    with ExitStack() as locks:
+        for job in jobs:
+            try:
+                locks.enter_context(lock(job.folder / SIGN_OF_LIFE, _SECONDS_FOR_ANOTHER))
+            except Locked as holder:
+                told = f"{job.key} is still being trained by another {holder}"
+                raise WorkError(told) from holder
+        yield
+
+
+def _anew(job: Job, identity: str) -> str | None:
+    """Why a job begins again, if another version began it; what that left is put aside."""
+    from iterate_core.engine.checkpoints import OtherVersionError, load_progress, set_aside
+
+    try:
+        load_progress(job.folder, identity)
+    except OtherVersionError as told:
+        set_aside(job.folder)
+        return str(told)
+    except IterateError:
+        return None  # which training says of this job alone
+    return None
+
+
+def _gathered(jobs: Sequence[Job], prepared: Sequence[Any], device: str) -> Iterator[Told]:
+    """Pass reports of several jobs on, short epochs several at a time."""
+    from iterate_core.engine.together.fit import fit_together
+
+    reports: dict[int, list[EpochReport]] = {}
+    told: dict[str, Progress] = {}
+    sent = time.monotonic()
+    folders = [job.folder for job in jobs]
+    training = fit_together(
+        prepared, folders, replay=True, stopped=lambda number: jobs[number].left
+    )
+    for number, one in training:
+        job = jobs[number]
+        if isinstance(one, EpochReport):
+            reports.setdefault(number, []).append(one)
+            mine = tuple(reports[number])
+            told[job.key] = Progress(mine, done=one.done, device=device)
+        else:
+            mine = tuple(reports.get(number, ()))
+            told[job.key] = replace(failed(one, job.folder), reports=mine, device=device)
+        if time.monotonic() - sent >= _SECONDS_BETWEEN_REPORTS:
+            yield told
+            reports, told, sent = {}, {}, time.monotonic()
+    if told:
+        yield told
 
 
 def _packed(pack: Pack, splits: Sequence[Split]) -> Iterator[Progress]:

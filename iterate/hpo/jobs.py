@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,20 @@ class Job:
     def key(self) -> str:
         """Names the job within its pool."""
         return f"{self.study}/{self.kind}/{self.number}"
+
+    @property
+    def _left(self) -> Path:
+        return self.folder / ".left"
+
+    @property
+    def left(self) -> bool:
+        """Whether the driver has let go of it, while others of its group go on."""
+        return self._left.exists()
+
+    def leave(self) -> None:
+        """Let go of it: its worker sees that before the next epoch."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._left.touch()
 
 
 @dataclass(frozen=True)
@@ -95,6 +109,13 @@ class Progress:
         reports = tuple(EpochReport(**report) for report in mapping["reports"])
         return cls(**{**mapping, "reports": reports})
 
+
+Told = Mapping[str, Progress]
+"""Of some jobs, by their keys."""
+
+TrainTogether = Callable[[Sequence[Job]], Iterator[Told]]
+"""As `Train`, for jobs that train at the same time; those that are `Job.left` train no further.
+`iterate.hpo.execute.train_together` is the real one."""
 
 Train = Callable[[Job], Iterator[Progress]]
 """The seam between pool and engine: yields progress, and is closed early when a trial is pruned.

@@ -7,6 +7,7 @@ running were interrupted, so they are handed out again with the parameters they 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from optuna.trial import TrialState
 
 from iterate.hpo.failures import kind_of
 from iterate.hpo.jobs import Job, Progress
+from iterate.hpo.points import trials_to_make
 from iterate.hpo.shares import Share
 from iterate.hpo.storage.truth import Truth
 from iterate.hpo.study import Study
 from iterate.hpo.trials.draws import Draws
+from iterate.hpo.trials.groups import Groups
 from iterate.hpo.trials.running import RunningJob
 from iterate.hpo.trials.search import Search
 from iterate.hpo.trials.view import TrialView, note
@@ -53,6 +56,7 @@ class Ledger(Search):
         self._complete_draws()
         self._set_aside: dict[str, RunningJob] = {}
         self._waits_for = ""
+        self._groups = Groups(study, self.next_job)
 
     def _complete_draws(self) -> None:
         """Draw what trials lack that another program, or an older version, left half drawn."""
@@ -106,6 +110,15 @@ class Ledger(Search):
                 return job
         return None
 
+    def next_jobs(self, workers: int) -> tuple[Job, ...]:
+        """The jobs that one of so many workers takes next; see `next_job`.
+
+        They are several where their heads train together.
+        """
+        trials = trials_to_make(self.study.settings, self.study.space)
+        left = trials - len(self.history("trial")) + len(self._interrupted) + self._groups.waiting
+        return self._groups.next(most=math.ceil(left / workers))
+
     def _next_trial(self) -> tuple[Kind, optuna.Trial] | None:
         if self._interrupted:
             interrupted = self._interrupted.pop(0)
@@ -144,10 +157,16 @@ class Ledger(Search):
 
     # What has happened
 
-    def started(self, key: str) -> None:
-        """A worker took a job up, and prepares: its time counts from when it trains."""
+    def started(self, key: str, sharing: int = 1) -> None:
+        """A worker took a job up, and prepares: its time counts from when it trains.
+
+        Args:
+            key: The job's.
+            sharing: How many jobs the worker took up at a time.
+        """
         if key in self._running:
             run = self._running[key]
+            run.sharing = sharing
             self._count(run)  # what the worker before it did not live to report
             run.take_up(self.trial_of(run.job).train_seconds)
             self.account.begin(key)
@@ -244,7 +263,7 @@ class Ledger(Search):
         """No worker holds the job any longer."""
         del self._running[run.job.key]
         self._count(run)
-        self.account.end(run.job.key, run.held_seconds)
+        self.account.end(run.job.key, run.held_seconds / run.sharing)
 
     def _count(self, run: RunningJob) -> None:
         """Add what a job has trained up to now to the study's hours."""

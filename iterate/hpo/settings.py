@@ -120,15 +120,18 @@ class Median(Component):
 def register_samplers(samplers: Registry) -> None:
     """Add every sampler that ships.
 
-    A target makes Optuna's own: (options, `iterate.hpo.samplers.Seeds`) → a sampler.
+    A target makes Optuna's own: (options, `iterate.hpo.samplers.Seeds`) → a sampler. The fact
+    ``together`` says how many points may be drawn before the first of them has a result, where
+    that is more than one: so many heads then train together; see `ResourceSettings`.
     """
-    for options, maker in (
-        *((TPE, "tpe"), (Random, "random"), (QMC, "qmc"), (CMAES, "cmaes")),
-        *((GP, "gp"), (NSGAII, "nsgaii")),
-        (Grid, "random"),  # the ledger queues its points
+    for options, maker, together in (
+        *((TPE, "tpe", 8), (Random, "random", 16), (QMC, "qmc", 16), (CMAES, "cmaes", 1)),
+        *((GP, "gp", 1), (NSGAII, "nsgaii", 16)),
+        (Grid, "random", 16),  # the ledger queues its points
     ):
         name = options.model_fields["name"].default
-        samplers.register(Entry(name, options, f"iterate.hpo.samplers:{maker}"))
+        facts = {"together": together}
+        samplers.register(Entry(name, options, f"iterate.hpo.samplers:{maker}", (), facts))
 
 
 def register_schedulers(schedulers: Registry) -> None:
@@ -207,11 +210,17 @@ class ResourceSettings(Section):
         gpu: GPUs of a trial; fractions let trials share one. None takes one where the machine or
             cluster has any, and none elsewhere. A trial sees the GPUs it holds and no other.
         concurrent: Most trials at a time; None takes as many as the cluster holds.
+        together: Most trials whose heads one worker trains as one computation, where they decode
+            the same kept features (see `iterate_core.engine.together.key`); 1 trains each alone.
+            Their points are drawn without knowing each other's results. None takes as many as suit
+            the sampler (16 for those that learn nothing from results, 8 for ``tpe``, 1 for ``gp``
+            and ``cmaes``), and no more than leave every worker some.
     """
 
     cpu: Annotated[float, Field(gt=0)] = 1
     gpu: Annotated[float, Field(ge=0)] | None = None
     concurrent: Positive | None = None
+    together: Positive | None = None
 
 
 class RaySettings(Section):

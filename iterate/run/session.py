@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from iterate.hpo.execute import train as train_job
+from iterate.hpo.execute import train_together
 from iterate.hpo.jobs import Job, Train
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.pool.cluster import cluster
@@ -178,7 +179,9 @@ def _work(
         for ledger in ledgers:
             ledger.share = shares[ledger.study.name]
         with shown(display, ledgers), timed(ledgers):
-            run_pool(ledgers, train, [display, tracker], [stop_if_asked, ray.check])
+            # What stands in for training takes one job at a time.
+            together = train_together if train is train_job else None
+            run_pool(ledgers, train, [display, tracker], [stop_if_asked, ray.check], together)
 
 
 def study_folder(settings: RunSettings, study: Study) -> Path:

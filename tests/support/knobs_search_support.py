@@ -16,6 +16,7 @@ from typing import Any
 import optuna
 import pytest
 from config_support import loader_in
+from engine_support import recipe
 from knobs_support import Case, Scene, merged, setting
 from optuna.storages import RDBStorage
 from pool_support import make_study
@@ -155,11 +156,11 @@ def watched(scene: Scene, minutes: float) -> State:
     with opened(one, scene) as ledger, pytest.MonkeyPatch.context() as patch:
         coordinator = Coordinator([ledger], [], shares_of([one], {"CPU": 1.0}))
         patch.setattr("ray.cluster_resources", lambda: {"CPU": 1.0})
-        job = coordinator.next_job("1")
-        assert job is not None
+        (job,) = coordinator.next_jobs("1")
+        trial.config = {"jobs": (job,)}
         watch = Watch(coordinator, [])
         watch.on_trial_start(0, [], trial)
-        coordinator.record("1", next(iter(Recorded(rising)(job))))
+        coordinator.record("1", {job.key: next(iter(Recorded(rising)(job)))})
         later = time.monotonic() + 60 * minutes
         patch.setattr(time, "monotonic", lambda: later)
         watch.on_step_begin(0, [])
@@ -194,6 +195,17 @@ def at_once(scene: Scene) -> int:
         while ledger.next_job() is not None:
             jobs += 1
     return jobs
+
+
+def given(scene: Scene) -> int:
+    """How many of four trials of heads a worker is given at a time."""
+    (scene.folder / "weights.pth").touch()
+    backbone = {"weights": str(scene.folder / "weights.pth")}
+    chosen = recipe(tuning={"name": "frozen"}, model={"backbone": backbone})
+    rates = {"optimiser.lr": "interval(0.001, 0.1)"}
+    one = Study.of("study", chosen, rates, trials=4, sampler="random")
+    with opened(replace(one, resources=resources(scene)), scene) as ledger:
+        return len(ledger.next_jobs(workers=1))
 
 
 def connected(scene: Scene) -> str:
@@ -286,6 +298,7 @@ SEARCH: dict[str, Case] = {
     "resources.cpu": Case((1, 2), lambda s: held(s)["CPU"], (1, 2)),
     "resources.gpu": Case((None, 0.5), lambda s: held(s).get("GPU", 0), (1, 0.5)),
     "resources.concurrent": Case((None, 2), at_once, (4, 2)),
+    "resources.together": Case((None, 2), given, (4, 2)),
     "ray.address": Case((None, "auto"), connected, ("local", "auto")),
     "tracking.enabled": Case((True, False), lambda s: bool(mirrored(s)), (True, False)),
     "tracking.uri": Case((None, "http://host"), lambda s: mirrored(s)[0],

@@ -124,5 +124,7 @@ def _resources(resources: dict[str, Any], ray: dict[str, Any]) -> str:
     ]
     if resources["concurrent"]:
         words.append(f"at most {resources['concurrent']} at a time")
+    if resources["together"]:
+        words.append(f"at most {resources['together']} heads as one")
     words.append(f"on the cluster {ray['address']}" if ray["address"] else "on this machine")
     return ", ".join(words) + ("; it trains on the CPU" if gpu == 0 else "")

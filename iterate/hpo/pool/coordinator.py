@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import ray
 
-from iterate.hpo.jobs import Job, Progress
+from iterate.hpo.jobs import Job, Told
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.pool.turns import in_turn
 from iterate.hpo.shares import Share
@@ -28,20 +28,32 @@ class Observer(Protocol):
 
 
 class Coordinator:
-    """Hands out jobs of many studies and writes down what becomes of them."""
+    """Hands out jobs of many studies and writes down what becomes of them.
+
+    Args:
+        ledgers: The studies.
+        observers: Told of every change.
+        shares: What a worker holds while it has a job of a study, by the study's name.
+        groups: Whether a worker may be given several jobs that train together.
+    """
 
     def __init__(
         self,
         ledgers: Sequence[Ledger],
         observers: Sequence[Observer],
         shares: Mapping[str, Share],
+        *,
+        groups: bool = False,
     ) -> None:
         self._ledgers = ledgers
         self._observers = observers
         self._shares = shares
-        self._jobs: dict[str, tuple[Ledger, Job]] = {}
+        self._groups = groups
+        self._held: dict[str, tuple[Ledger, dict[str, Job]]] = {}
+        self._several: set[str] = set()  # workers that were given several jobs
         self.failure: IterateError | None = None
         self._room = _Room()
+        self._lost = 0  # workers that were replaced for the last time
         self.fault: str | None = None  # what the machine lacks, once that stops everything
 
     def __getstate__(self) -> dict[str, Any]:
@@ -64,80 +76,102 @@ class Coordinator:
         waits = [told for ledger in self._ledgers if (told := ledger.waits_for) is not None]
         return self.fault or "; ".join(waits) or None
 
-    def next_job(self, trial_id: str) -> Job | None:
-        """The next job of whichever study's turn it is.
+    def next_jobs(self, trial_id: str) -> tuple[Job, ...]:
+        """The next jobs for a worker, of whichever study's turn it is: as a rule one.
 
-        One job is drawn ahead of what the cluster holds, so that a worker that finishes finds
+        One worker's are drawn ahead of what the cluster holds, so that a worker that finishes finds
         work at once; no more, because a later point knows more results.
         """
         if self._room.exceeded(
-            self._shares[ledger.study.name] for ledger, _ in self._jobs.values()
+            self._shares[ledger.study.name] for ledger, _ in self._held.values()
         ):
-            return None
+            return ()
         with self._pausing():
             for ledger in in_turn(self._ledgers):
-                job = ledger.next_job()
-                if job is not None:
-                    self._jobs[trial_id] = (ledger, job)
-                    self._tell(ledger, job)
-                    return job
-        return None
+                jobs = self._drawn(ledger)
+                if jobs:
+                    self._held[trial_id] = (ledger, {job.key: job for job in jobs})
+                    if len(jobs) > 1:
+                        self._several.add(trial_id)
+                    for job in jobs:
+                        self._tell(ledger, job)
+                    return jobs
+        return ()
+
+    def _drawn(self, ledger: Ledger) -> tuple[Job, ...]:
+        if self._groups:
+            return ledger.next_jobs(self._room.workers(self._shares[ledger.study.name]))
+        job = ledger.next_job()
+        return () if job is None else (job,)
 
     def started(self, trial_id: str) -> None:
-        """A worker took the job up."""
-        if trial_id in self._jobs:
-            ledger, job = self._jobs[trial_id]
-            ledger.started(job.key)
+        """A worker took the jobs up."""
+        ledger, jobs = self._held.get(trial_id, (None, {}))
+        if ledger is not None:
+            for key in jobs:
+                ledger.started(key, sharing=len(jobs))
 
-    def held(self, trial_id: str) -> tuple[Ledger, Job] | None:
-        """A job that has not ended, and its study."""
-        return self._jobs.get(trial_id)
+    def held(self, trial_id: str) -> tuple[Ledger, Sequence[Job]] | None:
+        """A worker's jobs that have not ended, and their study."""
+        if trial_id not in self._held:
+            return None
+        ledger, jobs = self._held[trial_id]
+        return ledger, list(jobs.values())
 
-    def out_of_time(self, trial_id: str, held_seconds: float) -> None:
+    def out_of_time(self, trial_id: str, job: Job, held_seconds: float) -> None:
         """The hours of a trial are over, that a worker held for so long."""
-        ledger, job = self._jobs[trial_id]
+        ledger, _ = self._held[trial_id]
         with self._pausing():
             ledger.out_of_time(job.key, held_seconds)
-            self._recorded(trial_id)
+            self._recorded(trial_id, job)
 
     def silent(self, trial_id: str, held_seconds: float) -> None:
-        """The worker of a job, that held it for so long, gives no sign of life any more."""
-        ledger, job = self._jobs[trial_id]
+        """A worker, that held its jobs for so long, gives no sign of life any more."""
+        ledger, jobs = self._held[trial_id]
         with self._pausing():
-            ledger.silent(job.key, held_seconds)
-            self._recorded(trial_id)
+            for job in list(jobs.values()):
+                ledger.silent(job.key, held_seconds)
+                self._recorded(trial_id, job)
 
-    def record(self, trial_id: str, progress: Progress) -> bool:
-        """Write down a report; whether the job must stop. A job that has ended changes nothing."""
-        if trial_id not in self._jobs:
+    def record(self, trial_id: str, told: Told) -> bool:
+        """Write down reports; whether the worker must stop. Jobs that have ended change nothing."""
+        if trial_id not in self._held:
             return True
-        ledger, job = self._jobs[trial_id]
-        stop = True
+        ledger, jobs = self._held[trial_id]
         with self._pausing():
-            stop = ledger.record(job.key, progress)
-            self._recorded(trial_id)
-        if progress.fault is not None:
-            self.fault = progress.fault
-        return stop
+            for job in [jobs[key] for key in told if key in jobs]:
+                ledger.record(job.key, told[job.key])
+                self._recorded(trial_id, job)
+        faults = [progress.fault for progress in told.values() if progress.fault is not None]
+        self.fault = next(iter(faults), self.fault)
+        return trial_id not in self._held
 
     def died(self, trial_id: str) -> None:
-        """The job's process died more often than it is replaced.
+        """The process of some jobs died more often than it is replaced.
 
         The others go on; but where several cannot be kept alive, the machine cannot work.
         """
-        if trial_id not in self._jobs:
+        if trial_id not in self._held:
             return
-        ledger, job = self._jobs[trial_id]
+        ledger, jobs = self._held[trial_id]
         with self._pausing():
-            ledger.killed(job.key, DEATHS + 1)
-            self._recorded(trial_id)
-        if sum(len(ledger.set_aside) for ledger in self._ledgers) > 1:
+            for job in list(jobs.values()):
+                ledger.killed(job.key, DEATHS + 1)
+                self._recorded(trial_id, job)
+        self._lost += 1
+        if self._lost > 1:
             self.fault = "the worker processes of several trials died, perhaps for want of memory"
 
-    def _recorded(self, trial_id: str) -> None:
-        ledger, job = self._jobs[trial_id]
+    def _recorded(self, trial_id: str, job: Job) -> None:
+        """Let go of a job that has ended; its worker is told where it goes on with others."""
+        ledger, jobs = self._held[trial_id]
         if job.key not in ledger.running:
-            del self._jobs[trial_id]
+            del jobs[job.key]
+            if trial_id in self._several:
+                job.leave()
+            if not jobs:
+                del self._held[trial_id]
+                self._several.discard(trial_id)
         self._tell(ledger, job)
 
     @contextmanager
@@ -171,15 +205,24 @@ class _Room:
 
     def exceeded(self, held: Iterable[Share]) -> bool:
         """Whether these jobs together are more than the cluster holds."""
+        there, held = self._looked_at(), list(held)
+        return any(
+            sum(getattr(share, name.lower()) for share in held) > there.get(name, 0.0)
+            for name in ("CPU", "GPU")
+        )
+
+    def workers(self, share: Share) -> int:
+        """How many workers it has room for that each hold so much."""
+        there = self._looked_at()
+        needs = {"CPU": share.cpu, "GPU": share.gpu}
+        return max(1, min(int(there.get(name, 0.0) / one) for name, one in needs.items() if one))
+
+    def _looked_at(self) -> Mapping[str, float]:
         now = time.monotonic()
         if now - self._looked >= self._SECONDS:
             self._there = cluster_resources()
             self._looked = now
-        held = list(held)
-        return any(
-            sum(getattr(share, name.lower()) for share in held) > self._there.get(name, 0.0)
-            for name in ("CPU", "GPU")
-        )
+        return self._there
 
 
 def cluster_resources() -> dict[str, float]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ray import tune
 
-from iterate.hpo.jobs import Train
+from iterate.hpo.jobs import Train, TrainTogether
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.pool.coordinator import DEATHS, Coordinator, Observer, cluster_resources
 from iterate.hpo.pool.environment import environment, silenced
@@ -42,6 +42,7 @@ def run_pool(
     train: Train,
     observers: Sequence[Observer] = (),
     checks: Sequence[Callable[[], None]] = (),
+    together: TrainTogether | None = None,
 ) -> None:
     """Work on all studies until each is finished. Ray must be initialised.
 
@@ -50,6 +51,7 @@ def run_pool(
         train: What trains a job, in a worker; it is pickled.
         observers: Told of every change.
         checks: Called some ten times a second; what they raise ends the pool.
+        together: What trains several jobs at a time in a worker; None trains each alone.
 
     Raises:
         RequestError: A recipe needs a GPU, and its trials hold none.
@@ -58,7 +60,7 @@ def run_pool(
         KeyboardInterrupt: The user stopped it; the ledgers hold all that was reported.
     """
     shares = shares_of([ledger.study for ledger in ledgers], cluster_resources())
-    coordinator = Coordinator(ledgers, observers, shares)
+    coordinator = Coordinator(ledgers, observers, shares, groups=together is not None)
     if coordinator.finished:
         return
     with (
@@ -66,8 +68,9 @@ def run_pool(
         silenced("ray.tune"),
         tempfile.TemporaryDirectory(prefix="iterate-tune-") as scratch,
     ):
+        worker = tune.with_parameters(Worker, train=train, together=together)
         tuner = tune.Tuner(
-            tune.with_resources(tune.with_parameters(Worker, train=train), _resources_of(shares)),
+            tune.with_resources(worker, _resources_of(shares)),
             tune_config=tune.TuneConfig(
                 search_alg=JobSearcher(coordinator),
                 scheduler=JobScheduler(coordinator),
@@ -101,7 +104,7 @@ def _resources_of(shares: Mapping[str, Share]) -> Callable[[Mapping[str, Any]], 
     """What a job holds while it runs, by its study."""
 
     def resources(config: Mapping[str, Any]) -> Any:
-        name = config["job"].study if "job" in config else next(iter(shares))
+        name = config["jobs"][0].study if "jobs" in config else next(iter(shares))
         return tune.PlacementGroupFactory([shares[name].bundle()])
 
     return resources

@@ -9,7 +9,7 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from iterate.hpo.jobs import Progress
+from iterate.hpo.jobs import Progress, Told
 from iterate.hpo.pool.coordinator import Coordinator
 
 
@@ -22,10 +22,10 @@ class JobSearcher(Searcher):
 
     # Ray's annotation forgets its own FINISHED.
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
-        """A job; None while all studies wait; FINISHED when they are."""
-        job = self._coordinator.next_job(trial_id)
-        if job is not None:
-            return {"job": job}
+        """A worker's jobs; None while all studies wait; FINISHED when they are."""
+        jobs = self._coordinator.next_jobs(trial_id)
+        if jobs:
+            return {"jobs": jobs}
         return Searcher.FINISHED if self._coordinator.exhausted else None
 
     def on_trial_complete(
@@ -35,7 +35,7 @@ class JobSearcher(Searcher):
         if error:
             self._coordinator.died(trial_id)
         elif result is not None:
-            self._coordinator.record(trial_id, _progress(result))
+            self._coordinator.record(trial_id, _told(result))
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the ledgers are the state, and they are on disk."""
@@ -58,12 +58,13 @@ class JobScheduler(FIFOScheduler):
         result: dict[str, Any],
     ) -> str:
         """Stop or go, as the job's own study decides."""
-        stop = self._coordinator.record(trial.trial_id, _progress(result))
+        stop = self._coordinator.record(trial.trial_id, _told(result))
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
 
-def _progress(result: Mapping[str, Any]) -> Progress:
-    return Progress.from_mapping(result["progress"][0])
+def _told(result: Mapping[str, Any]) -> Told:
+    (told,) = result["progress"]
+    return {key: Progress.from_mapping(mapping) for key, mapping in told.items()}
 
 
 class Stopper(tune.Stopper):

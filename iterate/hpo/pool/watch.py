@@ -38,7 +38,7 @@ class Ended(BaseException):
 
 @dataclass
 class _Watched:
-    """A job that a worker holds.
+    """A worker that holds jobs.
 
     Attributes:
         trial: As Tune knows it.
@@ -87,10 +87,10 @@ class Watch(tune.Callback):
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:  # noqa: ARG002 - Ray's signature
         """A worker took the job up, for the first time or after another died."""
         self._coordinator.started(trial.trial_id)
-        found = self._coordinator.held(trial.trial_id)
-        if found is not None:
+        if self._coordinator.held(trial.trial_id) is not None:
             now = time.monotonic()
-            file = found[1].folder / SIGN_OF_LIFE
+            first, *_ = trial.config["jobs"]
+            file = first.folder / SIGN_OF_LIFE
             self._watched[trial.trial_id] = _Watched(trial, file, now, now, now)
 
     def on_trial_result(
@@ -117,19 +117,25 @@ class Watch(tune.Callback):
             if found is None:  # it has ended
                 del self._watched[trial_id]
             else:
-                self._look_at(watched, *found)
+                self._look_at(watched, found[0])
 
-    def _look_at(self, watched: _Watched, ledger: Ledger, job: Job) -> None:
+    def _look_at(self, watched: _Watched, ledger: Ledger) -> None:
         trial, settings = watched.trial, ledger.study.settings
         now = time.monotonic()
         watched.look(now)
         held, silent = now - watched.began, now - watched.heard
         if settings.silence_minutes is not None and silent >= settings.silence_minutes * 60:
             self._coordinator.silent(trial.trial_id, held)
+        for job in self._open(trial):
+            if _overdue(job, settings.trial_hours, ledger.running[job.key].trained_seconds):
+                self._coordinator.out_of_time(trial.trial_id, job, held)
+        if not self._open(trial):
             _end(trial)
-        elif _overdue(job, settings.trial_hours, ledger.running[job.key].trained_seconds):
-            self._coordinator.out_of_time(trial.trial_id, held)
-            _end(trial)
+
+    def _open(self, trial: Any) -> Sequence[Job]:
+        """A worker's jobs that have not ended."""
+        found = self._coordinator.held(trial.trial_id)
+        return () if found is None else found[1]
 
 
 def _overdue(job: Job, hours: float | None, seconds: float) -> bool:

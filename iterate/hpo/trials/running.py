@@ -19,6 +19,7 @@ class RunningJob:
     Attributes:
         since: From when its worker has trained it, on the monotonic clock; None before it does.
         trained_before: Seconds that other workers, and other commands, trained it.
+        sharing: How many jobs its worker took up with it.
     """
 
     job: Job
@@ -28,6 +29,7 @@ class RunningJob:
     device: str | None = None
     since: float | None = None
     trained_before: float = 0.0
+    sharing: int = 1
 
     def take_up(self, trained_before: float) -> None:
         """A worker has the job, and prepares."""
