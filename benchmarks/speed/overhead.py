@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 
 from iterate import load_study, search
-from iterate.hpo.pool.cluster import cpus
 from iterate_core.engine.fit import fit
 from iterate_core.engine.resolved import prepare
+from iterate_core.provenance import usable_cores
 from iterate_core.recipe import Recipe
 
 QUICKSTART = Path(__file__).parents[2] / "search_spaces/quickstart.yaml"
@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--epochs", type=int, default=6)
     arguments = parser.parse_args()
-    workers = cpus()
+    workers = usable_cores()
     with tempfile.TemporaryDirectory() as scratch:
         pool, recipes = pooled(Path(scratch) / "pool", arguments.trials, arguments.epochs)
         loop = looped(Path(scratch) / "loop", recipes)
