@@ -127,5 +127,14 @@ def test_the_door_is_light(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_driver_of_a_search_does_without_what_trains() -> None:
+    heavy = ("torch", "lightning", "timm", "torchmetrics", "ray", "mlflow", "pandas", "matplotlib")
+    driver = "iterate.cli.hpo, iterate.config.studies, iterate.run.session"
+    pool = "iterate.hpo.pool.forked.pool, iterate.cli.views.tables, iterate.cli.views.progress"
+    code = f"import sys, {driver}, {pool}; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_the_picture_in_the_guide_is_that_of_the_imports() -> None:
     assert f"```mermaid\n{diagram()}```" in PAGE.read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -37,11 +37,25 @@ def hpo(
     """
     began = time.monotonic()
 
+    from iterate.hpo.pool.forked.server import warm
+
+    with warm():  # what trains is imported while the file is read
+        summary, failed = _searched(file, overrides or [], out, began, fresh=fresh)
+    if json:
+        print_json(summary)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _searched(
+    file: Path, overrides: list[str], out: Path | None, began: float, *, fresh: bool
+) -> tuple[dict[str, Any], bool]:
+    """Search; the summary, and whether a study found nothing."""
     from iterate.config.load import load_study
     from iterate.hpo.shares import share_here
     from iterate.run.folders import check_folder, run_folder
 
-    loaded = load_study(file, overrides or [])
+    loaded = load_study(file, overrides)
     config = loaded.config
     share_here(config.ray, config.resources, config.trainer.accelerator)
     name, folder = run_folder(config.name, out, fresh=fresh)
@@ -56,10 +70,7 @@ def hpo(
     settings = _settings(loaded, name, folder, folder if out is not None else folder.parent, began)
     result = run_studies([study], settings, LiveProgress())
     say(outcome(result))
-    if json:
-        print_json(result.summary)
-    if result.failures:
-        raise typer.Exit(1)
+    return result.summary, bool(result.failures)
 
 
 def _settings(

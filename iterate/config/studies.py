@@ -53,11 +53,17 @@ def try_branches(branches: Branches[Prepared]) -> None:
     Raises:
         RequestError: Everything that does not fit in any branch, together.
     """
+    from iterate.hpo.pool.forked.server import elsewhere
+
+    elsewhere(_try_all, [(condition, tried.recipe) for condition, tried in branches])
+
+
+def _try_all(branches: Branches[Recipe]) -> None:
     from iterate_core.engine.preflight import (
-        preflight,  # imports torch, which `iterate plan` does without
+        preflight,  # imports torch, which the driver does without
     )
 
-    _for_each(branches, preflight)
+    _for_each(branches, lambda recipe: preflight(prepare(recipe)))
 
 
 def untried_study(loaded: LoadedStudy, name: str, branches: Branches[Prepared]) -> Study:

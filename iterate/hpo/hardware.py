@@ -7,10 +7,15 @@ import os
 
 
 def gpus() -> int:
-    """NVIDIA GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` leaves them."""
+    """How many NVIDIA GPUs this process may use, as ``CUDA_VISIBLE_DEVICES`` leaves them."""
+    return len(gpu_names())
+
+
+def gpu_names() -> list[str]:
+    """The GPUs that this process may use, by the names that ``CUDA_VISIBLE_DEVICES`` has."""
     there = _driver_gpus()
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return there if named is None else min(there, len(_visible(named)))
+    return ([str(index) for index in range(there)] if named is None else _visible(named))[:there]
 
 
 def _visible(named: str) -> list[str]:

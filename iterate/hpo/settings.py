@@ -227,7 +227,14 @@ class RaySettings(Section):
     """Where the pool runs.
 
     Attributes:
-        address: Of a running Ray cluster (``auto``, ``ray://host:10001``); None starts Ray here.
+        address: Of a running Ray cluster (``auto``, ``ray://host:10001``), or ``local`` for a Ray
+            of its own on this machine. None takes the Ray that this process has joined, as a
+            notebook may; else this machine, without Ray where workers can be forked (on Linux).
     """
 
     address: str | None = None
+
+    @property
+    def here(self) -> bool:
+        """Whether trials run on this machine."""
+        return self.address in (None, "local")

@@ -103,7 +103,7 @@ def share_here(
     Raises:
         RequestError: A trial asks for more than this machine has.
     """
-    if settings.address is not None:
+    if not settings.here:
         return None
     here = machine()
     check_there([resources], here, "this machine")

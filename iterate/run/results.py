@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from iterate.hpo.jobs import Job
 from iterate.hpo.ledger import Ledger
+from iterate.hpo.pool.forked.server import begun
 from iterate.hpo.results import best_recipe, importances, summarise, threads_of
 from iterate.hpo.space import Categorical
 from iterate.hpo.trials.view import TrialView
@@ -15,17 +17,47 @@ from iterate_core.provenance import environment
 from iterate_core.storage.files import write_json
 
 
+class EarlyPlots:
+    """Draws a study's plots beside its repeats, which do not show in them; watches the ledgers."""
+
+    def __init__(self) -> None:
+        self._begun: dict[str, tuple[PlottedStudy, Callable[[], list[Path]]]] = {}
+
+    def changed(self, ledger: Ledger, job: Job) -> None:
+        """The first repeat says that the search is over."""
+        if job.kind == "repeat" and ledger.study.name not in self._begun:
+            self._begin(ledger, plotted(ledger))
+
+    def _begin(self, ledger: Ledger, study: PlottedStudy) -> Callable[[], list[Path]]:
+        drawing = begun(draw_plots, study, ledger.folder / "plots")
+        self._begun[ledger.study.name] = study, drawing
+        return drawing
+
+    def files(self, ledger: Ledger) -> list[Path]:
+        """The files of all plots, once they are written; may be asked once."""
+        study = plotted(ledger)
+        before, drawing = self._begun.pop(ledger.study.name, (None, None))
+        files = None if drawing is None else drawing()
+        return files if files is not None and before == study else self._begin(ledger, study)()
+
+
 def write_results(
-    ledgers: Sequence[Ledger], folder: Path
+    ledgers: Sequence[Ledger], folder: Path, drawn: EarlyPlots | None = None
 ) -> tuple[dict[str, Any], dict[str, list[Path]]]:
     """Write what a run found, and with what.
+
+    Args:
+        ledgers: Its studies.
+        folder: The run's.
+        drawn: What has been drawn already.
 
     Returns:
         The summary, and each study's files by its name.
     """
     threads = {ledger.study.name: threads_of(ledger) for ledger in ledgers}
     write_json(folder / "environment.json", environment() | {"threads": threads})
-    files = {ledger.study.name: _write_study(ledger) for ledger in ledgers}
+    drawn = drawn or EarlyPlots()
+    files = {ledger.study.name: _write_study(ledger, drawn) for ledger in ledgers}
     for written in files.values():
         written.append(folder / "environment.json")
     summary = summarise(ledgers)
@@ -33,11 +65,11 @@ def write_results(
     return summary, files
 
 
-def _write_study(ledger: Ledger) -> list[Path]:
+def _write_study(ledger: Ledger, drawn: EarlyPlots) -> list[Path]:
     plots, written = ledger.folder / "plots", ledger.folder / "recipe.yaml"
     if _written_since(ledger, written):
         return [*sorted(plots.glob("*.*")), written]
-    files = draw_plots(plotted(ledger), plots)
+    files = drawn.files(ledger)
     recipe = best_recipe(ledger)
     if recipe is not None:
         files.append(written)  # last, so that it tells that all was written

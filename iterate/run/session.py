@@ -13,8 +13,8 @@ from iterate.hpo.execute import train as train_job
 from iterate.hpo.execute import train_together
 from iterate.hpo.jobs import Job, Train
 from iterate.hpo.ledger import Ledger
-from iterate.hpo.pool.cluster import cluster
-from iterate.hpo.pool.pool import run_pool
+from iterate.hpo.pool.coordinator import Observer
+from iterate.hpo.pool.workplace import workplace
 from iterate.hpo.results import failure_of
 from iterate.hpo.settings import RaySettings
 from iterate.hpo.shares import check_local, shares_of
@@ -23,7 +23,7 @@ from iterate.hpo.storage.open import opened_storage
 from iterate.hpo.study import Study
 from iterate.run.folders import claim_folder, undone_if_refused
 from iterate.run.mlflow import Tracker
-from iterate.run.results import write_results
+from iterate.run.results import EarlyPlots, write_results
 from iterate.run.stopping import at_safe_points
 from iterate.tracking.mirror import Backlog
 from iterate.tracking.settings import TrackingSettings
@@ -146,11 +146,12 @@ def run_studies(
         continued = any(ledger.account.continued for ledger in ledgers)
         finished = all(ledger.finished for ledger in ledgers)
         tracker = Tracker(settings.tracking, settings.tracking_folder or settings.folder)
+        plots = EarlyPlots()
         try:
             tracker.begin(settings.name, ledgers)
             if not finished:
-                _work(ledgers, settings, train, display, tracker)
-            summary, artifacts = write_results(ledgers, settings.folder)
+                _work(ledgers, settings, train, display, [tracker, plots])
+            summary, artifacts = write_results(ledgers, settings.folder, plots)
             if conclude is not None:
                 conclude(ledgers)
             tracker.end(ledgers, artifacts)
@@ -169,19 +170,19 @@ def _work(
     settings: RunSettings,
     train: Train,
     display: Display,
-    tracker: Tracker,
+    observers: Sequence[Observer],
 ) -> None:
-    """Work on all studies with Ray until each is finished."""
+    """Work on all studies until each is finished."""
     studies = [ledger.study for ledger in ledgers]
     wanted = [study.resources for study in studies]
-    with cluster(settings.ray, wanted) as ray, at_safe_points() as stop_if_asked:
-        shares = shares_of(studies, ray.there)
+    with workplace(settings.ray, wanted) as place, at_safe_points() as stop_if_asked:
+        shares = shares_of(studies, place.there)
         for ledger in ledgers:
             ledger.share = shares[ledger.study.name]
         with shown(display, ledgers), timed(ledgers):
             # What stands in for training takes one job at a time.
             together = train_together if train is train_job else None
-            run_pool(ledgers, train, [display, tracker], [stop_if_asked, ray.check], together)
+            place.run(ledgers, train, [display, *observers], [stop_if_asked], together)
 
 
 def study_folder(settings: RunSettings, study: Study) -> Path:

@@ -100,6 +100,7 @@ def _zombie(process: psutil.Process) -> bool:
 
 Start = Callable[..., Running]
 UNTRACKED = "tracking.enabled=false"
+RAY = "ray.address=local"
 
 
 @pytest.fixture
@@ -115,17 +116,19 @@ def start(tmp_path: Path) -> Iterator[Start]:
         running.kill()
 
 
+@pytest.mark.parametrize("ray", [False, True])
 def test_sigterm_ends_a_search_in_order_and_all_its_sockets_are_on_loopback(
-    start: Start,
+    start: Start, ray: bool
 ) -> None:
-    running = start(workers=2)
+    running = start(*[RAY] * ray, workers=2)
     places = [
         connection.laddr.ip
         for member in [psutil.Process(running.process.pid), *running.family]
         for connection in member.net_connections(kind="inet")
         if connection.status == psutil.CONN_LISTEN or connection.type.name == "SOCK_DGRAM"
     ]
-    assert len(places) >= 5  # Ray's store, node manager, driver and workers
+    # Ray's store, node manager, driver and workers; forks need none.
+    assert len(places) >= 5 if ray else places == []
     assert [place for place in places if not _loopback(place)] == []
     running.process.send_signal(signal.SIGTERM)
     assert running.ended() == 143
@@ -161,11 +164,21 @@ def test_a_second_signal_ends_it_now(start: Start) -> None:
 
 @pytest.mark.parametrize("name", ["raylet", pytest.param("gcs_server", marks=pytest.mark.slow)])
 def test_the_death_of_ray_is_said_in_a_sentence(start: Start, name: str) -> None:
+    running = start(UNTRACKED, RAY)
+    told = f"Ray itself has died on this machine (its process {name} is gone)"
+    _dies_of(running, name, told)
+
+
+def test_the_death_of_what_forks_workers_is_said_in_a_sentence(start: Start) -> None:
     running = start(UNTRACKED)
+    _dies_of(running, "iterate-server", "the process that workers are forked from has died")
+
+
+def _dies_of(running: Running, name: str, told: str) -> None:
     (vital,) = [member for member in running.family if member.name() == name]
     vital.kill()
     assert running.ended() == 1
-    assert f"Ray itself has died on this machine (its process {name} is gone)" in running.told
+    assert told in running.told
     assert "Traceback" not in running.told
 
 

@@ -1,4 +1,4 @@
-"""The pool with a real Ray, real Optuna storages, and recorded curves instead of training."""
+"""The pool, forked and on a real Ray, with real Optuna storages and curves instead of training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from pool_support import make_study
 from iterate.hpo.jobs import Job, Train
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.pool.cluster import cluster
-from iterate.hpo.pool.pool import run_pool
+from iterate.hpo.pool.forked.pool import forked
+from iterate.hpo.pool.workplace import Workplace
 from iterate.hpo.replay import Recorded
 from iterate.hpo.settings import RaySettings, ResourceSettings, samplers, schedulers
 from iterate.hpo.storage.open import open_storage
@@ -25,25 +26,27 @@ from iterate.states import State
 from iterate_core.errors import MachineError, WorkError
 
 
-@pytest.fixture(scope="module")
-def ray_cluster() -> Iterator[None]:
-    # Workers do not see this folder, so what it defines travels with the job.
+@pytest.fixture(scope="module", params=["forked", "ray"])
+def place(request: pytest.FixtureRequest) -> Iterator[Workplace]:
+    """Where the studies are worked on; both give the same."""
+    # Ray's workers do not see this folder, so what it defines travels with the job.
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    with cluster(RaySettings(), [ResourceSettings()]):
-        yield
+    wanted = [ResourceSettings()]
+    with forked(wanted) if request.param == "forked" else cluster(RaySettings(), wanted) as one:
+        yield one
 
 
 Play = Callable[..., list[Ledger]]
 
 
 @pytest.fixture
-def play(ray_cluster: None, tmp_path: Path) -> Play:
+def play(place: Workplace, tmp_path: Path) -> Play:
     """Run studies to their end with a stand-in for training."""
 
     def run(*studies: Study, train: Train) -> list[Ledger]:
         storage = open_storage(None, tmp_path)
         ledgers = [Ledger(study, storage, tmp_path / study.name) for study in studies]
-        run_pool(ledgers, train)
+        place.run(ledgers, train)
         assert all(ledger.finished for ledger in ledgers)
         return ledgers
 
@@ -104,16 +107,16 @@ class Openings:
         self.most = max(self.most, len(self.begun) - len(self.finished))
 
 
-def test_no_more_studies_are_open_than_workers_are(ray_cluster: None, tmp_path: Path) -> None:
+def test_no_more_studies_are_open_than_workers_are(place: Workplace, tmp_path: Path) -> None:
     names = [f"study{number}" for number in range(7)]
     studies = [make_study(name, trials=4, repeats=1) for name in names]
     storage = open_storage(None, tmp_path)
     ledgers = [Ledger(study, storage, tmp_path / study.name) for study in studies]
     seen = Openings()
-    run_pool(ledgers, Recorded(rising), [seen])
+    place.run(ledgers, Recorded(rising), [seen])
     assert seen.begun == names
     assert sorted(seen.finished) == names
-    workers = int(ray.cluster_resources()["CPU"])
+    workers = int(place.there["CPU"])
     assert seen.most <= workers + 1  # one job is drawn ahead
 
 
@@ -237,13 +240,13 @@ def always_dies(job: Job) -> Sequence[float]:
 
 
 def test_a_job_whose_workers_are_killed_waits_and_fails_in_the_second_command(
-    ray_cluster: None, tmp_path: Path
+    place: Workplace, tmp_path: Path
 ) -> None:
     study = make_study(trials=3, repeats=1)
 
     def command() -> Ledger:
         ledger = Ledger(study, open_storage(None, tmp_path), tmp_path)
-        run_pool([ledger], Recorded(always_dies))
+        place.run([ledger], Recorded(always_dies))
         return ledger
 
     # The machine may have been short of memory: the others are trained, and the job waits.
@@ -264,12 +267,10 @@ def all_die(job: Job) -> Sequence[float]:
     return []
 
 
-def test_where_no_worker_can_be_kept_alive_the_run_pauses(
-    ray_cluster: None, tmp_path: Path
-) -> None:
+def test_where_no_worker_can_be_kept_alive_the_run_pauses(place: Workplace, tmp_path: Path) -> None:
     ledger = Ledger(make_study(trials=50), open_storage(None, tmp_path), tmp_path)
     with pytest.raises(MachineError, match="worker processes of several trials died"):
-        run_pool([ledger], Recorded(all_die))
+        place.run([ledger], Recorded(all_die))
     assert set(states(ledger)) == {"RUNNING"}
     assert len(states(ledger)) <= 6
 

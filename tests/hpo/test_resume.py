@@ -55,7 +55,7 @@ def start_and_kill(folder: Path, whom: str, due: Callable[[], bool], *words: str
         time.sleep(0.02)
     family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     if whom == "worker":
-        for victim in [p for p in family if "ray::Worker" in _name(p)][:1]:
+        for victim in [p for p in family if _name(p) == "iterate-worker"][:1]:
             victim.kill()
         time.sleep(0.5)
     process.send_signal(signal.SIGKILL)
@@ -65,7 +65,7 @@ def start_and_kill(folder: Path, whom: str, due: Callable[[], bool], *words: str
 
 def _name(process: psutil.Process) -> str:
     try:
-        return " ".join(process.cmdline())
+        return str(process.name())
     except psutil.NoSuchProcess:
         return ""
 

@@ -20,7 +20,8 @@ from iterate.hpo.jobs import Job, Progress, Train
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.pool import own_ray
 from iterate.hpo.pool.cluster import cluster
-from iterate.hpo.pool.pool import run_pool
+from iterate.hpo.pool.forked import pool as forked_pool
+from iterate.hpo.pool.workplace import Workplace
 from iterate.hpo.settings import RaySettings, ResourceSettings
 from iterate.hpo.shares import check_local
 from iterate.hpo.storage.open import open_storage
@@ -30,28 +31,35 @@ from iterate_core.engine.reports import EpochReport
 from iterate_core.errors import RequestError
 
 
-@pytest.fixture(scope="module")
-def two_gpus() -> Iterator[None]:
-    """Ray on this machine, told of two GPUs that are not there."""
+@pytest.fixture(scope="module", params=["forked", "ray"])
+def two_gpus(request: pytest.FixtureRequest) -> Iterator[Workplace]:
+    """Workers on this machine, told of two GPUs that are not there."""
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    there = {"CPU": 4.0, "GPU": 2.0}
+    wanted = [ResourceSettings()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(own_ray, "gpus", lambda: 2)
         patch.setattr(own_ray, "usable_cores", lambda: 4)
+        patch.setattr(forked_pool, "gpu_names", lambda: ["0", "1"])
+        patch.setattr(forked_pool, "machine", lambda: there)
         patch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-        with cluster(RaySettings(), [ResourceSettings()]):
-            yield
+        kind = request.param
+        with (
+            forked_pool.forked(wanted) if kind == "forked" else cluster(RaySettings(), wanted)
+        ) as place:
+            yield place
 
 
 Play = Callable[..., list[TrialView]]
 
 
 @pytest.fixture
-def play(two_gpus: None, tmp_path: Path) -> Play:
+def play(two_gpus: Workplace, tmp_path: Path) -> Play:
     """Run a study to its end with a stand-in for training; gives its trials."""
 
     def run(study: Study, train: Train) -> list[TrialView]:
         ledger = Ledger(study, open_storage(None, tmp_path), tmp_path)
-        run_pool([ledger], train)
+        two_gpus.run([ledger], train)
         assert ledger.finished
         return ledger.history("trial")
 
@@ -230,12 +238,12 @@ def test_ray_tune_says_nothing_of_its_own(play: Play) -> None:
 
 
 def test_a_working_directory_that_a_node_lacks_is_named(
-    two_gpus: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_gpus: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = tmp_path / "gone"
     monkeypatch.setattr(Path, "cwd", lambda: gone)
     ledger = Ledger(make_study(trials=3), open_storage(None, tmp_path), tmp_path)
-    run_pool([ledger], looks)
+    two_gpus.run([ledger], looks)
     (reason,) = {trial.failure for trial in ledger.history("trial")}
     assert f"the working directory {gone} is not there on the node" in reason
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import optuna
@@ -31,7 +30,7 @@ from iterate.hpo.pool.pool import _resources_of
 from iterate.hpo.pool.watch import Watch
 from iterate.hpo.replay import Recorded
 from iterate.hpo.settings import RaySettings, ResourceSettings
-from iterate.hpo.shares import shares_of
+from iterate.hpo.shares import machine, shares_of
 from iterate.hpo.storage.journal import Journal
 from iterate.hpo.storage.open import opened_storage
 from iterate.hpo.storage.truth import Truth
@@ -151,19 +150,16 @@ def hours(scene: Scene) -> bool:
 
 def watched(scene: Scene, minutes: float) -> State:
     """What becomes of a trial that has reported one epoch and then is silent for so long."""
-    trial: Any = SimpleNamespace(trial_id="1", temporary_state=SimpleNamespace(ray_actor=None))
     one = study(scene, trials=1)
     with opened(one, scene) as ledger, pytest.MonkeyPatch.context() as patch:
-        coordinator = Coordinator([ledger], [], shares_of([one], {"CPU": 1.0}))
-        patch.setattr("ray.cluster_resources", lambda: {"CPU": 1.0})
+        coordinator = Coordinator([ledger], [], shares_of([one], {"CPU": 1.0}), machine)
         (job,) = coordinator.next_jobs("1")
-        trial.config = {"jobs": (job,)}
-        watch = Watch(coordinator, [])
-        watch.on_trial_start(0, [], trial)
+        watch = Watch(coordinator, [], lambda trial_id: None)
+        watch.began("1", job)
         coordinator.record("1", {job.key: next(iter(Recorded(rising)(job)))})
         later = time.monotonic() + 60 * minutes
         patch.setattr(time, "monotonic", lambda: later)
-        watch.on_step_begin(0, [])
+        watch.look()
         return ledger.history("trial")[0].state
 
 

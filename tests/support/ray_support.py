@@ -16,5 +16,5 @@ from iterate.run import session
 def shared_ray() -> Iterator[None]:
     """Runs of this process work on a Ray that lasts as long as this does."""
     with cluster(RaySettings(), [ResourceSettings()]) as ray, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "cluster", lambda settings, wanted: nullcontext(ray))
+        patch.setattr(session, "workplace", lambda settings, wanted: nullcontext(ray))
         yield

@@ -26,6 +26,7 @@ class Family:
     def __init__(self) -> None:
         self._before = set(_descendants())
         self._founders: set[psutil.Process] = set()
+        self._adopted: set[psutil.Process] = set()
         self.members: set[psutil.Process] = set()
         self._vital: dict[psutil.Process, str] = {}
         self._counted = 0.0
@@ -46,7 +47,23 @@ class Family:
         """All founders are there; without those of these names nothing goes on."""
         self._founders = set(_descendants()) - self._before
         names = {founder: _name(founder) for founder in self._founders}
-        self._vital = {founder: name for founder, name in names.items() if name in vital}
+        self._vital = {
+            founder: f"Ray itself has died on this machine (its process {name} is gone)"
+            for founder, name in names.items()
+            if name in vital
+        }
+        self._count()
+
+    def adopt(self, pid: int, died: str) -> None:
+        """What a process starts that was there before belongs here too; it is vital itself.
+
+        Args:
+            pid: Its number. It is not ended with the family: whoever started it does that.
+            died: What its death is, in words.
+        """
+        parent = psutil.Process(pid)
+        self._adopted.add(parent)
+        self._vital[parent] = died
         self._count()
 
     def check(self) -> None:
@@ -55,11 +72,11 @@ class Family:
         Raises:
             WorkError: One of them has died.
         """
-        for founder, name in self._vital.items():
+        for founder, died in self._vital.items():
             if not _lives(founder):
                 raise WorkError(
-                    f"Ray itself has died on this machine (its process {name} is gone), perhaps "
-                    "for want of memory. Nothing is lost: the same command continues"
+                    f"{died}, perhaps for want of memory. Nothing is lost: the same command "
+                    "continues"
                 )
         if time.monotonic() - self._counted > _SECONDS_BETWEEN_COUNTS:
             self._count()
@@ -75,7 +92,7 @@ class Family:
     def _count(self) -> None:
         """Take in who is new; one whose parent died would not be found later."""
         self.members |= self._founders
-        for founder in self._founders:
+        for founder in self._founders | self._adopted:
             self.members |= set(_descendants(founder))
         self._counted = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""Ray for the length of a command: on this machine, or the cluster at an address."""
+"""Ray for the length of a command: its own, one that runs in this process, or a cluster's."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import ray
 
+from iterate.hpo.jobs import Train, TrainTogether
+from iterate.hpo.ledger import Ledger
+from iterate.hpo.pool.coordinator import Observer
 from iterate.hpo.pool.own_ray import started
+from iterate.hpo.pool.pool import cluster_resources, run_pool
 from iterate.hpo.settings import RaySettings, ResourceSettings
 from iterate.hpo.shares import check_there
 from iterate_core.errors import Problem, RequestError
@@ -29,25 +33,49 @@ class Cluster:
     there: Mapping[str, float]
     check: Callable[[], None]
 
+    def run(
+        self,
+        ledgers: Sequence[Ledger],
+        train: Train,
+        observers: Sequence[Observer] = (),
+        checks: Sequence[Callable[[], None]] = (),
+        together: TrainTogether | None = None,
+    ) -> None:
+        """See `run_pool`."""
+        run_pool(ledgers, train, observers, [*checks, self.check], together)
+
 
 @contextmanager
 def cluster(settings: RaySettings, wanted: Sequence[ResourceSettings]) -> Iterator[Cluster]:
     """Connect to Ray, starting it on this machine if no address is given.
 
-    A Ray started here listens on loopback alone, and no process of it is left in the end.
+    A Ray started here listens on loopback alone, and no process of it is left in the end. One that
+    this process has joined before, as a notebook may, is used and left running.
 
     Raises:
         RequestError: No cluster answers at the address, or it is too small for a trial.
     """
-    with started() if settings.address is None else _connected(settings.address) as check:
-        there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        check_there(wanted, there, "the cluster" if settings.address else "this machine")
+    with _ray(settings) as check:
+        there = cluster_resources()
+        check_there(wanted, there, "this machine" if settings.here else "the cluster")
         yield Cluster(there, check)
+
+
+def _ray(settings: RaySettings) -> AbstractContextManager[Callable[[], None]]:
+    if ray.is_initialized() and settings.address is None:
+        return nullcontext(_tells_itself)
+    if settings.here or settings.address is None:
+        return started()
+    return _connected(settings.address)
+
+
+def _tells_itself() -> None:
+    """Nothing to look at: somebody else's Ray, whose end it tells us itself."""
 
 
 @contextmanager
 def _connected(address: str) -> Iterator[Callable[[], None]]:
-    """Somebody else's Ray, whose end it tells us itself."""
+    """A Ray that runs elsewhere."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         _knock(address)
@@ -57,7 +85,7 @@ def _connected(address: str) -> Iterator[Callable[[], None]]:
         hint = "Start one with `ray start --head`, or leave ray.address out to use this machine."
         raise RequestError(Problem("ray.address", what, hint)) from error
     try:
-        yield lambda: None
+        yield _tells_itself
     finally:
         ray.shutdown()
 

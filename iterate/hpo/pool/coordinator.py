@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
-
-import ray
 
 from iterate.hpo.jobs import Job, Told
 from iterate.hpo.ledger import Ledger
@@ -34,7 +32,12 @@ class Coordinator:
         ledgers: The studies.
         observers: Told of every change.
         shares: What a worker holds while it has a job of a study, by the study's name.
+        there: Tells what there is in all, such as ``{"CPU": 8, "GPU": 1}``; it may grow.
         groups: Whether a worker may be given several jobs that train together.
+
+    Attributes:
+        fault: What the machine lacks, once that stops everything.
+        failure: What else ends the run, where somebody might make a traceback of it.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Coordinator:
         ledgers: Sequence[Ledger],
         observers: Sequence[Observer],
         shares: Mapping[str, Share],
+        there: Callable[[], Mapping[str, float]],
         *,
         groups: bool = False,
     ) -> None:
@@ -52,9 +56,9 @@ class Coordinator:
         self._held: dict[str, tuple[Ledger, dict[str, Job]]] = {}
         self._several: set[str] = set()  # workers that were given several jobs
         self.failure: IterateError | None = None
-        self._room = _Room()
+        self._room = _Room(there)
         self._lost = 0  # workers that were replaced for the last time
-        self.fault: str | None = None  # what the machine lacks, once that stops everything
+        self.fault: str | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune saves whatever it is given, and the ledgers are saved already."""
@@ -195,12 +199,13 @@ class Coordinator:
 
 
 class _Room:
-    """What the cluster holds; it may grow while it is used."""
+    """What there is in all; a cluster may grow while it is used."""
 
     _SECONDS = 10.0  # between two looks
 
-    def __init__(self) -> None:
-        self._there: dict[str, float] = {}
+    def __init__(self, look: Callable[[], Mapping[str, float]]) -> None:
+        self._look = look
+        self._there: Mapping[str, float] = {}
         self._looked = -self._SECONDS
 
     def exceeded(self, held: Iterable[Share]) -> bool:
@@ -220,12 +225,6 @@ class _Room:
     def _looked_at(self) -> Mapping[str, float]:
         now = time.monotonic()
         if now - self._looked >= self._SECONDS:
-            self._there = cluster_resources()
+            self._there = self._look()
             self._looked = now
         return self._there
-
-
-def cluster_resources() -> dict[str, float]:
-    """What Ray holds in all, by kind."""
-    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return there

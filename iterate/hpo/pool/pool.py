@@ -11,14 +11,20 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import ray
 from ray import tune
 
 from iterate.hpo.jobs import Train, TrainTogether
 from iterate.hpo.ledger import Ledger
-from iterate.hpo.pool.coordinator import DEATHS, Coordinator, Observer, cluster_resources
+from iterate.hpo.pool.coordinator import DEATHS, Coordinator, Observer
 from iterate.hpo.pool.environment import environment, silenced
-from iterate.hpo.pool.tune_hooks import JobScheduler, JobSearcher, Stopper
-from iterate.hpo.pool.watch import Ended, Watch
+from iterate.hpo.pool.tune_hooks import (
+    Ended,
+    JobScheduler,
+    JobSearcher,
+    Stopper,
+    WatchCallback,
+)
 from iterate.hpo.pool.worker import Worker
 from iterate.hpo.shares import Share, shares_of
 from iterate_core.errors import MachineError, WorkError
@@ -60,7 +66,8 @@ def run_pool(
         KeyboardInterrupt: The user stopped it; the ledgers hold all that was reported.
     """
     shares = shares_of([ledger.study for ledger in ledgers], cluster_resources())
-    coordinator = Coordinator(ledgers, observers, shares, groups=together is not None)
+    groups = together is not None
+    coordinator = Coordinator(ledgers, observers, shares, cluster_resources, groups=groups)
     if coordinator.finished:
         return
     with (
@@ -83,7 +90,7 @@ def run_pool(
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=DEATHS),
                 stop=Stopper(coordinator),
-                callbacks=[Watch(coordinator, checks)],
+                callbacks=[WatchCallback(coordinator, checks)],
             ),
         )
         try:
@@ -108,3 +115,9 @@ def _resources_of(shares: Mapping[str, Share]) -> Callable[[Mapping[str, Any]], 
         return tune.PlacementGroupFactory([shares[name].bundle()])
 
     return resources
+
+
+def cluster_resources() -> dict[str, float]:
+    """What Ray holds in all, by kind."""
+    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return there

@@ -1,16 +1,21 @@
-"""What Ray Tune asks and tells: the next job, whether one goes on, whether all stops."""
+"""What Ray Tune asks and tells: the next job, whether one goes on, whether all stops.
+
+Tune calls them from its one control loop, in the driver.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import ray
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from iterate.hpo.jobs import Progress, Told
 from iterate.hpo.pool.coordinator import Coordinator
+from iterate.hpo.pool.watch import Watch
 
 
 class JobSearcher(Searcher):
@@ -80,3 +85,62 @@ class Stopper(tune.Stopper):
     def stop_all(self) -> bool:
         """Whether the machine is at fault: jobs go on from their last epochs another time."""
         return self._coordinator.fault is not None
+
+
+class Ended(BaseException):
+    """A check ended the pool. Tune would meet an `Exception` by talking to Ray, dead or not.
+
+    Attributes:
+        reason: What the check raised.
+    """
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class WatchCallback(tune.Callback):
+    """Tune's way to look after its workers; see `Watch`.
+
+    Args:
+        coordinator: Whose jobs they are.
+        checks: Called at each turn; what they raise ends the pool.
+    """
+
+    def __init__(self, coordinator: Coordinator, checks: Sequence[Callable[[], None]]) -> None:
+        self._watch = Watch(coordinator, checks, self._end)
+        self._trials: dict[str, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as the coordinator."""
+        return {}
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:  # noqa: ARG002 - Ray's signature
+        """A worker took the job up, for the first time or after another died."""
+        self._trials[trial.trial_id] = trial
+        self._watch.began(trial.trial_id, trial.config["jobs"][0])
+
+    def on_trial_result(
+        self,
+        iteration: int,  # noqa: ARG002 - Ray's signature
+        trials: list[Any],  # noqa: ARG002
+        trial: Any,
+        result: dict[str, Any],  # noqa: ARG002
+        **_: Any,
+    ) -> None:
+        """A report is a sign of life."""
+        self._watch.heard(trial.trial_id)
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **_: Any) -> None:  # noqa: ARG002
+        """Look at everything once."""
+        try:
+            self._watch.look()
+        except Exception as reason:
+            raise Ended(reason) from reason
+
+    def _end(self, trial_id: str) -> None:
+        trial = self._trials.pop(trial_id)
+        trial.max_failures = 0  # or Tune would begin the job again
+        actor = trial.temporary_state.ray_actor
+        if actor is not None:
+            ray.kill(actor)
