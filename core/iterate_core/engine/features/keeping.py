@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -61,6 +61,12 @@ def floats_per_sample(shape: Shape, size: tuple[int, int]) -> int:
     return sum(n * -(-size[0] // stride) * -(-size[1] // stride) for n, stride in levels)
 
 
+@cache
+def _versions() -> tuple[str, ...]:
+    """Of what computes features; looking them up reads files."""
+    return tuple(version(name) for name in ("torch", "timm", "geo-iterate"))
+
+
 @dataclass(frozen=True)
 class Place:
     """Where features of a recipe's backbone lie, and on what device they are used.
@@ -107,7 +113,7 @@ class Place:
                 "backbone": prepared.backbone_key,
                 "data": prepared.data,
                 "device": self.device.type,
-                "versions": [version("torch"), version("timm"), version("geo-iterate")],
+                "versions": _versions(),
             }
         )
         return cache_folder() / "features" / name
