@@ -17,20 +17,20 @@ from typer.testing import CliRunner
 from iterate.cli.main import app
 from iterate.resources import shipped
 from iterate_core.data.geobench_v2.synthetic.generate import generate
-from iterate_core.engine import fit
+from iterate_core.engine import run as training
 from iterate_core.engine.checkpoints import LAST, FitProgress, save_progress
 
 DRIVER = """
     import os, signal
-    from iterate_core.engine import fit
+    from iterate_core.engine import run
 
-    save_progress = fit.save_progress
+    save_progress = run.save_progress
 
     def save_and_die(folder, progress):
         save_progress(folder, progress)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    fit.save_progress = save_and_die
+    run.save_progress = save_and_die
     from iterate.cli.main import main
     main()
 """
@@ -65,7 +65,7 @@ def trained(words: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str
         epochs.append(len(progress.reports))
         save_progress(folder, progress)
 
-    monkeypatch.setattr(fit, "save_progress", save)
+    monkeypatch.setattr(training, "save_progress", save)
     return run(["fit", *words]), epochs
 
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from iterate.cli.main import app
 from iterate.resources import shipped
-from iterate_core.engine import fit
+from iterate_core.engine import run as training
 from iterate_core.models.backbones.prithviwxc import card
 
 needed = pytest.mark.skipif(
@@ -74,14 +74,14 @@ def test_a_stopped_training_goes_on_to_the_same_numbers(
     assert "and so with" in plan
     whole, cut = (["--out", str(tmp_path / name), "--json"] for name in ("whole", "cut"))
     undisturbed = json.loads(run("fit", *words, *whole).stdout)
-    save = fit.save_progress
+    save = training.save_progress
 
     def save_and_stop(*given: Any) -> None:
         save(*given)
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit, "save_progress", save_and_stop)
+        patch.setattr(training, "save_progress", save_and_stop)
         with pytest.raises(Killed):
             CliRunner().invoke(app, ["fit", *words, *cut])
     resumed = json.loads(run("fit", *words, *cut).stdout)
