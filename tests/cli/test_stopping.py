@@ -162,7 +162,8 @@ def test_a_second_signal_ends_it_now(start: Start) -> None:
     assert running.told.endswith(sentence)
 
 
-@pytest.mark.parametrize("name", ["raylet", pytest.param("gcs_server", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["raylet", "gcs_server"])
 def test_the_death_of_ray_is_said_in_a_sentence(start: Start, name: str) -> None:
     running = start(UNTRACKED, RAY)
     told = f"Ray itself has died on this machine (its process {name} is gone)"
