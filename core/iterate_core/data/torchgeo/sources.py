@@ -142,7 +142,7 @@ class Source:
             what = f"holds no dataset of {self.section.dataset}."
             advice = f"{self.where}.root is the folder that the class's documentation describes."
             return DataError(Problem(str(self.root), what, advice))
-        if kind == "CPLE_NotSupportedError" and "coordinate operations" in str(error):
+        if "coordinate operations" in str(error):  # of types that differ by TorchGeo's version
             what = "holds files whose coordinates cannot be brought to those of the others."
             advice = (
                 "Write into each what its coordinates are, such as by "
