@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -131,7 +132,7 @@ def test_a_runs_recipe_is_tested_from_anywhere(
     repeat = next((project / "run/repeats").iterdir())
     done = run("test", str(repeat / "recipe.yaml"), "--json")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == (repeat / "test.json").read_text()
+    assert json.loads(done.stdout) == json.loads((repeat / "test.json").read_text())
     done = run("test", "project/run/recipe.yaml", "seed=99")
     assert done.returncode == 2
     assert "no training in this folder is of this recipe; there are repeats/" in done.stderr
