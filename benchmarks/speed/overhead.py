@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/speed/overhead.py --trials 24
 
 Both run the same recipes on the same machine, one after the other. The pool's clock runs from
-`search()` to its result: Ray, workers, imports, storage, MLflow and plots included. The loop's
+`search()` to its result: workers, imports, storage, MLflow and plots included. The loop's
 runs from the first training to the last, in this process, which has imported everything.
 """
 

@@ -41,7 +41,7 @@ class Cluster:
         checks: Sequence[Callable[[], None]] = (),
         together: TrainTogether | None = None,
     ) -> None:
-        """See `run_pool`."""
+        """See `iterate.hpo.pool.workplace.Workplace.run`."""
         run_pool(ledgers, train, observers, [*checks, self.check], together)
 
 

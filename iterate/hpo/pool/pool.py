@@ -50,21 +50,7 @@ def run_pool(
     checks: Sequence[Callable[[], None]] = (),
     together: TrainTogether | None = None,
 ) -> None:
-    """Work on all studies until each is finished. Ray must be initialised.
-
-    Args:
-        ledgers: The studies.
-        train: What trains a job, in a worker; it is pickled.
-        observers: Told of every change.
-        checks: Called some ten times a second; what they raise ends the pool.
-        together: What trains several jobs at a time in a worker; None trains each alone.
-
-    Raises:
-        RequestError: A recipe needs a GPU, and its trials hold none.
-        MachineError: The machine lacks something; jobs that it could not finish wait for it.
-        WorkError: Ray ended before the studies did, or another driver has them now.
-        KeyboardInterrupt: The user stopped it; the ledgers hold all that was reported.
-    """
+    """See `iterate.hpo.pool.workplace.Workplace.run`; Ray must be initialised."""
     shares = shares_of([ledger.study for ledger in ledgers], cluster_resources())
     groups = together is not None
     coordinator = Coordinator(ledgers, observers, shares, cluster_resources, groups=groups)

@@ -32,7 +32,7 @@ def serve(descriptor: int) -> None:
     channel = socket.socket(fileno=descriptor)
     _call_itself(b"iterate-server")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver to answer
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for what is forked
+    signal.signal(signal.SIGCHLD, _reap)
     for name in _PRELOADED:
         with suppress(ImportError):  # whoever needs it says so
             import_module(name)
@@ -48,6 +48,13 @@ def serve(descriptor: int) -> None:
             channel.close()
             _work(Connection(theirs), server)
         os.close(theirs)
+
+
+def _reap(*_: object) -> None:
+    """Let go of what has ended: its time counts as this process's, and so as the command's."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _work(connection: Connection, server: int) -> None:
