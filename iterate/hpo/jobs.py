@@ -47,6 +47,10 @@ class Job:
         """Whether the driver has let go of it, while others of its group go on."""
         return self._left.exists()
 
+    def join(self) -> None:
+        """Take it up: what an earlier command let go of is to train again."""
+        self._left.unlink(missing_ok=True)
+
     def leave(self) -> None:
         """Let go of it: its worker sees that before the next epoch."""
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,9 @@ from iterate import Study, search
 from iterate.hpo.execute import train, train_together
 from iterate.hpo.jobs import Progress, Told
 from iterate.hpo.ledger import Ledger
+from iterate.hpo.pool.coordinator import Coordinator
 from iterate.hpo.settings import ResourceSettings
+from iterate.hpo.shares import Share
 from iterate.hpo.storage.open import open_storage
 from iterate_core.engine import fit
 from iterate_core.engine.reports import LAST
@@ -134,6 +136,21 @@ def test_one_that_the_driver_lets_go_of_trains_no_further_in_any_process(opened:
     told = gathered(train_together(jobs))
     assert first.key not in told
     assert told[second.key][-1].done
+
+
+def test_what_the_machine_could_not_finish_trains_in_the_next_command(opened: Open) -> None:
+    before = opened()
+    place = [before], [], {"study": Share(1, 0)}, lambda: {"CPU": 1.0}
+    coordinator = Coordinator(*place, groups=True)
+    jobs = coordinator.next_jobs("a")
+    coordinator.started("a")
+    coordinator.record("a", {job.key: Progress(fault="the disk is full") for job in jobs})
+    assert all(job.left for job in jobs)
+    ledger = Ledger(before.study, open_storage(None, before.folder), before.folder)
+    again = Coordinator([ledger], *place[1:], groups=True).next_jobs("b")
+    assert [job.key for job in again] == [job.key for job in jobs]
+    told = gathered(train_together(again))
+    assert all(told[job.key][-1].done for job in again)
 
 
 def test_one_that_fails_is_told_of_alone(opened: Open) -> None:

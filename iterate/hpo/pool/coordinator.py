@@ -98,6 +98,7 @@ class Coordinator:
                     if len(jobs) > 1:
                         self._several.add(trial_id)
                     for job in jobs:
+                        job.join()
                         self._tell(ledger, job)
                     return jobs
         return ()
