@@ -11,11 +11,11 @@ from pathlib import Path
 import bench_support
 import pytest
 import ray
-from bench_support import folders, play, request_of, score_of, small_suite
+from bench_support import folders, play, request_of, score_of, settings_in, small_suite
 
 from iterate.bench.runs import scores
 from iterate.bench.runs.plan import Plan, Request, cells_of
-from iterate.bench.runs.run import BenchResult
+from iterate.bench.runs.run import BenchResult, check_question
 from iterate.hpo.jobs import Job
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.replay import Recorded
@@ -199,6 +199,9 @@ def test_another_protocol_partition_or_word_is_refused_in_the_same_folder(first:
         with pytest.raises(RequestError, match="are of other options") as error:
             play(other, base / "run", Recorded(never))
         assert says in str(error.value)
+        with pytest.raises(RequestError) as before:  # a preview finds the same
+            check_question(other, settings_in(base / "run"))
+        assert str(before.value) == str(error.value)
         assert "Take back what changed; or name another folder with --out" in str(error.value)
 
 

@@ -17,6 +17,7 @@ from iterate.bench.leaderboard.rank import build
 from iterate.bench.leaderboard.results_csv import ResultsFile, read_results, write_results
 from iterate.bench.leaderboard.rows import DatasetRow
 from iterate.bench.leaderboard.score import Repeats, Score, Training
+from iterate.bench.leaderboard.tables import markdown
 from iterate.bench.runs.scores import CellResult
 from iterate.bench.suites.suite import load_suite
 from iterate_core.errors import RequestError
@@ -93,6 +94,12 @@ def test_a_file_with_the_scores_of_a_run_does_not_hide_what_the_run_knows(tmp_pa
     first, second = rows(other, run)
     assert (first.backbone, first.sample_low) == ("one", None)
     assert (second.backbone, second.sample_low) == ("one (run)", 0.4)
+    text = markdown(build(entries_of((other, run), SUITE)[0], SUITE))
+    told = text.split("Would other seeds")[1].splitlines()
+    assert [line.split("|")[2].strip() for line in told if line.count("|") == 6][2:] == [
+        "one", "one (run)",
+    ]  # fmt: skip
+    assert "not known" in text
 
 
 def test_what_a_study_keeps_comes_back_as_it_was() -> None:

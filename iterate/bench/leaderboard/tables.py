@@ -213,8 +213,8 @@ def _mean(row: DatasetRow | None) -> str:
 
 def _sampled(board: Leaderboard, track: str) -> list[str]:
     """Both intervals of every raw mean, where samples are known."""
-    rows = [row for row in board.datasets if row.track == track and row.sample_low is not None]
-    if not rows:
+    rows = [row for row in board.datasets if row.track == track]
+    if all(row.sample_low is None for row in rows):
         return []
     heads = ["dataset", "backbone", "mean", "over seeds", "over test samples"]
     lines = ["", "### Would other seeds, or other test samples, give the same? (95 %)", ""]

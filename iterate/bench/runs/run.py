@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from iterate.bench.runs.scores import NOTE, CellResult, all_gaps, note, ordered,
 from iterate.hpo.execute import train as train_job
 from iterate.hpo.jobs import Job, Train
 from iterate.hpo.ledger import Ledger
-from iterate.hpo.storage.notes import Notes
+from iterate.hpo.storage.notes import Notes, notes_name, texts_of_studies
 from iterate.hpo.storage.open import opened_storage
 from iterate.run.session import Display, RunSettings, Silent, own_folder, run_studies
 from iterate.tracking.mirror import Backlog
@@ -187,23 +187,37 @@ def _begun(request: Request, settings: RunSettings) -> dict[str, CellResult]:
     """Check the run's question; returns what its studies have found before."""
     with _notes(settings) as notes:
         asked = question_of(request)
-        if (before := _asked_before(notes, settings)) is not None:
-            check_same(asked, json.loads(before), settings.folder)
+        _check_question(asked, notes.of_studies(_QUESTION), settings)
         if notes.recall(_QUESTION) is None:
             notes.remember(_QUESTION, canonical(asked))
             notes.remember("began", str(int(time.time() * 1000)))
         return _kept(notes, settings)
 
 
-def _asked_before(notes: Notes, settings: RunSettings) -> str | None:
-    """What the results are of that are there, in a folder's own storage under whatever name.
+def check_question(request: Request, settings: RunSettings) -> None:
+    """Refuse a run whose results could not stand beside those that are there; nothing is written.
+
+    Raises:
+        RequestError: They are of other options.
+    """
+    if settings.storage is None and not (settings.folder / "studies.db").exists():
+        return
+    with opened_storage(settings.storage, settings.folder) as storage:
+        _check_question(question_of(request), texts_of_studies(storage, _QUESTION), settings)
+
+
+def _check_question(
+    asked: Mapping[str, Any], before: Mapping[str, str], settings: RunSettings
+) -> None:
+    """Compare with what the results are of that are there, in a folder's own storage by any name.
 
     A run is named by its protocol and its labels: other ones change the name, but not the folder.
     """
-    own = notes.recall(_QUESTION)
-    if own is not None or settings.storage is not None:
-        return own
-    return next(iter(notes.of_studies(_QUESTION).values()), None)
+    own = before.get(notes_name(settings.name))
+    if own is None and settings.storage is None:
+        own = next(iter(before.values()), None)
+    if own is not None:
+        check_same(asked, json.loads(own), settings.folder)
 
 
 def _ranked(

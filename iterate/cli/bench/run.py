@@ -246,8 +246,10 @@ def _preview(
     json: bool,
 ) -> None:
     from iterate.bench.runs.estimate import preview
+    from iterate.bench.runs.run import check_question
     from iterate.cli.bench.view import show_preview
 
+    check_question(request, settings)
     found = preview(request, settings, cells, plan)
     _refuse(plan.gaps, strict=strict)
     show_preview(found)

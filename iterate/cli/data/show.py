@@ -65,9 +65,13 @@ def show(
     """Draw samples, count classes, and list every band with its statistics."""
     from iterate_core.data.inspect.show import draw
     from iterate_core.data.inspect.survey import survey
+    from iterate_core.errors import Problem, RequestError
     from iterate_core.storage.names import file_name
 
     chosen: Any = choice("split", split, ("train", "val", "test"))
+    if augmented is not None and split != "train":
+        what = f"says what a training makes of samples, and the {split} split is never changed."
+        raise RequestError(Problem("--augmented", what, "Leave out --split."))
     reader = _open(folder, dataset, partition, compat)
     picture = out or Path(f"{file_name(reader.info.name)}-{split}.png")
     asked = _augmentation(augmented, seed)

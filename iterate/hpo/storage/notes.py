@@ -76,15 +76,24 @@ class Notes(StudyNotes):
 
     def __init__(self, storage: Truth, name: str) -> None:
         study = optuna.create_study(
-            study_name=f"{name} notes", storage=storage, load_if_exists=True
+            study_name=notes_name(name), storage=storage, load_if_exists=True
         )
         super().__init__(storage, study)
 
     def of_studies(self, key: str) -> dict[str, str]:
-        """Study → the text kept with it under a key, for all of the storage."""
-        studies = self._storage.get_all_studies()
-        texts = {study.study_name: _text(study.user_attrs, key) for study in studies}
-        return {name: text for name, text in texts.items() if text is not None}
+        """See `texts_of_studies`."""
+        return texts_of_studies(self._storage, key)
+
+
+def notes_name(run: str) -> str:
+    """The study that keeps a run's notes."""
+    return f"{run} notes"
+
+
+def texts_of_studies(storage: Truth, key: str) -> dict[str, str]:
+    """Study → the text kept with it under a key, for all of the storage."""
+    texts = {one.study_name: _text(one.user_attrs, key) for one in storage.get_all_studies()}
+    return {name: text for name, text in texts.items() if text is not None}
 
 
 def _text(kept: Mapping[str, Any], key: str) -> str | None:

@@ -146,6 +146,10 @@ def test_tables_go_to_standard_error(tmp_path: Path) -> None:
     [
         (("show", "absent"), "absent: is not a folder of a dataset"),
         (("show", "absent", "--split", "tset"), "--split: there is no split 'tset'. Did you mean"),
+        (
+            ("show", "absent", "--split", "test", "--augmented", "{crop: true}"),
+            "--augmented: says what a training makes of samples, and the test split is never",
+        ),
         (("show", "absent", "--partition", "0.3x"), "data.partition: input should be 'default'"),
         (("generate", "x", "--kind", "segmentaton"), "--kind: input should be 'classification'"),
         (
