@@ -9,6 +9,8 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -96,6 +98,26 @@ def test_two_backbones_on_two_datasets_are_ranked(ran: Ran) -> None:
     assert "m-NeonTree (test_resnet, resnet10t): it is not on this machine" in told
     assert (out / "leaderboard.html").exists()
     assert (out / "m-forestnet/test_resnet/recipe.yaml").exists()
+
+
+WITHOUT_TORCH = """
+import sys
+from iterate.cli.main import main
+try:
+    main()
+finally:
+    assert "torch" not in sys.modules
+"""
+
+
+def test_models_are_tried_where_torch_is_already(root: Path, tmp_path: Path) -> None:
+    tested = ["--backbones", "test_resnet=none", "--datasets", "m-forestnet,m-NeonTree"]
+    places = ["--data", str(root), "--out", str(tmp_path / "run")]
+    command = [sys.executable, "-c", WITHOUT_TORCH, "bench", *SMALL, *places, *tested, "--strict"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "check  m-forestnet/test_resnet" in said.stderr
+    assert "it is not on this machine" in said.stderr
+    assert said.returncode == 2, said.stderr
 
 
 def test_means_have_intervals_over_seeds_and_over_test_samples(ran: Ran) -> None:

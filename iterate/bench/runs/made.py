@@ -27,12 +27,12 @@ def made(ledger: Ledger, cell: Cell) -> Made | None:
         return None
     repeats = ledger.repeats_of(best)
     ends = [repeat.ended for repeat in repeats if repeat.ended is not None]
-    counts = _parameters(recipe)
+    counts = best.parameters or _counted(recipe)
     return Made(
         dataset=cell.dataset,
         backbone=cell.contestant.name,
         weights=weights_text(recipe),
-        parameters=None if counts is None else counts.total,
+        parameters=None if counts is None else counts[1],
         trials=len(ledger.history("trial")),
         repeats=len(repeats),
         epochs=recipe.trainer.epochs,
@@ -40,7 +40,7 @@ def made(ledger: Ledger, cell: Cell) -> Made | None:
         versions=versions(),
         finished=stamp(max(ends).replace(tzinfo=_here())) if ends else None,
         licence=_licence(recipe),
-        trained_parameters=None if counts is None else counts.trained,
+        trained_parameters=None if counts is None else counts[0],
     )
 
 
@@ -68,7 +68,8 @@ def _licence(recipe: Recipe) -> str | None:
     return card.licence if hub and card is not None else None
 
 
-def _parameters(recipe: Recipe) -> Parameters | None:
+def _counted(recipe: Recipe) -> Parameters | None:
+    """Of a trial that did not note them, as those of early versions."""
     from iterate_core.engine.cost import parameters  # imports torch
 
     try:

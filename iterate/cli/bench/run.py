@@ -17,6 +17,7 @@ from iterate_core.secrets import without_passwords
 
 if TYPE_CHECKING:
     from iterate.bench.runs.plan import Cell, Gap, Plan, Request
+    from iterate.bench.runs.run import BenchResult
     from iterate.run.session import RunSettings
 
 
@@ -106,16 +107,34 @@ def run(
     """
     began = time.monotonic()
     labels = (partition, shots, episodes, block_metres, distance_metres)
-    request = _request(suite, protocol, labels, overrides, backbones, datasets, data)
 
+    def asked() -> Request:
+        return _request(suite, protocol, labels, overrides, backbones, datasets, data)
+
+    if dry_run:
+        _preview(asked(), out, fresh=fresh, strict=strict, json=json)
+        return
+
+    from iterate.hpo.pool.forked.server import warm
+
+    with warm():  # what trains is imported while files are read and studies checked
+        request = asked()
+        settings = _settings(request, out, fresh=fresh, began=began)
+        result = _ranked(request, settings, baseline or (), strict=strict)
+    if json:
+        print_json(result.to_mapping())
+    if result.failed:
+        raise typer.Exit(1)
+
+
+def _ranked(
+    request: Request, settings: RunSettings, baselines: Sequence[Path], *, strict: bool
+) -> BenchResult:
+    """Check every cell, run what can be, and show it."""
     from iterate.bench.runs.plan import Plan, cells_of
 
     cells, gaps = cells_of(request)
-    settings = _settings(request, out, fresh=fresh, began=began)
     plan = Plan(gaps=gaps)
-    if dry_run:
-        _preview(request, settings, cells, plan, strict=strict, json=json)
-        return
     _check(request, settings, cells, plan, strict=strict)
 
     from iterate.bench.runs.run import run_bench
@@ -124,14 +143,12 @@ def run(
     from iterate.run.folders import undone_if_refused
 
     with undone_if_refused(settings.folder):
-        shown, published = LiveProgress(), baseline or ()
         again = _again(sys.argv[1:], settings.folder)
-        result = run_bench(request, plan, settings, shown, baselines=published, command=again)
+        result = run_bench(
+            request, plan, settings, LiveProgress(), baselines=baselines, command=again
+        )
     show_result(result)
-    if json:
-        print_json(result.to_mapping())
-    if result.failed:
-        raise typer.Exit(1)
+    return result
 
 
 def _again(words: Sequence[str], folder: Path) -> str:
@@ -236,19 +253,16 @@ def _refuse(gaps: list[Gap], *, strict: bool) -> None:
     show_gaps(gaps)
 
 
-def _preview(
-    request: Request,
-    settings: RunSettings,
-    cells: list[Cell],
-    plan: Plan,
-    *,
-    strict: bool,
-    json: bool,
-) -> None:
+def _preview(request: Request, out: Path | None, *, fresh: bool, strict: bool, json: bool) -> None:
+    """Show what would be run."""
     from iterate.bench.runs.estimate import preview
+    from iterate.bench.runs.plan import Plan, cells_of
     from iterate.bench.runs.run import check_question
     from iterate.cli.bench.view import show_preview
 
+    cells, gaps = cells_of(request)
+    settings = _settings(request, out, fresh=fresh, began=time.monotonic())
+    plan = Plan(gaps=gaps)
     check_question(request, settings)
     found = preview(request, settings, cells, plan)
     _refuse(plan.gaps, strict=strict)
