@@ -55,7 +55,31 @@ def try_branches(branches: Branches[Prepared]) -> None:
     """
     from iterate.hpo.pool.forked.server import elsewhere
 
-    elsewhere(_try_all, [(condition, tried.recipe) for condition, tried in branches])
+    elsewhere(_try_all, _recipes(branches))
+
+
+def tried_and_counted(branches: Branches[Prepared]) -> float:
+    """As `try_branches`; gives the operations of a training at the base point.
+
+    Raises:
+        RequestError: See `try_branches`.
+    """
+    from iterate.hpo.pool.forked.server import elsewhere
+
+    return elsewhere(_try_and_count, _recipes(branches))
+
+
+def _recipes(branches: Branches[Prepared]) -> Branches[Recipe]:
+    """As they travel to another process."""
+    return [(condition, tried.recipe) for condition, tried in branches]
+
+
+def _try_and_count(branches: Branches[Recipe]) -> float:
+    from iterate_core.engine.cost import epoch_flops
+
+    _try_all(branches)
+    _, base = branches[0]
+    return base.trainer.epochs * epoch_flops(prepare(base))
 
 
 def _try_all(branches: Branches[Recipe]) -> None:

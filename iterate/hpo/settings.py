@@ -122,15 +122,16 @@ def register_samplers(samplers: Registry) -> None:
 
     A target makes Optuna's own: (options, `iterate.hpo.samplers.Seeds`) → a sampler. The fact
     ``together`` says how many points may be drawn before the first of them has a result, where
-    that is more than one: so many heads then train together; see `ResourceSettings`.
+    that is more than one: so many heads then train together; see `ResourceSettings`. The fact
+    ``independent`` says that no point depends on results, so that a study takes every worker.
     """
-    for options, maker, together in (
-        *((TPE, "tpe", 8), (Random, "random", 16), (QMC, "qmc", 16), (CMAES, "cmaes", 1)),
-        *((GP, "gp", 1), (NSGAII, "nsgaii", 16)),
-        (Grid, "random", 16),  # the ledger queues its points
+    for options, maker, together, independent in (
+        *((TPE, "tpe", 8, False), (Random, "random", 16, True), (QMC, "qmc", 16, True)),
+        *((CMAES, "cmaes", 1, False), (GP, "gp", 1, False), (NSGAII, "nsgaii", 16, False)),
+        (Grid, "random", 16, True),  # the ledger queues its points
     ):
         name = options.model_fields["name"].default
-        facts = {"together": together}
+        facts = {"together": together, "independent": independent}
         samplers.register(Entry(name, options, f"iterate.hpo.samplers:{maker}", (), facts))
 
 

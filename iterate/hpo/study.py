@@ -35,6 +35,8 @@ class Study:
         task: Its task, which declares the metrics.
         settings: Sampler, scheduler, budget and repeats.
         resources: What each trial holds while it trains.
+        operations: Of floating point, of one training to its last epoch at the base point; None
+            where nobody counted them. Longer studies begin earlier.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Study:
     task: str
     settings: SearchSettings
     resources: ResourceSettings = field(default_factory=ResourceSettings)
+    operations: float | None = None
 
     @classmethod
     def of(cls, name: str, recipe: Recipe, space: Mapping[str, Any], **search: Any) -> Study:

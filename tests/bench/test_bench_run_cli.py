@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 
 from iterate.bench.leaderboard.portion import WHOLE
 from iterate.bench.runs.backbones import contestants
-from iterate.bench.runs.plan import Plan, Request, cells_of
+from iterate.bench.runs.check import checking
+from iterate.bench.runs.plan import Plan, Request, cells_of, check_cells
 from iterate.bench.runs.protocol import load_protocol, protocols, run_name
 from iterate.bench.runs.published_data import unlike_published
 from iterate.bench.runs.sample_intervals import over_samples
@@ -28,6 +29,7 @@ from iterate.bench.suites.suite import load_suite
 from iterate.cli.bench.app import app
 from iterate.config.load import load_study
 from iterate.resources import shipped
+from iterate.run.session import RunSettings
 from iterate_core.errors import RequestError
 
 SMALL = ["--suite", "geobench", "--protocol", "quick"]
@@ -430,6 +432,27 @@ def test_options_of_backbones_come_from_a_file(root: Path, tmp_path: Path) -> No
     assert deep.space.to_mapping()["model.backbone.drop_path"] == "interval(0.0, 0.2)"
     assert (deep.config.data.image_size, deep.config.model.decoder.name) == (64, "mlp")
     assert plain.config.data.image_size == 32
+
+
+def test_larger_backbones_and_more_epochs_are_known_to_take_longer(
+    root: Path, tmp_path: Path
+) -> None:
+    suite, names = load_suite("geobench"), ("m-forestnet",)
+    both = tuple(contestants(["test_resnet=none", "resnet10t=none"], {}, "protocol"))
+
+    def operations(epochs: int) -> list[float]:
+        protocol = load_protocol("quick", suite)
+        words = (f"trainer.epochs={epochs}",)
+        plan = Plan()
+        request = Request(suite, protocol, both, names, root, overrides=words)
+        settings = RunSettings("run", tmp_path / "run")
+        with checking(settings) as check:
+            check_cells(request, cells_of(request)[0], plan, settings, check)
+        return [study.operations or 0.0 for study in plan.studies]
+
+    small, large = operations(1)
+    assert 0 < small < large
+    assert operations(3) == [3 * small, 3 * large]
 
 
 def test_a_refused_run_leaves_no_folder(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from iterate.config.load import LoadedStudy
-from iterate.config.studies import prepared_branches, try_branches, untried_study
+from iterate.config.studies import prepared_branches, tried_and_counted, untried_study
 from iterate.hpo.points import trials_to_make
 from iterate.hpo.storage.open import opened_storage
 from iterate.hpo.storage.truth import Truth
@@ -35,7 +36,7 @@ def _tried(loaded: LoadedStudy, name: str, storage: Truth | None) -> Study:
     branches = prepared_branches(loaded)
     study = untried_study(loaded, name, branches)
     if storage is None or not _finished(study, storage):
-        try_branches(branches)
+        return replace(study, operations=tried_and_counted(branches))
     return study
 
 
