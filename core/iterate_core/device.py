@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,16 @@ def fabric_for(accelerator: str, precision: str) -> Fabric:
         what = f"{precision} needs a GPU, and this recipe trains on a CPU."
         hint = f"Choose {' or '.join(reversed(able))}."
         raise RequestError(Problem("trainer.precision", what, hint))
+    return _shared_fabric(kind, precision) if fuses(precision) else _fabric(kind, precision)
+
+
+def _fabric(kind: str, precision: str) -> Fabric:
     return Fabric(accelerator=kind, devices=1, precision=precision)  # type: ignore[arg-type]
+
+
+# Of float16 each training needs its own, with a scaler. The others know of no training, and
+# Lightning reads the metadata of every installed package for each that it makes.
+_shared_fabric = cache(_fabric)
 
 
 def keeps_data(device: torch.device) -> bool:

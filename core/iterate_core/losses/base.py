@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import vmap
 
 from iterate_core.losses.options import LossOptions
 from iterate_core.losses.training import TrainingTargets
@@ -36,6 +37,23 @@ class Loss(nn.Module, ABC):
                 (n, …), of which `ignore_index` does not count; indicators (n, classes); or
                 quantities (n, …), of which NaN does not count.
         """
+
+    def of_several(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` gives of each of m batches, at once.
+
+        Args:
+            outputs: (m, n, …).
+            targets: (m, n, …), tensors.
+
+        Returns:
+            (m,) sums and (m,) weights. A loss has a form of its own where `torch.func.vmap` is
+            slow.
+
+        Raises:
+            RuntimeError: `vmap` does not take this loss, which may branch on its numbers.
+        """
+        pair: tuple[Tensor, Tensor] = vmap(self)(outputs, targets)
+        return pair
 
 
 def loss_of(options: LossOptions, training: TrainingTargets) -> Loss | None:

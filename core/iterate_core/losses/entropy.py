@@ -46,6 +46,22 @@ class CrossEntropy(Loss):
             return total, counted.sum()
         return total, of_targets(self.weights, flat, counted).sum()
 
+    def of_several(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Loss.of_several`."""
+        flat = targets.flatten()
+        losses = functional.cross_entropy(
+            rows(outputs.flatten(0, 1)),
+            flat,
+            weight=self.weights,
+            ignore_index=self.ignore_index,
+            reduction="none",
+            label_smoothing=self.smoothing,
+        )
+        weights = counted = flat != self.ignore_index
+        if self.weights is not None:
+            weights = of_targets(self.weights, flat, counted)
+        return losses.view(len(outputs), -1).sum(1), weights.view(len(outputs), -1).sum(1)
+
 
 class BinaryCrossEntropy(Loss):
     """Of labels: `torch.nn.functional.binary_cross_entropy_with_logits`, over all pairs.

@@ -285,6 +285,33 @@ def test_nothing_that_counts_is_nothing_to_learn(form: str, name: str) -> None:
         assert outputs.grad.abs().sum() == 0
 
 
+# --- several batches at once --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "options"),
+    [
+        *((form, name, {}) for form, name in BY_FORM if name != "lovasz"),  # which branches
+        ("mask", "cross_entropy", {"class_weights": WEIGHTS, "label_smoothing": 0.1}),
+    ],
+)
+def test_several_batches_at_once_are_each_by_itself(
+    form: str, name: str, options: dict[str, Any]
+) -> None:
+    loss = made(name, pack(form), **options)
+    outputs, targets = given(form)
+    several = torch.stack([outputs * scale for scale in (1.0, -0.5, 2.0)]).requires_grad_()
+    others = torch.stack([targets.roll(number, dims=0) for number in range(3)])
+    apart = several.detach().clone().requires_grad_()
+    each = [loss(*one) for one in zip(apart, others, strict=True)]
+    totals, counted = loss.of_several(several, others)
+    torch.testing.assert_close(totals, torch.stack([total for total, _ in each]))
+    torch.testing.assert_close(counted, torch.stack([weight for _, weight in each]))
+    totals.sum().backward()
+    sum(total for total, _ in each).backward()
+    torch.testing.assert_close(several.grad, apart.grad)
+
+
 # --- sums ---------------------------------------------------------------------------------------
 
 

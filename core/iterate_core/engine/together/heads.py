@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from iterate_core.device import fuses
 from iterate_core.engine.learning.gradients import GradientLearner
 from iterate_core.engine.learning.learner import training_scores
 from iterate_core.engine.run import Run
+from iterate_core.engine.together.inputs import Inputs
 from iterate_core.engine.together.kept import KeptFeatures
 from iterate_core.engine.together.losses import StackedLosses
 from iterate_core.engine.together.optimiser import StackedOptimiser
@@ -49,6 +50,7 @@ class Heads:
         self._learners = [_learner_of(run) for run in runs]
         decoders = [task.model.decoder for task in self._tasks]
         self._head = stacked(decoders)
+        self._inputs = Inputs(kept.inputs, self._head)
         self._generators = self._random()
         self._parameters = list(self._head.parameters())
         self._optimiser = self._stacked_optimiser()
@@ -125,9 +127,7 @@ class Heads:
     def _step(self, rows: Tensor, rates: Tensor) -> Told:
         """A step of every head, each on its own rows (heads, n) of the features."""
         beat()
-        across = rows.T  # as batch normalisation likes them in memory
-        inputs = self._kept.inputs.index_select(0, across.flatten())
-        outputs = self._outputs(inputs.view(*across.shape, -1).transpose(0, 1))
+        outputs = self._outputs(self._inputs.rest, self._inputs.of(rows))
         totals, weights = self._losses(outputs, self._kept.targets[rows])
         gradients = torch.autograd.grad(mean_of(totals, weights).sum(), self._parameters)
         self._optimiser.step(self._clipped(gradients), rates)
@@ -150,15 +150,16 @@ class Heads:
         heads, told = len(self._runs), []
         for batch in self._kept.validation:
             beat()
-            outputs = self._outputs(batch.inputs.expand(heads, *batch.inputs.shape))
+            inputs = batch.inputs.expand(heads, *batch.inputs.shape)
+            outputs = self._outputs(self._head, inputs)
             targets = batch.targets.expand(heads, *batch.targets.shape)
             told.append((outputs, *self._losses(outputs, targets)))
         targets = torch.cat([batch.targets for batch in self._kept.validation])
         _take([task.scores for task in self._tasks], told, [targets] * heads)
 
-    def _outputs(self, inputs: Tensor) -> Tensor:
+    def _outputs(self, head: nn.Module, inputs: Tensor) -> Tensor:
         """Of every head; see `iterate_core.models.assembly.Model.decode`."""
-        outputs: Tensor = self._head(inputs)
+        outputs: Tensor = head(inputs)
         quantity = self._tasks[0].model.quantity
         if quantity is not None:
             outputs = quantity(outputs.flatten(0, 1)).view_as(outputs)

@@ -3,52 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import functional_call, stack_module_state, vmap
 
 from iterate_core.losses.base import Loss
 from iterate_core.models.stacked import Unlike
 
-Pair = tuple[Tensor, Tensor]
-
 
 class StackedLosses:
-    """Several losses that are alike but for what they know of their training splits.
+    """One loss in the place of several that are the same.
 
-    What `torch.func.vmap` does not take, such as a loss that branches on its numbers, is worked
-    out head by head.
+    What cannot be computed at once, such as a loss that branches on its numbers, is worked out
+    head by head.
 
     Args:
-        losses: One a head.
+        losses: One a head, of equal options.
 
     Raises:
-        Unlike: They have parameters.
+        Unlike: They have parameters, or know something else of their training splits.
     """
 
     def __init__(self, losses: Sequence[Loss]) -> None:
-        self._losses = list(losses)
-        parameters, self._known = stack_module_state(self._losses)
-        if parameters:
+        self._loss = losses[0]
+        if any(True for loss in losses for _ in loss.parameters()):
             raise Unlike("their losses have parameters")
-        self._at_once: Any = vmap(self._of_one)
-        self._taken = True
+        if not all(_same(self._loss, loss) for loss in losses[1:]):
+            raise Unlike("their losses know of different training splits")
+        self._at_once = True
 
-    def __call__(self, outputs: Tensor, targets: Tensor) -> Pair:
+    def __call__(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs (m, n, …) and targets (m, n, …) → m sums and m weights; see `Loss.forward`."""
-        if self._taken:
+        if self._at_once:
             try:
-                pair: Pair = self._at_once(self._known, outputs, targets)
+                return self._loss.of_several(outputs, targets)
             except RuntimeError:
-                self._taken = False
-            else:
-                return pair
-        pairs = [loss(*each) for loss, *each in zip(self._losses, outputs, targets, strict=True)]
+                self._at_once = False
+        pairs = [self._loss(*each) for each in zip(outputs, targets, strict=True)]
         totals, weights = zip(*pairs, strict=True)
         return torch.stack(totals), torch.stack(weights)
 
-    def _of_one(self, known: dict[str, Tensor], outputs: Tensor, targets: Tensor) -> Pair:
-        pair: Pair = functional_call(self._losses[0], known, (outputs, targets))
-        return pair
+
+def _same(one: Loss, other: Loss) -> bool:
+    """Whether two losses know the same."""
+    mine, theirs = dict(one.named_buffers()), dict(other.named_buffers())
+    return mine.keys() == theirs.keys() and all(
+        mine[name].shape == theirs[name].shape and torch.equal(mine[name], theirs[name])
+        for name in mine
+    )
