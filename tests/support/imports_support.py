@@ -20,6 +20,7 @@ CORE = (
         "secrets",
         "fingerprint",
         "heartbeat",
+        "heap",
         "faults",
         "provenance",
         "device",

@@ -9,6 +9,7 @@ from ray import tune
 
 from iterate.hpo.jobs import Train, TrainTogether
 from iterate.hpo.pool.seat import Seat, see_only
+from iterate_core.heap import keep_freed_memory
 
 
 class Worker(tune.Trainable):
@@ -25,6 +26,7 @@ class Worker(tune.Trainable):
         # Ray hides GPUs by itself, but not for workers without one in its newer versions, and not
         # at all where a cluster was started with its switch for that.
         see_only([str(gpu) for gpu in ray.get_gpu_ids()])
+        keep_freed_memory()
         self._seat = Seat(train, together)
         self._seat.begin(config["jobs"])
 

@@ -12,6 +12,7 @@ from iterate.hpo.jobs import Job, Progress, Told, Train, TrainTogether
 from iterate.hpo.pool.forked.server import Server
 from iterate.hpo.pool.seat import Seat, see_only
 from iterate.hpo.shares import Share
+from iterate_core.heap import keep_freed_memory
 
 _GO_ON, _STOP = "go on", "stop"
 
@@ -34,6 +35,7 @@ class Labour:
         """Work until the driver closes the connection."""
         _say_nothing()
         see_only(list(self.gpus))
+        keep_freed_memory()
         seat = Seat(self.train, self.together)
         connection.send(os.getpid())
         while True:
