@@ -1,5 +1,5 @@
 """``python -m iterate`` is ``iterate``."""
 
-from iterate.cli.main import main
+from iterate.cli.main import program
 
-main()
+program()

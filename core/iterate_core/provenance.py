@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,8 @@ _MAIN = (
     "mlflow",
     "hydra-core",
 )
+_NAME = re.compile(r"^Name: *(\S+)", re.MULTILINE)
+_VERSION = re.compile(r"^Version: *(\S+)", re.MULTILINE)
 
 
 def environment(folder: Path | None = None) -> dict[str, Any]:
@@ -90,11 +93,13 @@ def _attempt(question: Callable[[], T]) -> T | None:
 
 
 def _installed() -> dict[str, str]:
-    found = {
-        dist.metadata["Name"].lower().replace("_", "-"): dist.version
-        for dist in distributions()
-        if dist.metadata["Name"]
-    }
+    found = {}
+    for package in distributions():
+        # Parsing the whole of every description takes half a second.
+        told = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
+        name, version = _NAME.search(told), _VERSION.search(told)
+        if name is not None and version is not None:
+            found[name[1].lower().replace("_", "-")] = version[1]
     return dict(sorted(found.items()))
 
 

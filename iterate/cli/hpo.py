@@ -52,6 +52,7 @@ def _searched(
 ) -> tuple[dict[str, Any], bool]:
     """Search; the summary, and whether a study found nothing."""
     from iterate.config.load import load_study
+    from iterate.config.trying import pack_ahead
     from iterate.hpo.shares import share_here
     from iterate.run.folders import check_folder, run_folder
 
@@ -59,12 +60,18 @@ def _searched(
     config = loaded.config
     share_here(config.ray, config.resources, config.trainer.accelerator)
     name, folder = run_folder(config.name, out, fresh=fresh)
+    packed = pack_ahead([recipe for _, recipe in loaded.branches()])
 
     from iterate.cli.views.progress import LiveProgress
     from iterate.cli.views.tables import outcome
     from iterate.config.studies import study_from
+    from iterate.hpo.storage.open import get_ready
     from iterate.run.session import run_studies
+    from iterate.tracking.store import import_mlflow
 
+    get_ready()
+    if config.tracking.enabled:
+        import_mlflow(after=packed)
     check_folder(folder)
     study = study_from(loaded, name)
     settings = _settings(loaded, name, folder, folder if out is not None else folder.parent, began)

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 from iterate.config.load import LoadedStudy
-from iterate.hpo.space import Condition, Point
-from iterate.hpo.space.text import condition_text
+from iterate.config.trying import Branches, for_each, try_branches
+from iterate.hpo.space import Point
 from iterate.hpo.study import Study
 from iterate_core.engine.resolved import Prepared, prepare
-from iterate_core.errors import Problem, RequestError
 from iterate_core.recipe import Recipe
-
-A = TypeVar("A")
-B = TypeVar("B")
-Branches = list[tuple[Condition, A]]
-"""A recipe, or what was made of it, in each branch of a space, with the choices that lead there."""
 
 
 def study_from(loaded: LoadedStudy, name: str) -> Study:
@@ -44,50 +35,7 @@ def prepared_branches(loaded: LoadedStudy) -> Branches[Prepared]:
         DataError: The dataset is absent or damaged.
     """
     loaded.check_roots()
-    return _for_each(loaded.branches(), prepare)
-
-
-def try_branches(branches: Branches[Prepared]) -> None:
-    """Send a batch's shape through the model of every branch, without training any.
-
-    Raises:
-        RequestError: Everything that does not fit in any branch, together.
-    """
-    from iterate.hpo.pool.forked.server import elsewhere
-
-    elsewhere(_try_all, _recipes(branches))
-
-
-def tried_and_counted(branches: Branches[Prepared]) -> float:
-    """As `try_branches`; gives the operations of a training at the base point.
-
-    Raises:
-        RequestError: See `try_branches`.
-    """
-    from iterate.hpo.pool.forked.server import elsewhere
-
-    return elsewhere(_try_and_count, _recipes(branches))
-
-
-def _recipes(branches: Branches[Prepared]) -> Branches[Recipe]:
-    """As they travel to another process."""
-    return [(condition, tried.recipe) for condition, tried in branches]
-
-
-def _try_and_count(branches: Branches[Recipe]) -> float:
-    from iterate_core.engine.cost import epoch_flops
-
-    _try_all(branches)
-    _, base = branches[0]
-    return base.trainer.epochs * epoch_flops(prepare(base))
-
-
-def _try_all(branches: Branches[Recipe]) -> None:
-    from iterate_core.engine.preflight import (
-        preflight,  # imports torch, which the driver does without
-    )
-
-    _for_each(branches, lambda recipe: preflight(prepare(recipe)))
+    return for_each(loaded.branches(), prepare)
 
 
 def untried_study(loaded: LoadedStudy, name: str, branches: Branches[Prepared]) -> Study:
@@ -109,24 +57,3 @@ def untried_study(loaded: LoadedStudy, name: str, branches: Branches[Prepared]) 
         settings=loaded.config.search,
         resources=loaded.config.resources,
     )
-
-
-def _for_each(branches: Branches[A], check: Callable[[A], B]) -> Branches[B]:
-    """What a check gives of every branch.
-
-    Raises:
-        RequestError: The problems of all branches, each once and with its branch.
-    """
-    results: Branches[B] = []
-    problems: dict[tuple[str, str], Problem] = {}
-    for condition, recipe in branches:
-        try:
-            results.append((condition, check(recipe)))
-        except RequestError as error:
-            branch = f" [with {condition_text(condition)}]" if condition else ""
-            for found in error.problems:
-                told = Problem(found.where, found.what + branch, found.hint)
-                problems.setdefault((found.where, found.what), told)
-    if problems:
-        raise RequestError(list(problems.values()))
-    return results

@@ -100,8 +100,8 @@ def train_together(jobs: Sequence[Job]) -> Iterator[Told]:
         prepared = [prepare(recipe) for recipe in recipes]
         for progress in _packed(prepared[0].pack, ("train", "val")):
             yield {job.key: progress for job in open_jobs}
-        counts = parameters(prepared[0])
-        begun = Progress(training=True, parameters=counts)
+        trained, total = parameters(prepared[0])
+        begun = Progress(training=True, parameters=(trained, total))
         yield {
             job.key: replace(begun, anew=_anew(job, one.identity))
             for job, one in zip(open_jobs, prepared, strict=True)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import optuna
 
 from iterate.hpo.classwise import mean_over_repeats, tested_classes
 from iterate.hpo.ledger import Ledger
@@ -98,25 +95,6 @@ def failure_of(ledger: Ledger) -> str | None:
     if (stopped := ledger.stop_reason) is not None:
         return "; ".join([f"no trial finished, and {stopped}", *sorted(reasons)])
     return "no trial finished: " + "; ".join(sorted(reasons)) if reasons else None
-
-
-def importances(ledger: Ledger) -> dict[str, float]:
-    """How much of the objective's spread each parameter explains (PED-ANOVA, Watanabe 2023).
-
-    Empty where there is too little to tell: fewer than four finished trials, no better ones among
-    them, or no parameter that all of them share and that varies.
-    """
-    study = ledger.optuna_studies["trial"]
-    if _count(ledger.history("trial"), "COMPLETE") < 4:
-        return {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        warnings.filterwarnings("error", "Target and region quantiles", UserWarning)
-        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-        try:
-            return optuna.importance.get_param_importances(study, evaluator=evaluator)
-        except (RuntimeError, ValueError, UserWarning):
-            return {}
 
 
 def summarise(ledgers: Sequence[Ledger]) -> dict[str, Any]:

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from iterate.hpo.importances import Searched
 from iterate.hpo.jobs import Job
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.pool.forked.server import begun
-from iterate.hpo.results import best_recipe, importances, summarise, threads_of
+from iterate.hpo.results import best_recipe, summarise, threads_of
 from iterate.hpo.space import Categorical
 from iterate.hpo.trials.view import TrialView
-from iterate.plots import PlottedStudy, PlottedTrial, draw_plots
+from iterate.plots import PlottedStudy, PlottedTrial
+from iterate.run.drawing import draw
 from iterate_core.provenance import environment
 from iterate_core.storage.files import write_json
 
@@ -29,7 +31,7 @@ class EarlyPlots:
             self._begin(ledger, plotted(ledger))
 
     def _begin(self, ledger: Ledger, study: PlottedStudy) -> Callable[[], list[Path]]:
-        drawing = begun(draw_plots, study, ledger.folder / "plots")
+        drawing = begun(draw, study, Searched.of(ledger), ledger.folder / "plots")
         self._begun[ledger.study.name] = study, drawing
         return drawing
 
@@ -85,7 +87,7 @@ def _written_since(ledger: Ledger, file: Path) -> bool:
 
 
 def plotted(ledger: Ledger) -> PlottedStudy:
-    """A study as its plots need it."""
+    """A study as its plots need it, but for the importances."""
     study = ledger.study
     drawn = [trial for trial in ledger.history("trial") if trial.state != "WAITING"]
     parameters = [parameter for _, parameter in study.space.all()]
@@ -94,7 +96,7 @@ def plotted(ledger: Ledger) -> PlottedStudy:
         objective=study.objective.key,
         mode="max" if study.objective.mode == "max" else "min",
         trials=tuple(_plotted_trial(ledger, trial) for trial in drawn),
-        importances=importances(ledger),
+        importances={},  # which it takes a while to tell
         log={
             parameter.key
             for parameter in parameters

@@ -107,9 +107,18 @@ def leave(code: int) -> NoReturn:
     from iterate.hpo.pool.child_processes import end_descendants
 
     end_descendants()
+    end_at_once(code)
+
+
+def end_at_once(code: str | int | None) -> NoReturn:
+    """End this process without taking apart what it has imported, which the system does faster.
+
+    Args:
+        code: As of `SystemExit`.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def _install() -> None:

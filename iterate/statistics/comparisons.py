@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from iterate.statistics.intervals import UNBOUNDED, Estimate, Range, with_error
 from iterate.statistics.scores import Scores
@@ -107,7 +107,7 @@ def _difference(first: Estimate, second: Estimate) -> Estimate:
 def _probability(difference: Estimate) -> float:
     if difference.error is None or difference.freedom is None:
         return 1.0
-    return float(2 * stats.t.sf(abs(difference.value) / difference.error, difference.freedom))
+    return float(2 * special.stdtr(difference.freedom, -abs(difference.value) / difference.error))
 
 
 def ranks(

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from iterate.statistics.scores import CUT, Scores, iqm
 from iterate.statistics.ties import tied
@@ -189,7 +189,7 @@ def with_error(
 
     No error at all is none that is known, and then there is no interval.
     """
-    half = float(stats.t.ppf(0.5 + level / 2, freedom)) * error
+    half = float(special.stdtrit(freedom, 0.5 + level / 2)) * error
     low, high = max(within[0], centre - half), min(within[1], centre + half)
     if not low < high:
         return Estimate(centre)

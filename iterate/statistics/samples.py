@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from iterate.statistics.intervals import Estimate
 from iterate.statistics.scores import Scores
@@ -74,10 +74,10 @@ def _bootstrap(terms: Scores, metric: Statistic, rounds: int, seed: int) -> Scor
 def _levels(centre: float, drawn: Scores, left_out: Scores, level: float) -> Scores:
     """The quantiles of the draws that the interval ends at."""
     below = float(np.mean(drawn < centre) + 0.5 * np.mean(drawn == centre))
-    bias = stats.norm.ppf(np.clip(below, 1 / (len(drawn) + 1), 1 - 1 / (len(drawn) + 1)))
+    bias = special.ndtri(np.clip(below, 1 / (len(drawn) + 1), 1 - 1 / (len(drawn) + 1)))
     pull = left_out.mean() - left_out
     square = float((pull**2).sum())
     skew = float((pull**3).sum()) / (6 * square**1.5) if square > 0 else 0.0
-    tail = stats.norm.ppf(np.array([(1 - level) / 2, (1 + level) / 2]))
+    tail = special.ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
     moved = bias + (bias + tail) / (1 - skew * (bias + tail))
-    return np.asarray(stats.norm.cdf(moved))
+    return np.asarray(special.ndtr(moved))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from iterate_core.secrets import without_passwords
@@ -53,6 +55,20 @@ def place(uri: str | None, folder: Path) -> Place:
 def sqlite_uri(path: Path) -> str:
     """The SQLAlchemy URL of a SQLite file."""
     return f"sqlite:///{path.absolute()}"
+
+
+def import_mlflow(after: Callable[[], None]) -> None:
+    """Import it in a thread, once something is over that needs the processor more.
+
+    It takes two seconds, which a command has while its first trials are made ready.
+    """
+
+    def work() -> None:
+        after()
+        import mlflow
+        import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - the half of it
+
+    Thread(target=work, name="mlflow-import", daemon=True).start()
 
 
 def open_store(where: Place) -> MlflowClient:

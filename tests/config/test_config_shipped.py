@@ -14,7 +14,8 @@ import pytest
 from iterate.cli.main import main
 from iterate.config.compose import Composer
 from iterate.config.load import load_recipe, load_study
-from iterate.config.studies import prepared_branches, try_branches
+from iterate.config.studies import prepared_branches
+from iterate.config.trying import try_branches
 from iterate.hpo import shares
 from iterate.resources import shipped
 

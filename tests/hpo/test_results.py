@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,9 +17,10 @@ from pool_support import make_study
 
 from iterate.cli.views.console import problems_of
 from iterate.cli.views.tables import _interval
+from iterate.hpo.importances import Searched
 from iterate.hpo.jobs import Progress
 from iterate.hpo.ledger import Ledger
-from iterate.hpo.results import importances, interval, summarise
+from iterate.hpo.results import interval, summarise
 from iterate.hpo.storage.open import open_storage
 from iterate.hpo.study import same_question
 from iterate.hpo.trials.trained import trained_before
@@ -86,7 +88,20 @@ def test_trials_of_equal_value_say_nothing_of_importance(tmp_path: Path) -> None
     ledger = Ledger(study, open_storage(None, tmp_path), tmp_path)
     for _ in range(5):
         work(ledger, [0.5])
-    assert importances(ledger) == {}
+    assert Searched.of(ledger).importances() == {}
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_importances_are_those_that_optuna_tells_of_the_study(tmp_path: Path) -> None:
+    study = make_study(trials=8, repeats=0, sampler={"name": "random"}, scheduler=EARLY)
+    ledger = Ledger(study, open_storage(None, tmp_path), tmp_path)
+    for value in (0.1, 0.9, 0.5, 0.7, 0.3, 0.8, 0.2, 0.6):
+        work(ledger, [value])
+    searched = ledger.optuna_studies["trial"]
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    expected = optuna.importance.get_param_importances(searched, evaluator=evaluator)
+    assert len(expected) > 0
+    assert Searched.of(ledger).importances() == expected
 
 
 def test_summary_of_a_finished_study(ledger: Ledger) -> None:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from iterate.config.load import LoadedStudy
-from iterate.config.studies import prepared_branches, tried_and_counted, untried_study
+from iterate.config.studies import prepared_branches, untried_study
+from iterate.config.trying import tried_and_counted
 from iterate.hpo.points import trials_to_make
 from iterate.hpo.storage.open import opened_storage
 from iterate.hpo.storage.truth import Truth

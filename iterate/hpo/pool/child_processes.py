@@ -55,7 +55,7 @@ class Family:
         self._count()
 
     def adopt(self, pid: int, died: str) -> None:
-        """What a process starts that was there before belongs here too; it is vital itself.
+        """What a process starts from now on belongs here too; it is vital itself.
 
         Args:
             pid: Its number. It is not ended with the family: whoever started it does that.
@@ -93,7 +93,7 @@ class Family:
         """Take in who is new; one whose parent died would not be found later."""
         self.members |= self._founders
         for founder in self._founders | self._adopted:
-            self.members |= set(_descendants(founder))
+            self.members |= set(_descendants(founder)) - self._before
         self._counted = time.monotonic()
 
 

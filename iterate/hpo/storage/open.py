@@ -38,6 +38,16 @@ _NOTICE = {
 }
 
 
+def get_ready() -> None:
+    """Do what the first storage of a process takes: Optuna imports half of what it needs then.
+
+    That is some four tenths of a second, which a command has while others import.
+    """
+    tables = RDBStorage("sqlite://")
+    tables.remove_session()
+    tables.engine.dispose()
+
+
 def open_storage(url: str | None, folder: Path) -> Truth:
     """Open the storage at a database URL, or ``studies.db`` in the run's folder.
 

@@ -27,18 +27,41 @@ _SIGNAL_AT_PARENTS_DEATH, _NAME = 1, 15  # PR_SET_PDEATHSIG and PR_SET_NAME, of 
 _FIRST_TO_GO = "500"  # where memory runs out, a trial goes rather than the command
 
 
-def serve(descriptor: int) -> None:
-    """Fork a process for each descriptor that comes, until nobody is there to send more."""
-    channel = socket.socket(fileno=descriptor)
+def serve(laden: int, bare: int) -> None:
+    """Fork a process for each descriptor that comes, until nobody is there to send more.
+
+    Args:
+        laden: The socket for those that are to have everything imported.
+        bare: The socket for those that need little of it, and are not to wait for the rest.
+    """
     _call_itself(b"iterate-server")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver to answer
     signal.signal(signal.SIGCHLD, _reap)
+    server = os.getpid()
+    if os.fork() == 0:
+        os.close(laden)
+        _call_itself(b"iterate-fork")
+        _end_with(server)
+        _fork_on(bare)
+        os._exit(0)
+    os.close(bare)
+    _preload()
+    _fork_on(laden)
+
+
+def _preload() -> None:
+    """Import; nothing of it is ever let go, so that looking for garbage meanwhile finds none."""
+    gc.disable()
     for name in _PRELOADED:
         with suppress(ImportError):  # whoever needs it says so
             import_module(name)
-    gc.collect()
     gc.freeze()  # so that no collection in a fork touches, and so copies, what is shared
-    server = os.getpid()
+    gc.enable()
+
+
+def _fork_on(descriptor: int) -> None:
+    """Fork for whoever asks on a socket, until nobody is there to ask."""
+    channel, server = socket.socket(fileno=descriptor), os.getpid()
     while True:
         word, descriptors, *_ = socket.recv_fds(channel, 16, 1)
         if not word:

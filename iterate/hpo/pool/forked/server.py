@@ -30,25 +30,28 @@ class Server:
     """
 
     def __init__(self) -> None:
-        self._channel, theirs = socket.socketpair()
-        code = f"from iterate.hpo.pool.forked.serve import serve; serve({theirs.fileno()})"
+        self._laden, laden = socket.socketpair()
+        self._bare, bare = socket.socketpair()
+        descriptors = [laden.fileno(), bare.fileno()]
+        code = f"from iterate.hpo.pool.forked.serve import serve; serve(*{descriptors})"
         # It finds what this process finds; one thread each, as Ray gives to workers.
         paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
         environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"PYTHONPATH": paths}
-        with theirs:
+        with laden, bare:
             self._process = subprocess.Popen(
                 [sys.executable, _WITHOUT_PATH, "-c", code],
-                pass_fds=[theirs.fileno()],
+                pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env=environment,
             )
         self.pid = self._process.pid
 
-    def fork(self, task: Callable[[Connection], None]) -> Connection:
+    def fork(self, task: Callable[[Connection], None], *, bare: bool = False) -> Connection:
         """A new process that does a task, and its end of a pipe that the task has the other end of.
 
-        Returns at once, also while the server still imports. When the process ends, whatever ends
+        Returns at once, also while the server still imports: the process begins after that, or at
+        once where it is to be `bare`, with nothing imported. When the process ends, whatever ends
         it, the connection does.
         """
         import cloudpickle
@@ -57,13 +60,14 @@ class Server:
         connection = Connection(ours.detach())
         # That the server is gone shows as the end of the process that never was.
         with theirs, suppress(OSError):
-            socket.send_fds(self._channel, [b"fork"], [theirs.fileno()])
+            socket.send_fds(self._bare if bare else self._laden, [b"fork"], [theirs.fileno()])
             connection.send_bytes(cloudpickle.dumps(task))
         return connection
 
     def end(self) -> None:
         """End it, and with it all that it has forked."""
-        self._channel.close()
+        self._laden.close()
+        self._bare.close()
         self._process.kill()
         self._process.wait()
 
@@ -84,6 +88,11 @@ def warm() -> Iterator[None]:
     finally:
         _warm.remove(server)
         server.end()
+
+
+def is_warm() -> bool:
+    """Whether one is there for whoever asks."""
+    return bool(_warm)
 
 
 @contextmanager
@@ -108,11 +117,17 @@ def elsewhere(work: Callable[..., T], *arguments: Any) -> T:
     return begun(work, *arguments)()
 
 
-def begun(work: Callable[..., T], *arguments: Any) -> Callable[[], T]:
-    """Begin what `elsewhere` does; what it gives waits for the result, and may be called once."""
+def begun(work: Callable[..., T], *arguments: Any, bare: bool = False) -> Callable[[], T]:
+    """Begin what `elsewhere` does; what it gives waits for the result, and may be called once.
+
+    Args:
+        work: What to call.
+        arguments: Its arguments.
+        bare: Begin at once, in a process that has imported nothing (see `Server.fork`).
+    """
     if not _warm:
         return partial(work, *arguments)
-    connection = _warm[-1].fork(_Call(work, arguments))
+    connection = _warm[-1].fork(_Call(work, arguments), bare=bare)
 
     def finish() -> T:
         with connection:
