@@ -20,6 +20,7 @@ from iterate_core.engine.probing import fits
 from iterate_core.engine.resolved import Prepared
 from iterate_core.errors import Problem, RequestError
 from iterate_core.models.assembly import Model
+from iterate_core.provenance import usable_cores
 
 _NO_VARIANCE = "more than 1 value per channel"  # of `torch.nn.functional.batch_norm`
 
@@ -67,10 +68,12 @@ def _problems_of(attempt: Callable[[Prepared], object], prepared: Prepared) -> l
 
 
 def _read_splits(prepared: Prepared) -> None:
-    empty = [split for split in SPLITS if not prepared.pack.names(split)]
+    empty = [split for split in SPLITS if not prepared.dataset.reader.names(split)]
     if empty:
         what = f"its {' and '.join(empty)} split is empty."
         raise RequestError(Problem(prepared.info.name, what))
+    # Before any trial begins, all cores are this process's.
+    prepared.pack.prepare(SPLITS, helpers=usable_cores() - 1)
     check_scored(prepared, *SPLITS)
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -38,12 +39,14 @@ class SharedRows:
         names: What tells the arrays apart; the first chunk of rows fixes their types and shapes.
         rows: How many there are.
         least: Rows of a block, at least.
+        aside: Path of the marks and locks, less what tells them apart; None: as of the arrays.
     """
 
     stem: Path
     names: tuple[str, ...]
     rows: int
     least: int
+    aside: Path | None = None
 
     @property
     def block(self) -> int:
@@ -51,9 +54,14 @@ class SharedRows:
         return self.least * -(-self.rows // (self.least * _MOST_BLOCKS))
 
     @property
+    def blocks(self) -> int:
+        """How many blocks there are."""
+        return -(-self.rows // self.block) if self.rows else 0
+
+    @property
     def paths(self) -> list[Path]:
         """Where the arrays lie."""
-        return [self._beside(f"-{name}.npy") for name in self.names]
+        return [self.stem.with_name(f"{self.stem.name}-{name}.npy") for name in self.names]
 
     def whole(self) -> list[np.memmap] | None:
         """The arrays, mapped for reading; None while rows are missing, or if they are damaged."""
@@ -99,19 +107,24 @@ class SharedRows:
 
     def tidy(self) -> None:
         """Remove what served the filling; whoever still takes a lock there finds every mark."""
-        for path in self.stem.parent.glob(f"{self.stem.name}-*.lock"):
+        stem = self.aside or self.stem
+        for path in stem.parent.glob(f"{stem.name}-*.lock"):
             path.unlink(missing_ok=True)
 
     def _beside(self, ending: str) -> Path:
-        return self.stem.with_name(self.stem.name + ending)
+        stem = self.aside or self.stem
+        return stem.with_name(stem.name + ending)
 
     def _marks(self) -> bytes:
-        blocks = -(-self.rows // self.block) if self.rows else 0
+        return self._marks_kept() or bytes(self.blocks)
+
+    def _marks_kept(self) -> bytes | None:
+        """The file of marks; None if it is not there, or cut off."""
         try:
             marks = self._beside(".done").read_bytes()
         except FileNotFoundError:
-            return bytes(blocks)
-        return marks if len(marks) == blocks else bytes(blocks)
+            return None
+        return marks if len(marks) == self.blocks else None
 
     def _mapped(self) -> list[np.memmap] | None:
         try:
@@ -122,21 +135,27 @@ class SharedRows:
 
     def _write(self, span: range, chunks: Iterable[Arrays]) -> None:
         """Plainly rather than through a memory map, where a full disk would end the process."""
-        start = span.start
-        for arrays in chunks:
-            self._create(arrays)
-            for path, rows in zip(self.paths, arrays, strict=True):
-                _overwrite(path, start, rows)
-            start += len(arrays[0])
-        for path in self.paths:
-            _to_disk(path)
+        files: list[BinaryIO] = []
+        with ExitStack() as opened:
+            for arrays in chunks:
+                if not files:
+                    self._create(arrays)
+                    files = [
+                        opened.enter_context(_opened_at(path, span.start, rows))
+                        for path, rows in zip(self.paths, arrays, strict=True)
+                    ]
+                for file, rows in zip(files, arrays, strict=True):
+                    file.write(np.ascontiguousarray(rows).data)
+            for file in files:
+                file.flush()
+                os.fsync(file.fileno())
 
     def _create(self, like: Arrays) -> None:
         """Make files of full length, without content as yet, for rows like these."""
-        if self._beside(".done").exists():
+        if self._marks_kept() is not None:
             return
         with lock(self._beside(".lock"), PATIENCE_SECONDS):
-            if self._beside(".done").exists():
+            if self._marks_kept() is not None:
                 return
             for path, rows in zip(self.paths, like, strict=True):
                 for left in path.parent.glob(
@@ -174,9 +193,8 @@ def fill(parts: Sequence[SharedRows], chunks: Callable[[int, range], Iterable[Ar
             part.restart_if_damaged()
     left, deadline = _missing(parts), time.monotonic() + PATIENCE_SECONDS
     while left:
-        wrote = False
-        for index, number in left:
-            wrote |= parts[index].claim(number, partial(chunks, index))
+        # One at a time, so that a block that failed elsewhere is soon come upon.
+        wrote = any(parts[index].claim(number, partial(chunks, index)) for index, number in left)
         before, left = left, _missing(parts)
         if wrote or left != before:
             deadline = time.monotonic() + PATIENCE_SECONDS
@@ -193,15 +211,12 @@ def _missing(parts: Sequence[SharedRows]) -> list[tuple[int, int]]:
     return [(index, number) for index, part in enumerate(parts) for number in part.missing()]
 
 
-def _overwrite(path: Path, start: int, rows: npt.NDArray[Any]) -> None:
+@contextmanager
+def _opened_at(path: Path, start: int, rows: npt.NDArray[Any]) -> Iterator[BinaryIO]:
+    """An array's file, open for writing where its row `start` begins; `rows` are such rows."""
     with path.open("r+b") as file:
         version = np.lib.format.read_magic(file)
         assert version == (1, 0)  # noqa: S101 - as `_create` wrote it
         np.lib.format.read_array_header_1_0(file)
         file.seek(start * rows[0].nbytes, os.SEEK_CUR)
-        file.write(np.ascontiguousarray(rows).data)
-
-
-def _to_disk(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+        yield file

@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is kept of some values of several variables.
+
+    Attributes:
+        count: How many of each.
+        mean: (variables,) their means.
+        squares: (variables,) sums of the squares of their differences from it.
+    """
+
+    count: int
+    mean: npt.NDArray[np.float64]
+    squares: npt.NDArray[np.float64]
+
+
+def part_of(values: npt.NDArray[Any]) -> Part:
+    """What is kept of (variables, n) values; n may be 0."""
+    part = values.astype(np.float64)
+    if not part.size:
+        return Part(0, np.zeros(len(part)), np.zeros(len(part)))
+    mean = part.mean(axis=1)
+    return Part(part.shape[1], mean, ((part - mean[:, None]) ** 2).sum(axis=1))
 
 
 class Moments:
@@ -25,16 +50,17 @@ class Moments:
 
     def add(self, values: npt.NDArray[Any]) -> None:
         """Take (variables, n) more values; n may be 0."""
-        part = values.astype(np.float64)
-        count = part.shape[1]
-        if not count:
+        self.merge(part_of(values))
+
+    def merge(self, part: Part) -> None:
+        """Take more values in; the order of parts decides the last digits."""
+        if not part.count:
             return
-        mean = part.mean(axis=1)
-        squares = ((part - mean[:, None]) ** 2).sum(axis=1)
-        total = self._count + count
-        delta = mean - self.mean
-        self.mean = self.mean + delta * (count / total)
-        self._squares = self._squares + squares + delta**2 * (self._count * count / total)
+        total = self._count + part.count
+        delta = part.mean - self.mean
+        self.mean = self.mean + delta * (part.count / total)
+        between = delta**2 * (self._count * part.count / total)
+        self._squares = self._squares + part.squares + between
         self._count = total
 
     @property

@@ -3,7 +3,7 @@
 A packed split is some files that appear whole: images, targets, dates and places where any sample
 has them, and last ``<split>.json``, which says that the others are complete. Images and targets
 are written as they are read, so that packing takes the memory of a few samples. Processes that
-want the same split at once wait for the one that packs it.
+want the same split at once share the work: see `iterate_core.data.store.packing`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +19,20 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.bands import resolve_bands
-from iterate_core.data.dataset import Band, DatasetInfo, Reader, Sample, Split
-from iterate_core.data.store.moments import Moments
-from iterate_core.data.store.targets import Targets, growing_targets, nbytes, targets_in
-from iterate_core.data.store.validation import (
-    Dates,
-    Place,
-    checked,
-    stacked_dates,
-    stacked_places,
-)
+from iterate_core.data.dataset import Band, DatasetInfo, Reader, Split
+from iterate_core.data.store.packing import Packing
+from iterate_core.data.store.targets import Targets, targets_in
 from iterate_core.data.target import Target, target_of
-from iterate_core.errors import DataError, Problem, WorkError
+from iterate_core.errors import WorkError
 from iterate_core.fingerprint import fingerprint as identify
-from iterate_core.heartbeat import beat
-from iterate_core.storage.cache import Room, cache_folder, cached
-from iterate_core.storage.files import Locked, lock, write_json
-from iterate_core.storage.growing import growing
+from iterate_core.storage.cache import cache_folder, cached
+from iterate_core.storage.files import Locked
 from iterate_core.storage.usage import Use, use
 
 __all__ = ["Pack", "cache_folder", "pack"]
 
 LAYOUT = 4
 """Raised when the files of a packed split change their meaning."""
-
-PATIENCE_SECONDS = 6 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -133,11 +123,24 @@ class Pack:
         """Another process maps the files anew instead of receiving a copy of their pixels."""
         return {**self.__dict__, "_splits": {}, "_use": None}
 
-    def _open(self, split: Split) -> _Split:
+    def prepare(self, splits: Sequence[Split], helpers: int) -> None:
+        """Pack what is not packed yet of some splits.
+
+        Args:
+            splits: Which.
+            helpers: How many processes may be forked to help with a large one.
+
+        Raises:
+            DataError: A sample is unfit.
+        """
+        for split in splits:
+            self._open(split, helpers)
+
+    def _open(self, split: Split, helpers: int = 0) -> _Split:
         if split not in self._splits:
             self._begin_use(split)
             found = _load(self.folder, split)
-            self._splits[split] = found if found is not None else self._pack(split)
+            self._splits[split] = found if found is not None else self._pack(split, helpers)
         return self._splits[split]
 
     def _begin_use(self, split: Split) -> None:
@@ -149,16 +152,13 @@ class Pack:
     def _what(self, split: Split) -> str:
         return f"the packed {split} split of {self.info.name}"
 
-    def _pack(self, split: Split) -> _Split:
+    def _pack(self, split: Split, helpers: int = 0) -> _Split:
+        order = [band.name for band in self.bands]
         try:
-            with (
-                cached(self._what(split), self.folder) as room,
-                lock(self.folder / f"{split}.lock", PATIENCE_SECONDS),
-            ):
-                found = _load(self.folder, split)
-                if found is not None:
-                    return found
-                _write(self.folder, split, self._reader, self.target, self.bands, room)
+            with cached(self._what(split), self.folder) as room:
+                packing = Packing(self.folder, split, self._reader, self.target, order)
+                done = partial(_load, self.folder, split)
+                packing.pack(lambda: done() is not None, room, helpers, partial(self._pack, split))
         except Locked as error:
             raise WorkError(f"{self.folder}: {error} has been packing for hours.") from None
         packed = _load(self.folder, split)
@@ -206,79 +206,3 @@ def _load(folder: Path, split: Split) -> _Split | None:
     if any(len(array) != len(names) for array in aligned):
         return None
     return _Split(arrays, targets, names, record)
-
-
-class _Taken:
-    """What is remembered of a split's samples while their images and targets are written."""
-
-    def __init__(self, bands: int) -> None:
-        self.bands = Moments(bands)
-        self.known: list[Moments] | None = None
-        self.dates: list[Dates | None] = []
-        self.places: list[Place | None] = []
-
-    def add(self, sample: Sample, target: Target) -> None:
-        """Take a sample in."""
-        self.bands.add(sample.image.reshape(len(sample.image), -1))
-        known = target.known(sample.target)
-        if known is not None:
-            self.known = self.known or [Moments(1) for _ in known]
-            for moments, values in zip(self.known, known, strict=True):
-                moments.add(values[~np.isnan(values)][None])
-        self.dates.append(sample.dates)
-        self.places.append(sample.place)
-
-
-def _write(
-    folder: Path,
-    split: Split,
-    reader: Reader,
-    target: Target,
-    bands: tuple[Band, ...],
-    room: Room,
-) -> None:
-    for left in folder.glob(f".{split}*.part"):  # by a process that was killed: the lock is ours
-        left.unlink(missing_ok=True)
-    names = list(reader.names(split))
-    order = [band.name for band in bands]
-    taken = _Taken(len(bands))
-    samples = (checked(reader.read(name, order), target) for name in names)
-    with (
-        growing(folder / f"{split}-images.npy", len(names)) as images,
-        growing_targets(folder, split, len(names)) as targets,
-    ):
-        for sample in samples:
-            packed = target.packed(sample.target)
-            room.needs = len(names) * (sample.image.nbytes + nbytes(packed))
-            taken.add(sample, target)
-            _check_type(sample, images.dtype)
-            images.extend(sample.image[None])
-            targets.add(packed)
-            beat()
-    beside = _beside(taken, reader.info)
-    for kind, array in beside.items():
-        with growing(folder / f"{split}-{kind}.npy", len(names)) as file:
-            file.extend(array)
-    record: dict[str, Any] = {"names": names, "arrays": ["images", *targets.kinds, *beside]}
-    record |= {"mean": taken.bands.mean.tolist(), "std": taken.bands.std.tolist()}
-    if taken.known is not None:
-        record["target_mean"] = [quantity.mean.item() for quantity in taken.known]
-        record["target_std"] = [quantity.std.item() for quantity in taken.known]
-    write_json(folder / f"{split}.json", record)
-
-
-def _beside(taken: _Taken, info: DatasetInfo) -> dict[str, npt.NDArray[Any]]:
-    """The small arrays of a split, where any sample has them."""
-    found = {
-        "dates": stacked_dates(taken.dates, info.frames),
-        "places": stacked_places(taken.places),
-    }
-    return {kind: array for kind, array in found.items() if array is not None}
-
-
-def _check_type(sample: Sample, dtype: np.dtype[Any] | None) -> None:
-    """Refuse an image that the type of those before it cannot hold."""
-    kind = sample.image.dtype
-    if dtype is not None and not np.can_cast(kind, dtype, "safe"):
-        what = f"sample {sample.name!r} is {kind}, but those before it are {dtype}."
-        raise DataError(Problem("", what, "All samples of a dataset must be of one type."))

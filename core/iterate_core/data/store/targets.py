@@ -6,7 +6,7 @@ says before which row each sample's end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -94,10 +94,15 @@ class GrowingTargets:
             self._array(PLAIN, self._samples).extend(packed[None])
             return
         (count,) = {len(rows) for rows in packed.values()}
-        self._end += count
-        self._array(ENDS, self._samples).extend(np.array([self._end]))
-        for name, rows in packed.items():
-            self._array(f"{PLAIN}-{name}", None).extend(rows)
+        self.extend([count], packed)
+
+    def extend(self, counts: Sequence[int] | Array, rows: Mapping[str, Array]) -> None:
+        """Write the rows of some samples, of which each has so many."""
+        ends = self._end + np.cumsum(counts)
+        self._array(ENDS, self._samples).extend(ends)
+        self._end = int(ends[-1])
+        for name, some in rows.items():
+            self._array(f"{PLAIN}-{name}", None).extend(some)
 
     def _array(self, kind: str, rows: int | None) -> GrowingArray:
         if kind not in self._arrays:
@@ -114,3 +119,32 @@ def growing_targets(folder: Path, split: str, samples: int) -> Iterator[GrowingT
             return files.enter_context(growing(folder / f"{split}-{kind}.npy", rows))
 
         yield GrowingTargets(make, samples)
+
+
+def join_targets(
+    parts: Iterable[Path], names: Iterable[str], folder: Path, split: str, samples: int
+) -> list[str]:
+    """Put ragged targets that were written in parts into files of a folder.
+
+    Args:
+        parts: Paths of the parts, less what tells their arrays apart; in the samples' order.
+        names: Of what each sample has rows of.
+        folder: Where they are put.
+        split: What they are called by there.
+        samples: How many there are in all.
+
+    Returns:
+        Names of the arrays.
+    """
+    with growing_targets(folder, split, samples) as targets:
+        for part in parts:
+            ends = np.load(_beside(part, ENDS))
+            rows = {
+                name: np.load(_beside(part, f"{PLAIN}-{name}"), mmap_mode="r") for name in names
+            }
+            targets.extend(np.diff(ends, prepend=0), rows)
+        return targets.kinds
+
+
+def _beside(part: Path, kind: str) -> Path:
+    return part.with_name(f"{part.name}-{kind}.npy")
