@@ -27,8 +27,8 @@ Branches = list[tuple[Condition, A]]
 def pack_ahead(recipes: list[Recipe]) -> Callable[[], None]:
     """Begin to draw and pack what recipes read, while whoever needs it still imports the rest.
 
-    Whoever comes to need the same waits for it; what is wrong shows there, with the branch that it
-    is wrong in. Nothing is begun where no server is there to fork a process for it.
+    Whoever comes to need the same shares the work; what is wrong shows there, with the branch that
+    it is wrong in. Nothing is begun where no server is there to fork a process for it.
 
     Returns:
         What waits until all is packed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ import pytest
 from engine_support import RGB, recipe
 
 from iterate_core.data.dataset import SPLITS, Boxes, DatasetInfo, Sample, Split
-from iterate_core.data.store import packing
+from iterate_core.data.store import helpers, packing
 from iterate_core.data.store.pack import Pack, pack
 from iterate_core.engine import preflight
 from iterate_core.engine.resolved import prepare
@@ -24,6 +25,7 @@ from iterate_core.errors import DataError
 
 COUNT, SIDE = 40, 8
 SIZES: dict[Split, int] = {"train": COUNT, "val": 3, "test": 3}
+MAY_FORK = helpers.may_fork
 FORK = multiprocessing.get_context("fork")
 
 
@@ -83,7 +85,8 @@ def drawn(folder: Path, task: str = "regression", **changes: Any) -> Drawn:
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks of three samples, and help with any split."""
+    """Blocks of three samples, and help with any split, whatever threads other tests left."""
+    monkeypatch.setattr(helpers, "may_fork", lambda: True)
     monkeypatch.setattr(packing, "BLOCK_BYTES", 3 * 3 * SIDE * SIDE * 4)
     monkeypatch.setattr(packing, "HELPED_BYTES", 0)
 
@@ -172,6 +175,22 @@ def test_a_damaged_sample_that_a_helper_finds_is_told(tmp_path: Path, small_bloc
     assert multiprocessing.active_children() == []
     mended = pack(replace(reader, damaged=()), None, tmp_path / "cache")
     assert len(mended.names("train")) == COUNT
+
+
+def test_a_process_with_threads_packs_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_blocks: None
+) -> None:
+    monkeypatch.setattr(helpers, "may_fork", MAY_FORK)
+    packed = pack(drawn(tmp_path, seconds=0.005), None, tmp_path / "cache")
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    try:
+        packed.prepare(["train"], helpers=2)
+    finally:
+        end.set()
+        thread.join()
+    assert {process for process, _ in read(tmp_path / "log")} == {str(os.getpid())}
 
 
 @pytest.mark.parametrize(("large", "processes"), [(True, 3), (False, 1)])

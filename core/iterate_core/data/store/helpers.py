@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -16,14 +17,14 @@ from iterate_core.heartbeat import heard_by
 def helped(count: int, work: Callable[[], object]) -> Iterator[None]:
     """Have some processes do the same work meanwhile; whatever they fail at, this one comes upon.
 
-    They are forked, so they find what this process holds, and none on a system where that is not
-    safe. They end with the context, or with this process.
+    They are forked, so they find what this process holds; where that is not safe, there are none.
+    They end with the context, or with this process.
 
     Args:
         count: How many.
         work: What they do; it may be ended at any moment.
     """
-    helpers = [_started(work) for _ in range(count if sys.platform == "linux" else 0)]
+    helpers = [_started(work) for _ in range(count if may_fork() else 0)]
     try:
         yield
     finally:
@@ -31,6 +32,14 @@ def helped(count: int, work: Callable[[], object]) -> Iterator[None]:
             helper.kill()
         for helper in helpers:
             helper.join()
+
+
+def may_fork() -> bool:
+    """Whether a fork goes on safely: a lock that another thread holds would be held there forever.
+
+    So it does on Linux alone, and where no other thread of Python's is.
+    """
+    return sys.platform == "linux" and threading.active_count() == 1
 
 
 def _started(work: Callable[[], object]) -> multiprocessing.process.BaseProcess:
