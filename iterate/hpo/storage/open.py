@@ -150,12 +150,14 @@ def _tables(url: URL) -> RDBStorage:
 def _file_tables(path: Path) -> RDBStorage:
     def connect() -> sqlite3.Connection:
         # Not by the URL: in one, '?', '#', '%' and braces of a folder's name mean something else.
-        return sqlite3.connect(path, timeout=60, check_same_thread=False)
+        connection = sqlite3.connect(path, timeout=60, check_same_thread=False)
+        # A write-ahead log, flushed by the system. A killed process loses nothing that was
+        # committed; only a power cut may lose the last second.
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        return connection
 
-    tables = _opened("sqlite:///studies.db", {"creator": connect})
-    sqlalchemy.event.listen(tables.engine, "connect", _configure)
-    tables.engine.dispose()  # so that the connection already open is configured too
-    return tables
+    return _opened("sqlite:///studies.db", {"creator": connect})
 
 
 def _opened(url: str, options: dict[str, Any]) -> RDBStorage:
@@ -172,12 +174,3 @@ def made_meanwhile(error: sqlalchemy.exc.DBAPIError) -> bool:
     """Whether tables could not be made because another process was making them."""
     exists = "already exists" in str(error.orig)
     return exists or isinstance(error, sqlalchemy.exc.IntegrityError)
-
-
-def _configure(connection: Any, record: Any) -> None:  # noqa: ARG001 - SQLAlchemy's signature
-    """A write-ahead log, flushed by the system.
-
-    A killed process loses nothing that was committed; only a power cut may lose the last second.
-    """
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
