@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from multiprocessing.connection import Connection
@@ -23,6 +23,8 @@ _PRELOADED = (
     "iterate_core.engine.fit",
     "timm",
 )
+# What plots are drawn with. While the first fork tries the recipe, this process has nothing to do.
+_PRELOADED_LATER = ("iterate.run.drawing", "optuna.importance", "iterate.plots.style")
 _SIGNAL_AT_PARENTS_DEATH, _NAME = 1, 15  # PR_SET_PDEATHSIG and PR_SET_NAME, of prctl(2)
 _FIRST_TO_GO = "500"  # where memory runs out, a trial goes rather than the command
 
@@ -45,22 +47,27 @@ def serve(laden: int, bare: int) -> None:
         _fork_on(bare)
         os._exit(0)
     os.close(bare)
-    _preload()
-    _fork_on(laden)
+    _preload(_PRELOADED)
+    _fork_on(laden, later=_PRELOADED_LATER)
 
 
-def _preload() -> None:
+def _preload(names: Sequence[str]) -> None:
     """Import; nothing of it is ever let go, so that looking for garbage meanwhile finds none."""
     gc.disable()
-    for name in _PRELOADED:
+    for name in names:
         with suppress(ImportError):  # whoever needs it says so
             import_module(name)
     gc.freeze()  # so that no collection in a fork touches, and so copies, what is shared
     gc.enable()
 
 
-def _fork_on(descriptor: int) -> None:
-    """Fork for whoever asks on a socket, until nobody is there to ask."""
+def _fork_on(descriptor: int, later: Sequence[str] = ()) -> None:
+    """Fork for whoever asks on a socket, until nobody is there to ask.
+
+    Args:
+        descriptor: The socket.
+        later: Imported when the first has been served, and the next is not expected at once.
+    """
     channel, server = socket.socket(fileno=descriptor), os.getpid()
     while True:
         word, descriptors, *_ = socket.recv_fds(channel, 16, 1)
@@ -71,6 +78,9 @@ def _fork_on(descriptor: int) -> None:
             channel.close()
             _work(Connection(theirs), server)
         os.close(theirs)
+        if later:
+            _preload(later)
+            later = ()
 
 
 def _reap(*_: object) -> None:
