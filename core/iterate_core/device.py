@@ -80,6 +80,34 @@ def device_name(accelerator: str) -> str:
     return {"cpu": "CPU", "mps": "Apple GPU"}[kind]
 
 
+def gpu_memory(accelerator: str) -> tuple[int, int] | None:
+    """Bytes of an NVIDIA GPU that this process held at most, and that there are; else None."""
+    if kind_of(accelerator) != "cuda":
+        return None
+    _, total = torch.cuda.mem_get_info()
+    return torch.cuda.max_memory_reserved(), total
+
+
+def gpu_busy(accelerator: str) -> float | None:
+    """For how much of the last moments an NVIDIA GPU was at work, 0 to 1; None if nothing tells.
+
+    PyTorch asks the package nvidia-ml-py, which it does not bring.
+    """
+    if kind_of(accelerator) != "cuda":
+        return None
+    try:
+        return torch.cuda.utilization() / 100
+    except (ImportError, RuntimeError):
+        return None
+
+
+def release_gpu(accelerator: str) -> None:
+    """Give a GPU's memory back that is held but not used, and count its peak anew from here."""
+    if kind_of(accelerator) == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
 def fabric_for(accelerator: str, precision: str) -> Fabric:
     """One device and the arithmetic a recipe asks for on it.
 

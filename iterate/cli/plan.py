@@ -77,6 +77,7 @@ def describe(loaded: LoadedStudy, base: Prepared, share: Share | None) -> dict[s
     from iterate.hpo.points import trials_to_make
 
     config = loaded.config.model_dump(mode="json")
+    held = {} if share is None or share.divides else {"gpu": share.gpu}
     search = config["search"]
     search["trials"] = trials_to_make(loaded.config.search, loaded.space)
     return {
@@ -90,7 +91,7 @@ def describe(loaded: LoadedStudy, base: Prepared, share: Share | None) -> dict[s
         "points": loaded.space.size(),
         "base": loaded.base,
         "search": search,
-        "resources": config["resources"] | ({} if share is None else {"gpu": share.gpu}),
+        "resources": config["resources"] | held,
         "ray": config["ray"],
         "tracking": config["tracking"],
         "environment": {key: list(names) for key, names in loaded.environment().items()},

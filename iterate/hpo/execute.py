@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from iterate.hpo.failures import failed
+from iterate.hpo.gauge import Gauge
 from iterate.hpo.jobs import Job, Progress, Told
 from iterate_core.data.dataset import Split
 from iterate_core.data.store.pack import Pack
@@ -55,8 +56,12 @@ def train(job: Job) -> Iterator[Progress]:
         import_module(module)
     recipe = Recipe.parse(job.recipe)
     recipe.write(job.folder / "recipe.yaml")
+    gauge = Gauge(recipe.trainer.accelerator)
     try:
-        with signs_of_life(job.folder), lock(job.folder / ".lock", _SECONDS_FOR_ANOTHER):
+        with (
+            signs_of_life(job.folder, gauge.look),
+            lock(job.folder / SIGN_OF_LIFE, _SECONDS_FOR_ANOTHER),
+        ):
             prepared = prepare(recipe)
             yield from _packed(prepared.pack, ("train", "val"))
             device, last = device_name(recipe.trainer.accelerator), job.kind == "trial"
@@ -68,7 +73,8 @@ def train(job: Job) -> Iterator[Progress]:
                 epochs = fit.epochs(prepared, job.folder)
             trained, total = parameters(prepared)
             yield Progress(training=True, parameters=(trained, total))
-            yield from _grouped(epochs, last, device)
+            gauge.begin()
+            yield from _grouped(epochs, last, device, gauge)
             if job.kind == "repeat":
                 yield from _packed(prepared.pack, ("test",))
                 found = fit.evaluate(prepared, job.folder, keep=job.folder / OUTCOMES_FILE)
@@ -96,7 +102,8 @@ def train_together(jobs: Sequence[Job]) -> Iterator[Told]:
     recipes = [Recipe.parse(job.recipe) for job in open_jobs]
     for job, recipe in zip(open_jobs, recipes, strict=True):
         recipe.write(job.folder / "recipe.yaml")
-    with signs_of_life(jobs[0].folder), _held(open_jobs):
+    gauge = Gauge(recipes[0].trainer.accelerator)
+    with signs_of_life(jobs[0].folder, gauge.look), _held(open_jobs):
         prepared = [prepare(recipe) for recipe in recipes]
         for progress in _packed(prepared[0].pack, ("train", "val")):
             yield {job.key: progress for job in open_jobs}
@@ -107,7 +114,8 @@ def train_together(jobs: Sequence[Job]) -> Iterator[Told]:
             for job, one in zip(open_jobs, prepared, strict=True)
         }
         device = device_name(recipes[0].trainer.accelerator)
-        yield from _gathered(open_jobs, prepared, device)
+        gauge.begin()
+        yield from _gathered(open_jobs, prepared, device, gauge)
 
 
 @contextmanager
@@ -137,7 +145,9 @@ def _anew(job: Job, identity: str) -> str | None:
     return None
 
 
-def _gathered(jobs: Sequence[Job], prepared: Sequence[Any], device: str) -> Iterator[Told]:
+def _gathered(
+    jobs: Sequence[Job], prepared: Sequence[Any], device: str, gauge: Gauge
+) -> Iterator[Told]:
     """Pass reports of several jobs on, short epochs several at a time."""
     from iterate_core.engine.together.fit import fit_together
 
@@ -153,7 +163,7 @@ def _gathered(jobs: Sequence[Job], prepared: Sequence[Any], device: str) -> Iter
         if isinstance(one, EpochReport):
             reports.setdefault(number, []).append(one)
             mine = tuple(reports[number])
-            told[job.key] = Progress(mine, done=one.done, device=device)
+            told[job.key] = Progress(mine, done=one.done, device=device, gpu=gauge.use())
         else:
             mine = tuple(reports.get(number, ()))
             told[job.key] = replace(failed(one, job.folder), reports=mine, device=device)
@@ -178,12 +188,14 @@ def _packed(pack: Pack, splits: Sequence[Split]) -> Iterator[Progress]:
 
 
 @contextmanager
-def signs_of_life(folder: Path) -> Iterator[None]:
-    """Touch a file as training goes on, where the driver sees it."""
+def signs_of_life(folder: Path, *looks: Callable[[], None]) -> Iterator[None]:
+    """Touch a file as training goes on, where the driver sees it; call what else looks at it."""
     shown = -_SECONDS_BETWEEN_SIGNS
 
     def show() -> None:
         nonlocal shown
+        for look in looks:
+            look()
         if time.monotonic() - shown >= _SECONDS_BETWEEN_SIGNS:
             shown = time.monotonic()
             with suppress(OSError):  # a full disk is for those to tell who need it
@@ -193,12 +205,15 @@ def signs_of_life(folder: Path) -> Iterator[None]:
         yield
 
 
-def _grouped(epochs: Iterator[EpochReport], last: bool, device: str) -> Iterator[Progress]:
+def _grouped(
+    epochs: Iterator[EpochReport], last: bool, device: str, gauge: Gauge
+) -> Iterator[Progress]:
     """Pass reports on, short epochs several at a time; `last` says nothing follows them."""
     waiting: list[EpochReport] = []
     sent = time.monotonic()
     for report in epochs:
         waiting.append(report)
         if report.done or time.monotonic() - sent >= _SECONDS_BETWEEN_REPORTS:
-            yield Progress(tuple(waiting), done=report.done and last, device=device)
+            done = report.done and last
+            yield Progress(tuple(waiting), done=done, device=device, gpu=gauge.use())
             waiting, sent = [], time.monotonic()

@@ -10,7 +10,7 @@ from types import FrameType
 
 from iterate.hpo.jobs import Progress
 from iterate.hpo.trials.view import TrialView
-from iterate_core.errors import IterateError, RequestError
+from iterate_core.errors import DeviceMemoryError, IterateError, RequestError
 from iterate_core.faults import causes, machine_error
 
 _PATH = re.compile(r"(?:~|\.{1,2}|\b[\w.-]+)?(?:/[\w.@+=-]+)+")
@@ -28,7 +28,8 @@ def failed(error: Exception, folder: Path) -> Progress:
     if (fault := machine_error(error, folder)) is not None:
         return Progress(fault=str(fault))
     told = str(error) if isinstance(error, IterateError) else _described(error)
-    return Progress(failure=told, failure_kind=kind_of(error))
+    lacks_memory = isinstance(error, DeviceMemoryError)
+    return Progress(failure=told, failure_kind=kind_of(error), lacks_memory=lacks_memory)
 
 
 def kind_of(error: Exception) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from iterate.states import Kind
 from iterate_core.engine.reports import EpochReport
@@ -57,6 +57,20 @@ class Job:
         self._left.touch()
 
 
+class GpuUse(NamedTuple):
+    """What a training takes of its GPU.
+
+    Attributes:
+        peak: Bytes of memory that it held at most.
+        total: Bytes of memory that there are.
+        busy: For how much of the time the GPU was at work, 0 to 1; None where nothing tells.
+    """
+
+    peak: int
+    total: int
+    busy: float | None
+
+
 @dataclass(frozen=True)
 class Progress:
     """What a worker tells the driver.
@@ -70,7 +84,9 @@ class Progress:
         failure_kind: Equal for failures that have one cause.
         fault: What the machine lacks, in one sentence: the job stops and waits, and has not failed.
         anew: Why it began again from its first epoch; what it reported before is replaced.
+        lacks_memory: Whether it failed because more was done at once than memory holds.
         device: What it trains on, such as ``CPU``; told with reports.
+        gpu: What it takes of a GPU; told with reports, of NVIDIA's.
         parameters: How many of the model's parameters train, and how many there are; told once.
         training: It trains from here on. A job that reports epochs without having said so has
             trained for as long as a worker held it.
@@ -85,9 +101,11 @@ class Progress:
     done: bool = False
     failure: str | None = None
     failure_kind: str | None = None
+    lacks_memory: bool = False
     fault: str | None = None
     anew: str | None = None
     device: str | None = None
+    gpu: GpuUse | None = None
     parameters: tuple[int, int] | None = None
     training: bool = False
     held_seconds: float = 0.0

@@ -227,6 +227,12 @@ class Ledger(Search):
         self._set_aside[run.job.key] = run
         self._waits_for = fault
 
+    def again(self, key: str) -> None:
+        """Give a job up without an end: it is the next to be handed out, and goes on."""
+        run = self._running[key]
+        self._leave(run)
+        self._interrupted.append(self.trial_of(run.job))
+
     def out_of_time(self, key: str, held_seconds: float) -> None:
         """End a trial whose hours are over; what it has reported stays."""
         run = self._running[key]

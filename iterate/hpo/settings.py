@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, field_validator
 
@@ -209,7 +209,9 @@ class ResourceSettings(Section):
     Attributes:
         cpu: Cores of a trial; fractions let trials share one.
         gpu: GPUs of a trial; fractions let trials share one. None takes one where the machine or
-            cluster has any, and none elsewhere. A trial sees the GPUs it holds and no other.
+            cluster has any, and none elsewhere. ``auto`` does too, for the first trials of a study;
+            after those as many share one as its memory allows and as keep it busy. A trial sees the
+            GPUs it holds and no other.
         concurrent: Most trials at a time; None takes as many as the cluster holds.
         together: Most trials whose heads one worker trains as one computation, where they decode
             the same kept features (see `iterate_core.engine.together.key`); 1 trains each alone.
@@ -219,7 +221,7 @@ class ResourceSettings(Section):
     """
 
     cpu: Annotated[float, Field(gt=0)] = 1
-    gpu: Annotated[float, Field(ge=0)] | None = None
+    gpu: Annotated[float, Field(ge=0)] | Literal["auto"] | None = None
     concurrent: Positive | None = None
     together: Positive | None = None
 

@@ -28,13 +28,16 @@ class Share:
         cpu: CPUs.
         gpu: GPUs; a trial sees those it holds and no other, so without one it trains on the CPU. (A
             Mac's belongs to no trial.)
+        divides: Whether trials may share a GPU once it is known how many fit.
     """
 
     cpu: float
     gpu: float
+    divides: bool = False
 
     def __str__(self) -> str:
         gpu = f"{self.gpu:g} GPU" if self.gpu else f"no GPU{_WITHOUT}"
+        gpu += ", or a part of one once a trial has shown how many fit" if self.divides else ""
         return f"{self.cpu:g} CPU and {gpu}"
 
     def bundle(self) -> dict[str, float]:
@@ -58,12 +61,12 @@ def share_of(resources: ResourceSettings, accelerator: str, there: Mapping[str, 
         what = "is gpu, but trials hold none"
         why = " (resources.gpu is 0)." if resources.gpu == 0 else ": there is no GPU here."
         raise RequestError(Problem("trainer.accelerator", what + why, "Choose auto or cpu."))
-    return Share(resources.cpu, gpu)
+    return Share(resources.cpu, gpu, divides=resources.gpu == "auto" and gpu > 0)
 
 
 def gpus_held(resources: ResourceSettings, accelerator: str, there: Mapping[str, float]) -> float:
     """GPUs of a trial, as `share_of` says; whether its recipe can do with them is not asked."""
-    if resources.gpu is not None:
+    if resources.gpu is not None and resources.gpu != "auto":
         return resources.gpu
     return 1.0 if there.get("GPU") and accelerator in ("auto", "gpu") else 0.0
 
@@ -119,8 +122,14 @@ def check_there(wanted: Sequence[ResourceSettings], there: Mapping[str, float], 
     problems = [
         Problem(f"resources.{name.lower()}", f"a trial asks for {asked:g}, {place} has {has:g}.")
         for name in ("CPU", "GPU")
-        if (asked := max(getattr(resource, name.lower()) or 0.0 for resource in wanted))
+        if (asked := max(_asked(resource, name.lower()) for resource in wanted))
         > (has := there.get(name, 0.0))
     ]
     if problems:
         raise RequestError(problems)
+
+
+def _asked(resources: ResourceSettings, name: str) -> float:
+    """What is asked for whatever there is: nothing where that is left open."""
+    value = getattr(resources, name)
+    return float(value) if isinstance(value, int | float) else 0.0

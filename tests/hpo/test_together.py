@@ -21,8 +21,8 @@ from iterate.hpo.execute import train, train_together
 from iterate.hpo.jobs import Progress, Told
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.pool.coordinator import Coordinator
+from iterate.hpo.pool.sharing import Shares
 from iterate.hpo.settings import ResourceSettings
-from iterate.hpo.shares import Share
 from iterate.hpo.storage.open import open_storage
 from iterate_core.engine import fit
 from iterate_core.engine.reports import LAST
@@ -140,7 +140,8 @@ def test_one_that_the_driver_lets_go_of_trains_no_further_in_any_process(opened:
 
 def test_what_the_machine_could_not_finish_trains_in_the_next_command(opened: Open) -> None:
     before = opened()
-    place = [before], [], {"study": Share(1, 0)}, lambda: {"CPU": 1.0}
+    there = {"CPU": 1.0}
+    place = [before], [], Shares([before.study], there), lambda: there
     coordinator = Coordinator(*place, groups=True)
     jobs = coordinator.next_jobs("a")
     coordinator.started("a")

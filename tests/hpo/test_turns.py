@@ -12,8 +12,8 @@ from pool_support import make_study
 from iterate.hpo.jobs import Job, Progress
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.pool.coordinator import Coordinator
+from iterate.hpo.pool.sharing import Shares
 from iterate.hpo.pool.turns import in_turn
-from iterate.hpo.shares import Share
 from iterate.hpo.storage.open import open_storage
 from iterate.hpo.study import Study
 from iterate_core.engine.reports import EpochReport
@@ -35,7 +35,7 @@ def costing(operations: float | None, name: str, **search: object) -> Study:
 def given_out(ledgers: list[Ledger], workers: int) -> list[Job]:
     """What so many idle workers are given."""
     there = {"CPU": float(workers)}
-    shares = {ledger.study.name: Share(1, 0) for ledger in ledgers}
+    shares = Shares([ledger.study for ledger in ledgers], there)
     coordinator = Coordinator(ledgers, [], shares, lambda: there)
     drawn = (coordinator.next_jobs(str(number)) for number in range(workers))
     return [job for jobs in drawn for job in jobs]

@@ -22,15 +22,16 @@ from pool_support import make_study
 
 from iterate.cli.plan import describe
 from iterate.config.load import LoadedStudy
-from iterate.hpo.jobs import Job, Progress
+from iterate.hpo.jobs import GpuUse, Job, Progress
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.pool import cluster as ray_cluster
 from iterate.hpo.pool.coordinator import Coordinator
 from iterate.hpo.pool.pool import _resources_of
+from iterate.hpo.pool.sharing import Shares
 from iterate.hpo.pool.watch import Watch
 from iterate.hpo.replay import Recorded
 from iterate.hpo.settings import RaySettings, ResourceSettings
-from iterate.hpo.shares import machine, shares_of
+from iterate.hpo.shares import machine
 from iterate.hpo.storage.journal import Journal
 from iterate.hpo.storage.open import opened_storage
 from iterate.hpo.storage.truth import Truth
@@ -152,7 +153,7 @@ def watched(scene: Scene, minutes: float) -> State:
     """What becomes of a trial that has reported one epoch and then is silent for so long."""
     one = study(scene, trials=1)
     with opened(one, scene) as ledger, pytest.MonkeyPatch.context() as patch:
-        coordinator = Coordinator([ledger], [], shares_of([one], {"CPU": 1.0}), machine)
+        coordinator = Coordinator([ledger], [], Shares([one], {"CPU": 1.0}), machine)
         (job,) = coordinator.next_jobs("1")
         watch = Watch(coordinator, [], lambda trial_id: None)
         watch.began("1", job)
@@ -177,9 +178,10 @@ def resources(scene: Scene) -> ResourceSettings:
 
 
 def held(scene: Scene) -> dict[str, float]:
-    """What Ray is asked for, for one trial."""
+    """What Ray is asked for, for one trial, once another took an eighth of its GPU's memory."""
     one = Study(**{**vars(make_study(trials=1)), "resources": resources(scene)})
-    shares = shares_of([one], {"CPU": 4.0, "GPU": 2.0})
+    shares = Shares([one], {"CPU": 4.0, "GPU": 2.0})
+    shares.hear(one.name, shares[one.name], GpuUse(10 * 2**30, 80 * 2**30, busy=0.3))
     return dict(_resources_of(shares)({}).required_resources)
 
 
@@ -292,7 +294,7 @@ SEARCH: dict[str, Case] = {
     "search.max_failures": Case((2, 4), failures, (2, 4)),
     "search.storage": Case((None, "a database"), storage, (["studies.db"], ["other.db"])),
     "resources.cpu": Case((1, 2), lambda s: held(s)["CPU"], (1, 2)),
-    "resources.gpu": Case((None, 0.5), lambda s: held(s).get("GPU", 0), (1, 0.5)),
+    "resources.gpu": Case(("auto", 0.5), lambda s: held(s).get("GPU", 0), (0.3333, 0.5)),
     "resources.concurrent": Case((None, 2), at_once, (4, 2)),
     "resources.together": Case((None, 2), given, (4, 2)),
     "ray.address": Case((None, "auto"), connected, ("local", "auto")),

@@ -116,11 +116,17 @@ def _options(component: dict[str, Any]) -> str:
     return str(component["name"]) + (f" ({options})" if options else "")
 
 
+_OPEN = {
+    None: "a GPU if there is any",
+    "auto": "a GPU if there is any, or a part of one once a trial has shown how many fit",
+}
+
+
 def _resources(resources: dict[str, Any], ray: dict[str, Any]) -> str:
     gpu = resources["gpu"]
     words = [
         f"{resources['cpu']:g} CPU",
-        "a GPU if there is any" if gpu is None else f"{gpu:g} GPU",
+        _OPEN.get(gpu) or f"{gpu:g} GPU",
     ]
     if resources["concurrent"]:
         words.append(f"at most {resources['concurrent']} at a time")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Protocol
 
-from iterate.hpo.jobs import Job, Told
+from iterate.hpo.jobs import Job, Progress, Told
 from iterate.hpo.ledger import Ledger
+from iterate.hpo.pool.sharing import Shares
 from iterate.hpo.pool.turns import in_turn
 from iterate.hpo.shares import Share
 from iterate_core.errors import IterateError
@@ -44,7 +46,7 @@ class Coordinator:
         self,
         ledgers: Sequence[Ledger],
         observers: Sequence[Observer],
-        shares: Mapping[str, Share],
+        shares: Shares,
         there: Callable[[], Mapping[str, float]],
         *,
         groups: bool = False,
@@ -54,6 +56,7 @@ class Coordinator:
         self._shares = shares
         self._groups = groups
         self._held: dict[str, tuple[Ledger, dict[str, Job]]] = {}
+        self._shared: dict[str, Share] = {}  # what workers hold
         self._several: set[str] = set()  # workers that were given several jobs
         self.failure: IterateError | None = None
         self._room = _Room(there)
@@ -86,15 +89,14 @@ class Coordinator:
         One worker's are drawn ahead of what the cluster holds, so that a worker that finishes finds
         work at once; no more, because a later point knows more results.
         """
-        if self._room.exceeded(
-            self._shares[ledger.study.name] for ledger, _ in self._held.values()
-        ):
+        if self._room.exceeded(self._shared.values()):
             return ()
         with self._pausing():
             for ledger in in_turn(self._ledgers):
                 jobs = self._drawn(ledger)
                 if jobs:
                     self._held[trial_id] = (ledger, {job.key: job for job in jobs})
+                    self._shared[trial_id] = self._shares[ledger.study.name]
                     if len(jobs) > 1:
                         self._several.add(trial_id)
                     for job in jobs:
@@ -115,6 +117,10 @@ class Coordinator:
         if ledger is not None:
             for key in jobs:
                 ledger.started(key, sharing=len(jobs))
+
+    def share(self, trial_id: str) -> Share:
+        """What a worker holds while it has its jobs."""
+        return self._shared[trial_id]
 
     def held(self, trial_id: str) -> tuple[Ledger, Sequence[Job]] | None:
         """A worker's jobs that have not ended, and their study."""
@@ -145,11 +151,23 @@ class Coordinator:
         ledger, jobs = self._held[trial_id]
         with self._pausing():
             for job in [jobs[key] for key in told if key in jobs]:
-                ledger.record(job.key, told[job.key])
+                self._write(ledger, job, told[job.key], self._shared[trial_id])
                 self._recorded(trial_id, job)
         faults = [progress.fault for progress in told.values() if progress.fault is not None]
         self.fault = next(iter(faults), self.fault)
         return trial_id not in self._held
+
+    def _write(self, ledger: Ledger, job: Job, progress: Progress, held: Share) -> None:
+        """Write a report down; where memory ran out beside other trials, it is tried with more."""
+        study = ledger.study.name
+        if progress.gpu is not None:
+            self._shares.hear(study, held, progress.gpu)
+        if progress.lacks_memory and self._shares.grow(study, held):
+            ledger.record(job.key, replace(progress, failure=None, failure_kind=None))
+            if job.key in ledger.running:
+                ledger.again(job.key)
+        else:
+            ledger.record(job.key, progress)
 
     def died(self, trial_id: str) -> None:
         """The process of some jobs died more often than it is replaced.
@@ -175,7 +193,7 @@ class Coordinator:
             if trial_id in self._several:
                 job.leave()
             if not jobs:
-                del self._held[trial_id]
+                del self._held[trial_id], self._shared[trial_id]
                 self._several.discard(trial_id)
         self._tell(ledger, job)
 

@@ -18,6 +18,7 @@ from iterate.hpo.jobs import Train, TrainTogether
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.pool.coordinator import DEATHS, Coordinator, Observer
 from iterate.hpo.pool.environment import environment, silenced
+from iterate.hpo.pool.sharing import Shares
 from iterate.hpo.pool.tune_hooks import (
     Ended,
     JobScheduler,
@@ -26,7 +27,7 @@ from iterate.hpo.pool.tune_hooks import (
     WatchCallback,
 )
 from iterate.hpo.pool.worker import Worker
-from iterate.hpo.shares import Share, shares_of
+from iterate.hpo.shares import Share
 from iterate_core.errors import MachineError, WorkError
 
 # Tune takes these from the environment only.
@@ -51,7 +52,7 @@ def run_pool(
     together: TrainTogether | None = None,
 ) -> None:
     """See `iterate.hpo.pool.workplace.Workplace.run`; Ray must be initialised."""
-    shares = shares_of([ledger.study for ledger in ledgers], cluster_resources())
+    shares = Shares([ledger.study for ledger in ledgers], cluster_resources())
     groups = together is not None
     coordinator = Coordinator(ledgers, observers, shares, cluster_resources, groups=groups)
     if coordinator.finished:
@@ -94,11 +95,14 @@ def run_pool(
 
 
 def _resources_of(shares: Mapping[str, Share]) -> Callable[[Mapping[str, Any]], Any]:
-    """What a job holds while it runs, by its study."""
+    """What a worker holds while it has its jobs; before any are drawn, what the first study's do.
+
+    Ray asks a copy of this, which learns nothing that shares learn: the jobs bring what they hold.
+    """
+    first = next(iter(shares.values())).bundle()
 
     def resources(config: Mapping[str, Any]) -> Any:
-        name = config["jobs"][0].study if "jobs" in config else next(iter(shares))
-        return tune.PlacementGroupFactory([shares[name].bundle()])
+        return tune.PlacementGroupFactory([config.get("holds", first)])
 
     return resources
 

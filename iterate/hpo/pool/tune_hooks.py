@@ -30,7 +30,7 @@ class JobSearcher(Searcher):
         """A worker's jobs; None while all studies wait; FINISHED when they are."""
         jobs = self._coordinator.next_jobs(trial_id)
         if jobs:
-            return {"jobs": jobs}
+            return {"jobs": jobs, "holds": self._coordinator.share(trial_id).bundle()}
         return Searcher.FINISHED if self._coordinator.exhausted else None
 
     def on_trial_complete(

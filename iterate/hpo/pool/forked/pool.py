@@ -17,9 +17,10 @@ from iterate.hpo.pool.coordinator import DEATHS, Coordinator, Observer
 from iterate.hpo.pool.forked.hands import Hand, Labour, Task
 from iterate.hpo.pool.forked.room import Room
 from iterate.hpo.pool.forked.server import Server, server
+from iterate.hpo.pool.sharing import Shares
 from iterate.hpo.pool.watch import Watch
 from iterate.hpo.settings import ResourceSettings
-from iterate.hpo.shares import Share, check_there, machine, shares_of
+from iterate.hpo.shares import Share, check_there, machine
 from iterate_core.errors import MachineError
 
 _SECONDS_A_TURN = 0.1
@@ -46,7 +47,7 @@ class Forked:
         together: TrainTogether | None = None,
     ) -> None:
         """See `iterate.hpo.pool.workplace.Workplace.run`."""
-        shares = shares_of([ledger.study for ledger in ledgers], self.there)
+        shares = Shares([ledger.study for ledger in ledgers], self.there)
         groups = together is not None
         coordinator = Coordinator(ledgers, observers, shares, lambda: self.there, groups=groups)
         room = Room(self.there["CPU"], gpu_names())
@@ -88,7 +89,7 @@ class _Shift:
             if gpus is None:
                 return
             self._waiting.remove(task)
-            hand = self._hand(gpus)
+            hand = self._hand(gpus, task.share)
             self._room.take(task.share, hand.gpus)
             hand.begin(task)
             if hand.up:
@@ -100,21 +101,25 @@ class _Shift:
             trial_id = next(self._ids)
             jobs = self._coordinator.next_jobs(trial_id)
             if jobs:
-                self._waiting.append(Task(trial_id, jobs, shares[jobs[0].study]))
+                self._waiting.append(Task(trial_id, jobs, self._coordinator.share(trial_id)))
         return self._waiting[0] if self._waiting else None
 
-    def _hand(self, gpus: tuple[str, ...]) -> Hand:
+    def _hand(self, gpus: tuple[str, ...], share: Share) -> Hand:
         """An idle worker that sees as many GPUs as are wanted, or a new one."""
         idle = [hand for hand in self._hands if hand.task is None]
-        for hand in idle:
-            if hand.gpus == gpus:
-                return hand
-        for hand in idle:  # what it has loaded lies in the memory of a GPU that others need
-            if set(hand.gpus) & set(gpus):
-                self._hands.remove(hand)
-                hand.dismiss()
-        self._hands.append(Hand(self._server, self._labour(gpus)))
-        return self._hands[-1]
+        hand = next((hand for hand in idle if hand.gpus == gpus), None)
+        if hand is None:
+            hand = Hand(self._server, self._labour(gpus))
+            self._hands.append(hand)
+        # What others have loaded lies in the memory of a GPU that this one needs.
+        beside = [other for other in self._hands if other is not hand and _meet(other, hand)]
+        room = round(1 / share.gpu) - 1 if 0 < share.gpu < 1 else 0
+        for other in beside:
+            if other.task is None and (other.gpus != gpus or len(beside) > room):
+                beside = [one for one in beside if one is not other]
+                self._hands.remove(other)
+                other.dismiss()
+        return hand
 
     def hear(self, watch: Watch) -> None:
         """Take in what workers say, or wait a moment."""
@@ -173,6 +178,11 @@ class _Shift:
         for hand in self._hands:
             hand.end()
             hand.dismiss()
+
+
+def _meet(one: Hand, other: Hand) -> bool:
+    """Whether they see a GPU in common."""
+    return bool(set(one.gpus) & set(other.gpus))
 
 
 @contextmanager
