@@ -120,21 +120,23 @@ class StackedBatchNorm(nn.Module):
             out: (m, n, width), for what comes of them.
         """
         self.num_batches_tracked += 1
-        found = []
-        moving = zip(self.running_mean, self.running_var, strict=True)
-        for mine, own, (mean, variance) in zip(rows, out, moving, strict=True):
-            torch.index_select(source, 0, mine, out=own)
-            found.append(torch.batch_norm_update_stats(own, mean, variance, self.momentum))
-        means, variances = (torch.stack(each).unsqueeze(1) for each in zip(*found, strict=True))
-        scales = variances.double().add_(self.eps).sqrt_().reciprocal_().float()
-        torch.addcmul(means.mul_(scales).neg_(), out, scales, out=out)
+        gathered = self._scratch.like(out.shape[1:], source)
+        spared = torch.empty_like(self.running_mean[0]), torch.empty_like(self.running_mean[0])
+        moving = zip(self.running_mean.unbind(), self.running_var.unbind(), strict=True)
+        settings = (True, self.momentum, self.eps)
+        for mine, own, (mean, variance) in zip(rows.unbind(), out.unbind(), moving, strict=True):
+            torch.index_select(source, 0, mine, out=gathered)
+            torch.native_batch_norm(
+                gathered, None, None, mean, variance, *settings, out=(own, *spared)
+            )
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(m, n, width) → (m, n, width); trains fastest on what lies in memory as (n, m, width)."""
         if not (self.training or self.learns or inputs.requires_grad):
             into = self._scratch.like(inputs.shape, inputs)
-            torch.sub(inputs, self.running_mean.unsqueeze(1), out=into)
-            return into.mul_((self.running_var + self.eps).rsqrt_().unsqueeze(1))
+            scales = (self.running_var + self.eps).rsqrt_()
+            shifts = (self.running_mean * scales).neg_()
+            return torch.addcmul(shifts.unsqueeze(1), inputs, scales.unsqueeze(1), out=into)
         if self.training:
             self.num_batches_tracked += 1
         flat = functional.batch_norm(  # channels are independent of each other

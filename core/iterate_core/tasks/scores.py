@@ -69,14 +69,7 @@ class Scores(torchmetrics.Metric, ABC):
 
     def compute(self) -> dict[str, float]:
         """All metrics of what was taken, in the order of their declaration; NaN of nothing."""
-        if not self.counted:
-            return {metric.name: math.nan for metric in self.metrics}
-        sums = self.sums()
-        values = {"loss": float(self.loss) / float(self.counted)} | self.others()
-        for metric in self.metrics:
-            if metric.of_sums is not None:
-                values[metric.name] = float(metric.of_sums(sums))
-        return {metric.name: values[metric.name] for metric in self.metrics}
+        return computed([self])[0]
 
     def reset(self) -> None:
         """Forget what was taken."""
@@ -100,6 +93,27 @@ class Scores(torchmetrics.Metric, ABC):
     def others(self) -> dict[str, float]:
         """The metrics of what was taken that are no functions of sums."""
         return {}
+
+
+def computed(several: Sequence[Scores]) -> list[dict[str, float]]:
+    """What `Scores.compute` gives of each of several of the same metrics, worked out at once."""
+    names = [metric.name for metric in several[0].metrics]
+    found = [dict.fromkeys(names, math.nan) for _ in several]
+    counting = [number for number, one in enumerate(several) if one.counted]
+    if not counting:
+        return found
+    sums = np.stack([several[number].sums() for number in counting])
+    scored = {
+        metric.name: metric.of_sums(sums)
+        for metric in several[0].metrics
+        if metric.of_sums is not None
+    }
+    for place, number in enumerate(counting):
+        one = several[number]
+        values = {"loss": float(one.loss) / float(one.counted)} | one.others()
+        values |= {name: float(each[place]) for name, each in scored.items()}
+        found[number] = {name: values[name] for name in names}
+    return found
 
 
 class SummedScores(Scores):

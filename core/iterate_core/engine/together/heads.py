@@ -22,6 +22,7 @@ from iterate_core.heartbeat import beat
 from iterate_core.losses.base import Loss, mean_of
 from iterate_core.models.stacked import Unlike, dropouts, stacked
 from iterate_core.optimisation.optimisers import set_learning_rate
+from iterate_core.tasks.scores import Scores, computed
 from iterate_core.tasks.supervised import SupervisedTask
 
 Ended = tuple[dict[str, float], float]
@@ -92,9 +93,9 @@ class Heads:
         number = self._runs[0].epoch
         with self._runs[0].trainer.setup.undisturbed(number):
             self._train(number)
-            trained = [task.reported(task.train_scores) for task in self._tasks]
+            trained = _reported([task.train_scores for task in self._tasks])
             self._validate()
-            validated = [task.reported(task.scores) for task in self._tasks]
+            validated = _reported([task.scores for task in self._tasks])
         pairs = zip(self._own, self._shares, strict=True)
         rates = [float(alone.param_groups[0]["top"] * share) for (alone, _), share in pairs]
         return [
@@ -173,6 +174,14 @@ def _take(scores: Sequence[Any], told: Sequence[Told], targets: Sequence[Tensor]
     weights = torch.stack([each for _, _, each in told]).sum(dim=0)
     for taken, *own in zip(scores, outputs, targets, totals, weights, strict=True):
         taken.update(*own)
+
+
+def _reported(scores: Sequence[Scores]) -> list[dict[str, float]]:
+    """See `iterate_core.tasks.supervised.SupervisedTask.reported`."""
+    found = computed(scores)
+    for taken in scores:
+        taken.reset()
+    return found
 
 
 def _ended(
