@@ -1,11 +1,15 @@
-"""What the C library does with memory that PyTorch lets go of on the CPU."""
+"""What becomes of memory that is let go of: by PyTorch on the CPU, and by Python."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 _NEVER, _LARGEST = -1, 32 * 2**20  # beyond which glibc takes no threshold on 64 bits
+
+_BY_DEFAULT = gc.get_threshold()
+_OBJECTS_BETWEEN_LOOKS = 100_000
 
 
 def keep_freed_memory() -> None:
@@ -20,3 +24,17 @@ def keep_freed_memory() -> None:
     if hasattr(library, "mallopt"):
         library.mallopt(_MMAP_THRESHOLD, _LARGEST)
         library.mallopt(_TRIM_THRESHOLD, _NEVER)
+
+
+def expect_no_garbage() -> None:
+    """Have Python look for reference cycles seldom: what is imported has none to let go of.
+
+    By its defaults it looks at all that is there again and again, a fifth of the time of an import.
+    """
+    gc.set_threshold(_OBJECTS_BETWEEN_LOOKS)
+
+
+def expect_garbage() -> None:
+    """Have it look as often as ever, but at nothing that is there already."""
+    gc.freeze()
+    gc.set_threshold(*_BY_DEFAULT)

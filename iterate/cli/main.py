@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import sys
 import warnings
 from pathlib import Path
@@ -21,8 +20,7 @@ from iterate.run.stopping import Stopped, end_at_once, leave, stoppable
 from iterate_core.errors import IterateError, MachineError, RequestError
 from iterate_core.escaping import in_terminal
 from iterate_core.faults import blaming_machine
-
-_OBJECTS_BETWEEN_LOOKS = 100_000  # for garbage; by default 700
+from iterate_core.heap import expect_no_garbage
 
 app = typer.Typer(
     name="iterate",
@@ -64,9 +62,9 @@ def program() -> None:
     It imports a great deal, of which nothing ever becomes garbage, and in the end takes nothing
     apart: each would cost a second.
     """
-    gc.set_threshold(_OBJECTS_BETWEEN_LOOKS)
+    expect_no_garbage()
     ended: str | int | None = 1
-    atexit.register(lambda: end_at_once(ended))  # registered first, called last
+    atexit.register(lambda: end_at_once(ended))  # after what commands import
     try:
         main()
         ended = 0

@@ -42,3 +42,19 @@ def test_freed_memory_is_used_again_without_the_system() -> None:
     pages_of_a_round = 10 * 8 * 2**20 // 4096
     assert _pages_cleared("keep") < 0.01 * 5 * pages_of_a_round
     assert _pages_cleared("give back") > 0.1 * 5 * pages_of_a_round
+
+
+def test_python_looks_for_garbage_seldom_and_then_as_ever() -> None:
+    program = """
+import gc
+
+from iterate_core.heap import expect_garbage, expect_no_garbage
+
+usual = gc.get_threshold()
+expect_no_garbage()
+assert gc.get_threshold()[0] > 100 * usual[0]
+expect_garbage()
+assert gc.get_threshold() == usual
+assert gc.get_freeze_count() > 0
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
