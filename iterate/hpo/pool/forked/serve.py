@@ -23,6 +23,8 @@ _PRELOADED = (
     "iterate_core.engine.fit",
     "timm",
 )
+# What samples are packed with.
+_PRELOADED_BARE = ("iterate.config.trying", "h5py")
 # What plots are drawn with. While the first fork tries the recipe, this process has nothing to do.
 _PRELOADED_LATER = ("iterate.run.drawing", "optuna.importance", "iterate.plots.style")
 _SIGNAL_AT_PARENTS_DEATH, _NAME = 1, 15  # PR_SET_PDEATHSIG and PR_SET_NAME, of prctl(2)
@@ -44,11 +46,13 @@ def serve(laden: int, bare: int) -> None:
         os.close(laden)
         _call_itself(b"iterate-fork")
         _end_with(server)
+        _preload(_PRELOADED_BARE)
         _fork_on(bare)
         os._exit(0)
     os.close(bare)
     _preload(_PRELOADED)
     _fork_on(laden, later=_PRELOADED_LATER)
+    os._exit(0)  # libraries would say what they leave behind, on the terminal that is another's now
 
 
 def _preload(names: Sequence[str]) -> None:

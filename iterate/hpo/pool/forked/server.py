@@ -51,7 +51,7 @@ class Server:
         """A new process that does a task, and its end of a pipe that the task has the other end of.
 
         Returns at once, also while the server still imports: the process begins after that, or at
-        once where it is to be `bare`, with nothing imported. When the process ends, whatever ends
+        once where it is to be `bare`, with little imported. When the process ends, whatever ends
         it, the connection does.
         """
         import cloudpickle
@@ -77,8 +77,8 @@ _warm: list[Server] = []
 
 @contextmanager
 def warm() -> Iterator[None]:
-    """Have a server import from now on, for whoever first asks for one."""
-    if sys.platform != "linux":
+    """Have a server import from now on, unless one does, for whoever first asks for one."""
+    if sys.platform != "linux" or is_warm():
         yield
         return
     server = Server()
@@ -123,7 +123,7 @@ def begun(work: Callable[..., T], *arguments: Any, bare: bool = False) -> Callab
     Args:
         work: What to call.
         arguments: Its arguments.
-        bare: Begin at once, in a process that has imported nothing (see `Server.fork`).
+        bare: Begin at once, in a process that has imported little (see `Server.fork`).
     """
     if not _warm:
         return partial(work, *arguments)
