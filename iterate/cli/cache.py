@@ -137,12 +137,22 @@ def _entry(entry: Stored) -> dict[str, Any]:
 def _say(told: dict[str, Any]) -> None:
     from iterate_core.faults import readable
 
-    chosen = "" if told["limit"]["chosen"] else ", half of what the disk has for them"
     say(f"[bold]{escape(told['folder'])}[/]  {readable(told['free_bytes'])} free")
     say(_kinds(told["kinds"]))
-    say(f"features may take {readable(told['limit']['features'])}{chosen}")
+    say(_limits(told["limit"]))
     if features := told["kinds"]["features"]["entries"]:
         say(_features(reversed(features)))
+
+
+def _limits(limit: dict[str, Any]) -> str:
+    from iterate_core.faults import readable
+    from iterate_core.storage.bounds import ALWAYS
+
+    told = f"features may take {readable(limit['features'])}"
+    if limit["chosen"]:
+        return told
+    by_default = limit["features"] == ALWAYS
+    return f"{told}, {'as they always may' if by_default else 'half of what the disk has for them'}"
 
 
 def _kinds(kinds: dict[str, Any]) -> Table:

@@ -63,12 +63,12 @@ def fit(
 
     from iterate.run.folders import claim_folder, undone_if_refused
     from iterate_core.engine.fit import fit as train
-    from iterate_core.engine.learning.idle import idle_note
+    from iterate_core.engine.learning.idle import idle_notes
     from iterate_core.heap import expect_garbage, keep_freed_memory
     from iterate_core.tasks.metrics import as_json
 
-    if idle := idle_note(prepared):
-        say(f"[italic]{idle}[/]")
+    for note in idle_notes(prepared):
+        say(f"[italic]{note}[/]")
     expect_garbage()
     keep_freed_memory()
     with undone_if_refused(folder):

@@ -48,9 +48,9 @@ def plan(
 
 def described_data(base: Prepared) -> dict[str, Any]:
     """The recipe's dataset as plain JSON types: what its files say before any is trained on."""
-    from iterate_core.engine.learning.idle import idle_note
+    from iterate_core.engine.learning.idle import idle_notes
 
-    info, idle = base.info, idle_note(base)
+    info = base.info
     return {
         "name": info.name,
         "task": info.task,
@@ -62,7 +62,7 @@ def described_data(base: Prepared) -> dict[str, Any]:
         "metres": info.metres,
         "finer": info.finer,
         "crs": info.crs,
-        "notes": [*info.notes, *([idle] if idle else [])],
+        "notes": [*info.notes, *idle_notes(base)],
     }
 
 
@@ -91,8 +91,20 @@ def describe(loaded: LoadedStudy, base: Prepared, share: Share | None) -> dict[s
         "points": loaded.space.size(),
         "base": loaded.base,
         "search": search,
-        "resources": config["resources"] | held,
+        "resources": config["resources"] | held | _grouped(loaded, base),
         "ray": config["ray"],
         "tracking": config["tracking"],
         "environment": {key: list(names) for key, names in loaded.environment().items()},
     }
+
+
+def _grouped(loaded: LoadedStudy, base: Prepared) -> dict[str, int]:
+    """How many trials at most train as one, where the sampler decides that and they can."""
+    from iterate.hpo.settings import samplers
+    from iterate_core.engine.together.key import together_key
+
+    config = loaded.config
+    if config.resources.together or together_key(base.recipe, base.info.task) is None:
+        return {}
+    most = samplers.get(config.search.sampler.name).facts.get("together", 1)
+    return {"together": most} if most > 1 else {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from iterate.config.load import LoadedStudy
 from iterate.config.trying import Branches, for_each, try_branches
 from iterate.hpo.space import Point
@@ -23,8 +25,7 @@ def study_from(loaded: LoadedStudy, name: str) -> Study:
     """
     branches = prepared_branches(loaded)
     study = untried_study(loaded, name, branches)
-    try_branches(branches)
-    return study
+    return replace(study, notes=try_branches(branches))
 
 
 def prepared_branches(loaded: LoadedStudy) -> Branches[Prepared]:

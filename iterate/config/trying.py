@@ -22,6 +22,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 Branches = list[tuple[Condition, A]]
 """A recipe, or what was made of it, in each branch of a space, with the choices that lead there."""
+Notes = tuple[str, ...]
 
 
 def pack_ahead(recipes: list[Recipe]) -> Callable[[], None]:
@@ -42,17 +43,20 @@ def _pack_all(recipes: list[Recipe]) -> None:
             prepare(recipe).pack.names(split)
 
 
-def try_branches(branches: Branches[Prepared]) -> None:
+def try_branches(branches: Branches[Prepared]) -> Notes:
     """Send a batch's shape through the model of every branch, without training any.
+
+    Returns:
+        What does not go without saying of how they will train.
 
     Raises:
         RequestError: Everything that does not fit in any branch, together.
     """
-    elsewhere(_try_all, _recipes(branches))
+    return elsewhere(_try_all, _recipes(branches))
 
 
-def tried_and_counted(branches: Branches[Prepared]) -> float:
-    """As `try_branches`; gives the operations of a training at the base point.
+def tried_and_counted(branches: Branches[Prepared]) -> tuple[Notes, float]:
+    """As `try_branches`; gives the operations of a training at the base point too.
 
     Raises:
         RequestError: See `try_branches`.
@@ -65,20 +69,28 @@ def _recipes(branches: Branches[Prepared]) -> Branches[Recipe]:
     return [(condition, tried.recipe) for condition, tried in branches]
 
 
-def _try_and_count(branches: Branches[Recipe]) -> float:
+def _try_and_count(branches: Branches[Recipe]) -> tuple[Notes, float]:
     from iterate_core.engine.cost import epoch_flops
 
-    _try_all(branches)
+    notes = _try_all(branches)
     _, base = branches[0]
-    return base.trainer.epochs * epoch_flops(prepare(base))
+    return notes, base.trainer.epochs * epoch_flops(prepare(base))
 
 
-def _try_all(branches: Branches[Recipe]) -> None:
-    from iterate_core.engine.preflight import (
-        preflight,  # imports torch, which the driver does without
-    )
+def _try_all(branches: Branches[Recipe]) -> Notes:
+    notes = dict.fromkeys(note for _, note in for_each(branches, _tried))
+    return tuple(note for note in notes if note is not None)
 
-    for_each(branches, lambda recipe: preflight(prepare(recipe)))
+
+def _tried(recipe: Recipe) -> str | None:
+    # These import torch, which the driver does without.
+    from iterate_core.device import fabric_for
+    from iterate_core.engine.features import keeping
+    from iterate_core.engine.preflight import preflight
+
+    prepared, trainer = prepare(recipe), recipe.trainer
+    preflight(prepared)
+    return keeping.note(prepared, fabric_for(trainer.accelerator, trainer.precision).device)
 
 
 def for_each(branches: Branches[A], check: Callable[[A], B]) -> Branches[B]:

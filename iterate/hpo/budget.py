@@ -31,7 +31,7 @@ def stop_reason(
     """
     drawn = [trial for trial in trials if trial.state != "WAITING"]
     if (reason := failing_for_one_reason(settings, recent)) is not None:
-        return f"every trial failed for one reason: {reason}"
+        return f"every trial failed for one kind of reason, such as: {reason}"
     if size == 1 and drawn:
         return "nothing varies, so one trial was made"
     if len(drawn) >= settings.trials:

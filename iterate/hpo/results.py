@@ -87,7 +87,7 @@ def in_order(names: Collection[str], objective: str | None, task: TaskDeclaratio
 def failure_of(ledger: Ledger) -> str | None:
     """Why the study found nothing, or why its search broke off; None if all is well."""
     if (failing := ledger.failing) is not None:
-        return f"every trial failed for one reason: {failing}"
+        return f"every trial failed for one kind of reason, such as: {failing}"
     if ledger.best() is not None:
         return None
     ended = [trial for trial in ledger.history("trial") if trial.finished]

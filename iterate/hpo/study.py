@@ -37,6 +37,7 @@ class Study:
         resources: What each trial holds while it trains.
         operations: Of floating point, of one training to its last epoch at the base point; None
             where nobody counted them. Longer studies begin earlier.
+        notes: What does not go without saying of how it will train; told when it begins.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Study:
     settings: SearchSettings
     resources: ResourceSettings = field(default_factory=ResourceSettings)
     operations: float | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, name: str, recipe: Recipe, space: Mapping[str, Any], **search: Any) -> Study:

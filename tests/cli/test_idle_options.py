@@ -72,3 +72,40 @@ def test_a_search_over_it_is_refused_and_the_default_is_not(command: Command) ->
     assert searched.code == 2
     assert "model.frames: 'max' says how several dates meet" in searched.line
     assert command("plan", "idle.yaml", "model.frames=mean").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("trainer.features=float16",), "trainer.features is float16, but the backbone trains"),
+        (("trainer.micro_batch=64",), "trainer.micro_batch is 64, and a batch is of 32"),
+        (
+            ("trainer.features=float16", "tuning=frozen", "augmentation=spectral"),
+            "trainer.features is float16, but no sample is augmented alike twice",
+        ),
+    ],
+)
+def test_what_is_set_to_no_effect_is_told(
+    command: Command, words: tuple[str, ...], expected: str
+) -> None:
+    Path("idle.yaml").write_text(yaml.safe_dump(RECIPE | {"data": ONE_DATE}))
+    assert expected in command("plan", "idle.yaml", *words).line
+    quiet = command("plan", "idle.yaml", "tuning=frozen", "trainer.features=float16")
+    assert "is float16" not in quiet.line
+
+
+def test_a_plan_says_how_many_heads_train_as_one(command: Command) -> None:
+    Path("idle.yaml").write_text(yaml.safe_dump(RECIPE | {"data": ONE_DATE}))
+    words = ("augmentation.flip=false", "augmentation.rotate=false", "model/decoder=linear")
+    for sampler, most in (("random", 16), ("tpe", 8)):
+        said = command("plan", "idle.yaml", "tuning=frozen", f"search={sampler}", *words)
+        assert f"at most {most} heads as one" in said.line
+    assert "heads as one" not in command("plan", "idle.yaml", "tuning=full", *words).line
+
+
+def test_a_value_that_no_type_takes_is_one_mistake(command: Command) -> None:
+    Path("idle.yaml").write_text(yaml.safe_dump(RECIPE | {"data": ONE_DATE}))
+    said = command("plan", "idle.yaml", "trainer.micro_batch=0")
+    assert said.code == 2
+    expected = "trainer.micro_batch: input should be greater than 0, or 'auto', but got 0."
+    assert said.line.rstrip().endswith(expected)

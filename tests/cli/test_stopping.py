@@ -32,7 +32,7 @@ DRIVER = """
             yield Progress((report,))
             time.sleep(0.2)
 
-    studies.try_branches = lambda branches: None
+    studies.try_branches = lambda branches: ()
     session.run_studies = functools.partial(session.run_studies, train=train)
     from iterate.cli.main import main
     main()

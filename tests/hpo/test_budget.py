@@ -332,7 +332,10 @@ def test_what_failed_before_this_command_may_have_been_mended(storage: BaseStora
     fail(third, why)
     assert third.finished
     assert third.best() is not None
-    assert failure_of(third) == "every trial failed for one reason: the weights are not there"
+    assert (
+        failure_of(third)
+        == "every trial failed for one kind of reason, such as: the weights are not there"
+    )
     assert failure_of(opened(study, storage)) is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import signal
@@ -228,9 +229,14 @@ def dies_twice(job: Job) -> Sequence[float]:
     return [0.5, 0.6]
 
 
-def test_a_worker_that_dies_is_replaced_and_its_job_goes_on(play: Play) -> None:
-    (ledger,) = play(make_study(trials=3), train=Recorded(dies_twice))
+def test_a_worker_that_dies_is_replaced_and_its_job_goes_on(
+    play: Play, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        (ledger,) = play(make_study(trials=3), train=Recorded(dies_twice))
     assert states(ledger) == ["COMPLETE"] * 3
+    told = "the worker of study/trial/1 has died, perhaps for want of memory; another goes on"
+    assert caplog.text.count(told) == 2
 
 
 def always_dies(job: Job) -> Sequence[float]:

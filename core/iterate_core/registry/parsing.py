@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, Union, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -68,7 +69,7 @@ def collect(
     except ValidationError as error:
         problems += [
             _problem(cls, detail, path)
-            for detail in _own(error.errors(include_url=False))
+            for detail in _joined(cls, _own(error.errors(include_url=False)))
             if not detail["loc"] or detail["loc"][0] not in failed
         ]
     else:
@@ -133,6 +134,30 @@ def _own(details: Sequence[Any]) -> list[Any]:
     """Mistakes without those that only follow: wrong items are missing when a row is counted."""
     rows = {detail["loc"][:-1] for detail in details}
     return [one for one in details if one["type"] != "too_short" or one["loc"] not in rows]
+
+
+def _joined(cls: type[Section], details: Sequence[Any]) -> list[Any]:
+    """One mistake of a value that none of the types of its field takes, where each tells its own.
+
+    Pydantic puts the type's name behind the field's.
+    """
+    found: list[Any] = []
+    first: dict[Any, Any] = {}
+    for detail in details:
+        name, *rest = detail["loc"] or [None]
+        if len(rest) != 1 or not isinstance(rest[0], str) or not _is_union(cls, name):
+            found.append(detail)
+        elif name not in first:
+            first[name] = {**detail, "loc": (name,)}
+            found.append(first[name])
+        else:
+            first[name]["msg"] += f", or {detail['msg'].removeprefix('Input should be ')}"
+    return found
+
+
+def _is_union(cls: type[Section], name: Any) -> bool:
+    field = cls.model_fields.get(name)
+    return field is not None and get_origin(field.annotation) in (Union, UnionType)
 
 
 def _problem(cls: type[Section], detail: Any, path: str) -> Problem:

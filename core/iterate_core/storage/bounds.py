@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from iterate_core.errors import Problem, RequestError
 from iterate_core.faults import free_bytes
 from iterate_core.storage.cache import cache_folder
 from iterate_core.storage.files import lock, write_json
@@ -32,11 +33,20 @@ def chosen_limit() -> int | None:
 
 
 def choose_limit(size: int | None) -> None:
-    """Allow kept features so many bytes from now on; None goes back to the default."""
-    if size is None:
-        _settings().unlink(missing_ok=True)
-    else:
-        write_json(_settings(), {"features": size})
+    """Allow kept features so many bytes from now on; None goes back to the default.
+
+    Raises:
+        RequestError: The cache folder cannot be written.
+    """
+    try:
+        if size is None:
+            _settings().unlink(missing_ok=True)
+        else:
+            write_json(_settings(), {"features": size})
+    except OSError as error:
+        what = f"cannot be written ({error.strerror})."
+        hint = "Set ITERATE_CACHE to a folder that can."
+        raise RequestError(Problem(str(cache_folder()), what, hint)) from None
 
 
 def limit(folder: Path) -> int:
@@ -67,14 +77,30 @@ def make_room(entry: Path, needs: int, about: dict[str, Any]) -> bool:
     with lock(entry.parent.with_suffix(".lock"), _PATIENCE_SECONDS):
         if record(entry):
             return True
+        others, idle = _beside(entry)
         allowed = limit(entry.parent) - needs
-        others = {path: reserved(path) for path in entries(entry.parent) if path != entry}
-        idle = [path for path in others if not is_used(path)]
-        if allowed < sum(others.values()) - sum(others[path] for path in idle):
+        if allowed < _in_use(others, idle):
             return False
         evict(idle, sum(others.values()) - allowed)
         write_json(entry / RECORD, {"bytes": needs, **about})
         return True
+
+
+def has_room(entry: Path, needs: int) -> bool:
+    """Whether `make_room` would make it; nothing is removed."""
+    if record(entry):
+        return True
+    return _in_use(*_beside(entry)) <= limit(entry.parent) - needs
+
+
+def _beside(entry: Path) -> tuple[dict[Path, int], list[Path]]:
+    """An entry's neighbours, with the bytes of each, and those of them that nobody uses."""
+    others = {path: reserved(path) for path in entries(entry.parent) if path != entry}
+    return others, [path for path in others if not is_used(path)]
+
+
+def _in_use(others: dict[Path, int], idle: list[Path]) -> int:
+    return sum(others.values()) - sum(others[path] for path in idle)
 
 
 def evict(idle: list[Path], surplus: int) -> int:

@@ -51,8 +51,10 @@ def cached(what: str, folder: Path) -> Iterator[Room]:
         told = disk_error(error, folder, what, room.needs)
         if told is None and not (isinstance(error, OSError) and _concerns(error, folder)):
             raise
-        why = told or f"{what} cannot be kept in {folder} ({getattr(error, 'strerror', error)})"
-        raise MachineError(f"{why}. {_HINT}") from error
+        if told is not None:
+            raise MachineError(f"{told}. {_HINT}") from error
+        why = f"{what} cannot be kept in {folder} ({getattr(error, 'strerror', error)})"
+        raise MachineError(f"{why}. Set ITERATE_CACHE to a folder that can be written.") from error
 
 
 def _concerns(error: OSError, folder: Path) -> bool:

@@ -37,7 +37,8 @@ def _tried(loaded: LoadedStudy, name: str, storage: Truth | None) -> Study:
     branches = prepared_branches(loaded)
     study = untried_study(loaded, name, branches)
     if storage is None or not _finished(study, storage):
-        return replace(study, operations=tried_and_counted(branches))
+        notes, operations = tried_and_counted(branches)
+        return replace(study, notes=notes, operations=operations)
     return study
 
 

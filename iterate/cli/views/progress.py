@@ -57,6 +57,10 @@ class LiveProgress:
         self._ended_before = sum(_ended(ledger) for ledger in ledgers)
         for share in sorted({str(ledger.share) for ledger in ledgers if ledger.share}):
             self._console.print(f"each trial holds {share}")
+        for ledger in ledgers:
+            for note in ledger.study.notes:
+                said = f"{in_terminal(ledger.study.name)}: {in_terminal(note)}"
+                self._console.print(f"[italic]{said}[/]")
         if self._console.is_terminal:
             self._live = Live(
                 get_renderable=self._table,

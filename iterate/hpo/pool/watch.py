@@ -5,6 +5,7 @@ The pool turns its loop some ten times a second, and the watch looks at each tur
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,6 +16,8 @@ from iterate.hpo.execute import SIGN_OF_LIFE
 from iterate.hpo.jobs import Job
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.pool.coordinator import Coordinator
+
+_log = logging.getLogger(__name__)
 
 # Between two looks at a job's sign of life, which may lie on a slow file system.
 _SECONDS_BETWEEN_LOOKS = 5.0
@@ -78,6 +81,11 @@ class Watch:
         """
         self._coordinator.started(trial_id)
         if self._coordinator.held(trial_id) is not None:
+            if trial_id in self._watched:
+                _log.warning(
+                    "the worker of %s has died, perhaps for want of memory; another goes on from "
+                    "the last epoch", first.key,
+                )  # fmt: skip
             now = time.monotonic()
             self._watched[trial_id] = _Watched(first.folder / SIGN_OF_LIFE, now, now, now)
 

@@ -19,7 +19,7 @@ from tuning_support import FROZEN
 
 from iterate_core.device import fabric_for
 from iterate_core.engine import fit
-from iterate_core.engine.features import supply
+from iterate_core.engine.features import keeping, supply
 from iterate_core.engine.features.halves import doubled, halved
 from iterate_core.engine.features.keeping import Place
 from iterate_core.engine.order import Supplies
@@ -104,6 +104,23 @@ def test_features_without_room_are_computed_anew_to_the_same_results(
     assert [report.metrics for report in kept.reports] == [
         report.metrics for report in anew.reports
     ]
+
+
+def test_what_does_not_go_without_saying_is_told_before_a_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def told(features: str = "auto", **changes: Any) -> str:
+        trainer = {"epochs": 2, "features": features}
+        chosen = recipe(augmentation=PLAINLY, trainer=trainer, **{"tuning": FROZEN, **changes})
+        return keeping.note(prepare(chosen), CPU) or ""
+
+    assert told() == ""
+    monkeypatch.setattr(keeping, "LIMIT", 0)
+    assert told().startswith("features are kept in float16, for in float32 they would take ")
+    assert told("float16") == told("float32") == told("off") == ""
+    choose_limit(1)
+    assert told().startswith("features are computed anew in each epoch: kept, they would take ")
+    assert told("off") == told(tuning={"name": "full"}) == ""
 
 
 def test_others_features_make_room(cache: Path, tmp_path: Path) -> None:

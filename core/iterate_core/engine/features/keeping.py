@@ -53,6 +53,13 @@ def worthwhile(prepared: Prepared, group: tuple[Element, ...]) -> bool:
     return trained >= len(group) * selected_count(data, info)
 
 
+def note(prepared: Prepared, device: torch.device) -> str | None:
+    """What does not go without saying of how a recipe's features are kept there, if they are."""
+    if not worthwhile(prepared, augmentations(prepared)):
+        return None
+    return Place(prepared, device).note()
+
+
 def floats_per_sample(shape: Shape, size: tuple[int, int]) -> int:
     """How many numbers the features of one padded image of that size are."""
     if isinstance(shape, Pooled):
@@ -131,12 +138,30 @@ class Place:
             if bounds.make_room(folder, needs, self._about()):
                 return use
             use.release()
-        allowed = readable(bounds.limit(folder.parent))
-        _log.warning(
-            "features are computed anew in each epoch: kept, they would take %s, and at most %s "
-            "may be kept here (iterate cache --limit)", readable(needs), allowed,
-        )  # fmt: skip
+        _log.warning("%s", self._without_room())
         return None
+
+    def note(self) -> str | None:
+        """What does not go without saying of how they are kept: not at all, or in half the bytes.
+
+        It is told before there is a training; whether there is room may be another matter by then.
+        """
+        if not bounds.has_room(self.folder, self.needs):
+            return self._without_room()
+        if self.precision == "float32" or self.prepared.recipe.trainer.features != "auto":
+            return None
+        whole = readable(_BYTES["float32"] * self.floats)
+        return (
+            f"features are kept in float16, for in float32 they would take {whole}: metrics may "
+            "move in the third digit (trainer.features: float32 keeps them exactly)"
+        )
+
+    def _without_room(self) -> str:
+        needed, allowed = readable(self.needs), readable(bounds.limit(self.folder.parent))
+        return (
+            f"features are computed anew in each epoch: kept, they would take {needed}, and at "
+            f"most {allowed} may be kept here (iterate cache --limit)"
+        )
 
     def _about(self) -> dict[str, str]:
         prepared = self.prepared

@@ -14,7 +14,7 @@ import torch
 from engine_support import RGB, give, merged, random_images, recipe
 
 from iterate_core.engine import fit
-from iterate_core.engine.learning.idle import idle_note
+from iterate_core.engine.learning.idle import idle_notes
 from iterate_core.engine.resolved import prepare
 from iterate_core.engine.trainer import Trainer
 from iterate_core.lightning import datamodule_of, module_of
@@ -117,11 +117,11 @@ def test_a_recipe_that_does_not_accumulate_keeps_its_identity() -> None:
 
 
 def test_more_batches_than_an_epoch_has_are_told() -> None:
-    def told(accumulate: int, **data: Any) -> str | None:
-        return idle_note(prepare(recipe(trainer={"accumulate": accumulate}, data=data)))
+    def told(accumulate: int, **data: Any) -> list[str]:
+        return idle_notes(prepare(recipe(trainer={"accumulate": accumulate}, data=data)))
 
-    assert told(3) is None  # 24 samples by 8
-    assert told(4) == (
+    assert told(3) == []  # 24 samples by 8
+    assert told(4) == [
         "trainer.accumulate is 4, but an epoch has 3 batches: it takes one step of them"
-    )
-    assert "has 1 batch:" in str(told(2, epoch_samples=8))
+    ]
+    assert "has 1 batch:" in told(2, epoch_samples=8)[0]
