@@ -29,8 +29,11 @@ THEIRS: dict[str, str | None] = {
 
 
 def ours(cache: Path) -> dict[str, str | None]:
-    """The environment of our commands, with what they derive kept in a folder."""
-    return {**COMMON, "ITERATE_CACHE": str(cache)}
+    """The environment of our commands, with what they derive kept in a folder.
+
+    How many threads each process has they decide themselves, within the cores that they may use.
+    """
+    return {**COMMON, "OMP_NUM_THREADS": None, "ITERATE_CACHE": str(cache)}
 
 
 def peers(folder: Path | None, python: str) -> Path:

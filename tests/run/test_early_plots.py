@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pool_support import make_study
 
+from iterate.hpo.importances import Searched
 from iterate.hpo.jobs import Job
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.replay import Recorded
@@ -36,9 +37,11 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[PlottedStudy]:
     """What was begun to be drawn."""
     begun: list[PlottedStudy] = []
 
-    def begin(work: Callable[..., Any], study: PlottedStudy, folder: Path) -> Callable[[], Any]:
+    def begin(
+        work: Callable[..., Any], study: PlottedStudy, searched: Searched, folder: Path
+    ) -> Callable[[], Any]:
         begun.append(study)
-        return partial(work, study, folder)
+        return partial(work, study, searched, folder)
 
     monkeypatch.setattr(results, "begun", begin)
     return begun
