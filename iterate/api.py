@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from iterate.run.session import RunResult
     from iterate_core.engine.fit import FitResult
     from iterate_core.engine.reports import EpochReport
+    from iterate_core.inference.predictor import Predictor
 
 __all__ = [
     "Recipe",
     "Study",
     "fit",
+    "load_model",
     "load_recipe",
     "load_study",
     "register_augmentation",
@@ -65,6 +67,21 @@ def load_study(file: str | Path, overrides: Sequence[str] = ()) -> Study:
 
     loaded = load(Path(file), overrides)
     return study_from(loaded, loaded.config.name)
+
+
+def load_model(folder: str | Path, *, accelerator: str = "auto") -> Predictor:
+    """A trained model, ready to predict; the data it was trained on are not needed.
+
+    Args:
+        folder: Of a trial, a repeat, a fit or an exported model.
+        accelerator: As `trainer.accelerator`.
+
+    Raises:
+        RequestError: The folder holds no model, or not all that it takes.
+    """
+    from iterate_core.inference.predictor import load_model as load
+
+    return load(folder, accelerator=accelerator)
 
 
 def fit(

@@ -27,7 +27,17 @@ CORE = (
         "registry",
     ),
     *("objective", "storage", "hub"),
-    *("data", "losses", "models", "optimisation", "tasks", "recipe", "engine", "lightning"),
+    *(
+        "data",
+        "losses",
+        "models",
+        "optimisation",
+        "tasks",
+        "recipe",
+        "engine",
+        "lightning",
+        "inference",
+    ),
 )
 ORCHESTRATOR = (
     *("resources", "states", "tracking", "statistics", "plots", "hpo", "config", "run", "bench"),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 Packed = Array | Mapping[str, Array]
+Gives = Literal["probabilities", "quantities", "objects", "other"]
 Form = Literal["index", "indicators", "mask", "quantities", "map", "maps", "objects", "other"]
 
 
@@ -60,6 +61,8 @@ class Target(ABC):
         unclassed: Why they cannot, if so: "…: its targets are no classes".
         sees_images: Whether a batch's targets are told its images, by `seen`.
         empty_teaches: Whether samples teach something though what `lacks` names is in none.
+        gives: What `predicted` gives: ``probabilities`` of classes, ``quantities`` in their units,
+            ``objects``, or something ``other``.
         mixes: How they follow images that are mixed: where these ``blend``, where one is put in
             part into the other (``paste``), both or neither.
     """
@@ -73,6 +76,7 @@ class Target(ABC):
     unclassed: ClassVar[str] = "its targets are no classes"
     sees_images: ClassVar[bool] = False
     empty_teaches: ClassVar[bool] = False
+    gives: ClassVar[Gives] = "other"
     mixes: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, info: DatasetInfo) -> None:
@@ -203,6 +207,23 @@ class Target(ABC):
         """
         del images, bands, means
         return targets
+
+    def predicted(
+        self, outputs: Any, images: Tensor, bands: tuple[Band, ...], means: npt.NDArray[np.float64]
+    ) -> Any:
+        """What a model's outputs say of images: probabilities, quantities, objects.
+
+        Args:
+            outputs: Of the model, float32; of a detector, what it has found.
+            images: (n, bands, …, height, width) in the files' units.
+            bands: Of the images, in their order.
+            means: (quantities,) of what is `known` of the training targets.
+
+        Returns:
+            A tensor of the outputs' shape; of objects a list of n dictionaries of tensors.
+        """
+        del images, bands, means
+        return outputs
 
     def counts(self, target: Any) -> npt.NDArray[np.int64]:
         """(classes + 1,): how much of each class a target holds, and last of what is ignored."""

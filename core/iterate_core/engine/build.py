@@ -36,7 +36,7 @@ def build_model(prepared: Prepared, *, meta: bool = False, headless: bool = Fals
     Raises:
         RequestError: Backbone, weights, decoder and bands do not fit each other.
     """
-    recipe, target = prepared.recipe, prepared.pack.target
+    recipe, target = prepared.recipe, prepared.target
     backbone = shared_backbone(prepared, meta=meta or headless)
     if not recipe.tuning.constant:
         backbone = _own(backbone, weights=not recipe.tuning.additive)

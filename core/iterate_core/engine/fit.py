@@ -53,7 +53,8 @@ def epochs(prepared: Prepared, folder: Path, *, replay: bool = False) -> Iterato
     Args:
         prepared: What to train.
         folder: Where ``last.ckpt`` and ``best.safetensors`` are kept, and ``channels.json``: which
-            band went to which channel of the backbone.
+            band went to which channel of the backbone, and ``model.json``
+            (`iterate_core.engine.description`).
         replay: Yield the reports of epochs finished earlier first.
 
     Raises:

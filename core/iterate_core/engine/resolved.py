@@ -19,7 +19,7 @@ from iterate_core.data.open import Opened, open_dataset, reader_code
 from iterate_core.data.options import DataSection
 from iterate_core.data.selection import selected
 from iterate_core.data.store.pack import Pack, cache_folder, pack
-from iterate_core.data.target import target_of
+from iterate_core.data.target import Target, target_of
 from iterate_core.engine.complete import complete, matching_of
 from iterate_core.errors import Problem, RequestError
 from iterate_core.fingerprint import canonical, fingerprint
@@ -60,6 +60,11 @@ class Prepared:
     def info(self) -> DatasetInfo:
         """The dataset's declaration."""
         return self.dataset.info
+
+    @cached_property
+    def target(self) -> Target:
+        """What the dataset's samples are labelled with."""
+        return target_of(self.info)
 
     @property
     def data(self) -> str:
@@ -106,7 +111,7 @@ class Prepared:
     def maps(self) -> bool:
         """Whether feature maps are wanted: by the target, or by the decoder."""
         decoder = registries.decoders.get(self.recipe.model.decoder.name, "model.decoder.name")
-        return target_of(self.info).dense or bool(decoder.facts.get("maps"))
+        return self.target.dense or bool(decoder.facts.get("maps"))
 
     @property
     def size(self) -> tuple[int, int]:

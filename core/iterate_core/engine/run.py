@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from iterate_core.engine.checkpoints import FitProgress, save_best, save_progress
+from iterate_core.engine.description import describe
 from iterate_core.engine.reports import EpochReport
 from iterate_core.engine.trainer import Trainer
 from iterate_core.storage.files import write_json
@@ -35,6 +36,7 @@ class Run:
         self.trainer, self.progress, self._folder = trainer, progress, folder
         prepared = self.prepared = trainer.prepared
         write_json(folder / CHANNELS_FILE, prepared.matching.described(prepared.stated))
+        describe(prepared).write(folder)
         self._restore()
         self.kept = True
         self._best: Mapping[str, Tensor] | None = None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from iterate_core.data.augmentation.elements import Element
     from iterate_core.data.augmentation.mixing import Mixing
     from iterate_core.data.augmentation.warp import Warp
+    from iterate_core.data.dataset import Band
     from iterate_core.data.tile import Tile
 
 
@@ -25,6 +26,7 @@ class ClassTarget(Target):
     """One class an image; int64 (n,) in batches."""
 
     form = "index"
+    gives = "probabilities"
     classed = True
     takes = ("vector", "labels")
     mixes = frozenset({"blend", "paste"})
@@ -39,6 +41,13 @@ class ClassTarget(Target):
         """As int64."""
         return np.asarray(target, dtype=np.int64)
 
+    def predicted(
+        self, outputs: Tensor, images: Tensor, bands: tuple[Band, ...], means: Array
+    ) -> Tensor:
+        """Probabilities of classes that exclude each other."""
+        del images, bands, means
+        return outputs.softmax(dim=1)
+
     def counts(self, target: Any) -> npt.NDArray[np.int64]:
         """The sample's class."""
         return np.bincount([int(target)], minlength=len(self.info.classes) + 1)
@@ -52,6 +61,7 @@ class ClassesTarget(Target):
     """Any number of classes an image; int64 (n, classes) of 0 and 1 in batches."""
 
     form = "indicators"
+    gives = "probabilities"
     classed = True
     takes = ("vector", "labels")
     mixes = frozenset({"blend", "paste"})
@@ -72,6 +82,13 @@ class ClassesTarget(Target):
         del size
         return targets.long()
 
+    def predicted(
+        self, outputs: Tensor, images: Tensor, bands: tuple[Band, ...], means: Array
+    ) -> Tensor:
+        """Probabilities of each class by itself."""
+        del images, bands, means
+        return outputs.sigmoid()
+
     def counts(self, target: Any) -> npt.NDArray[np.int64]:
         """The sample's classes."""
         return np.append(np.asarray(target).astype(np.int64), 0)
@@ -85,6 +102,7 @@ class QuantitiesTarget(Target):
     """Numbers of the whole image, NaN where unknown; float32 (n, quantities) in batches."""
 
     form = "quantities"
+    gives = "quantities"
     takes = ("vector",)
     counted = "Values"
 
@@ -182,6 +200,7 @@ class MaskTarget(GridTarget):
     """One class a pixel, or `ignore_index`; int64 (n, height, width) in batches."""
 
     form = "mask"
+    gives = "probabilities"
     classed = True
 
     def check(self, target: Any, where: str) -> None:
@@ -196,6 +215,13 @@ class MaskTarget(GridTarget):
             if np.iinfo(kind).min <= min(labels) and max(labels) <= np.iinfo(kind).max:
                 return np.asarray(target).astype(kind)
         return np.asarray(target).astype(np.int64)
+
+    def predicted(
+        self, outputs: Tensor, images: Tensor, bands: tuple[Band, ...], means: Array
+    ) -> Tensor:
+        """Probabilities of classes that exclude each other."""
+        del images, bands, means
+        return outputs.softmax(dim=1)
 
     def counts(self, target: Any) -> npt.NDArray[np.int64]:
         """Pixels of each class."""
@@ -212,6 +238,7 @@ class QuantityTarget(GridTarget):
     """One quantity a pixel, NaN where it is unknown; float32 (n, height, width) in batches."""
 
     form = "map"
+    gives = "quantities"
 
     @property
     def blank(self) -> float:

@@ -132,7 +132,7 @@ def test_stopping_between_epochs_leaves_a_folder_that_continues(tmp_path: Path) 
     next(running)
     running.close()
     left = sorted(path.name for path in tmp_path.iterdir())
-    assert left == ["best.safetensors", "channels.json", "last.ckpt"]
+    assert left == ["best.safetensors", "channels.json", "last.ckpt", "model.json"]
     assert fit.fit(prepare(recipe()), tmp_path).reports[-1].epoch == 3
 
 

@@ -103,7 +103,7 @@ class Pack:
     @property
     def target_mean(self) -> npt.NDArray[np.float64]:
         """(quantities,) mean of what is known of the training targets; see `Target.known`."""
-        return np.array(self._open("train").record["target_mean"], dtype=np.float64)
+        return np.array(self._open("train").record.get("target_mean", []), dtype=np.float64)
 
     @property
     def target_std(self) -> npt.NDArray[np.float64]:

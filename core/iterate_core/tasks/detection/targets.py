@@ -31,6 +31,7 @@ class BoxesTarget(Target):
     """
 
     form = "objects"
+    gives = "objects"
     takes = ("boxes",)
     counted = "Objects"
     ragged = True

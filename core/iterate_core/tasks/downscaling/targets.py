@@ -36,6 +36,7 @@ class FinerTarget(GridTarget):
     """
 
     form = "maps"
+    gives = "quantities"
     counted = "Cells"
     sees_images = True
     mixes = frozenset()  # what the images tell is told before they are mixed
@@ -89,3 +90,15 @@ class FinerTarget(GridTarget):
         from iterate_core.tasks.downscaling.baseline import interpolated
 
         return Compared(targets, interpolated(images, bands, self, means))
+
+    def predicted(
+        self,
+        outputs: Tensor,
+        images: Tensor,
+        bands: tuple[Band, ...],
+        means: npt.NDArray[np.float64],
+    ) -> Tensor:
+        """See `Target.predicted`: outputs are departures from the baseline."""
+        from iterate_core.tasks.downscaling.baseline import interpolated
+
+        return outputs + interpolated(images, bands, self, means)

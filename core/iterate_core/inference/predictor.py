@@ -1,0 +1,181 @@
+"""A trained model that predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn import functional
+
+from iterate_core.data.loading.batch import Context
+from iterate_core.data.loading.scaling import Scaling
+from iterate_core.device import fabric_for
+from iterate_core.engine.build import build_model
+from iterate_core.engine.checkpoints import load_best
+from iterate_core.engine.description import ModelDescription, read_description
+from iterate_core.errors import Problem, RequestError
+from iterate_core.inference.described import described
+from iterate_core.models.assembly import Model, Quantity
+from iterate_core.models.decoders.detectors.base import Detector
+
+WEIGHTS_FILE = "model.safetensors"
+"""All weights of an exported model."""
+
+
+class Predictor:
+    """A trained model on a device.
+
+    Args:
+        description: What it is.
+        weights: Its tensors: what training changed, or if it is `merged` all of them.
+        accelerator: As `trainer.accelerator`.
+        precision: As `trainer.precision`; None takes the recipe's.
+        window: See `iterate_core.inference.described.described`.
+
+    Attributes:
+        description: What it is.
+        target: What it predicts.
+        device: Where it runs.
+        model: The model itself.
+        size: (height, width) of the images it takes, in pixels as stored.
+
+    Raises:
+        RequestError: The weights are not this model's, images of that size do not suit it, or this
+            machine has no such device.
+    """
+
+    def __init__(
+        self,
+        description: ModelDescription,
+        weights: Mapping[str, Tensor],
+        *,
+        accelerator: str = "auto",
+        precision: str | None = None,
+        window: int | None = None,
+    ) -> None:
+        prepared = described(description, window)
+        recipe = prepared.recipe
+        self.description, self.target = description, prepared.target
+        self._fabric = fabric_for(accelerator, precision or recipe.trainer.precision)
+        self.device: torch.device = self._fabric.device
+        self.size = (prepared.info.height, prepared.info.width)
+        self._scaling = Scaling(description.channels, prepared.size)
+        self._target_means = np.array(description.target_means)
+        model = build_model(prepared)
+        _fill(model, weights, whole=description.merged)
+        self.model = model.to(self.device).eval()
+
+    def predict(self, images: Tensor, context: Context | None = None) -> Any:
+        """What the model says of images.
+
+        Args:
+            images: (n, bands, height, width), or of several dates (n, bands, frames, height,
+                width), of the description's bands in their order and units, finite numbers.
+            context: When and where they were taken.
+
+        Returns:
+            Of ``probabilities`` and ``quantities`` (`Target.gives`) float32 (n, channels), or (n,
+            channels, height, width) on the grid of the images, or the finer one of their targets.
+            Of ``objects`` a list of n dictionaries of ``boxes`` in pixels of the images,
+            ``labels``, ``scores`` and, where the model finds them, ``masks``.
+        """
+        given = images.to(self.device)
+        with torch.inference_mode(), self._fabric.autocast():
+            outputs = self.model(self._scaling.apply(given), self._known(context)).float()
+            if isinstance(self.model.decoder, Detector):
+                outputs = self.model.decoder.detections(outputs)
+        described = self.description
+        with torch.inference_mode():
+            predicted = self.target.predicted(outputs, given, described.bands, self._target_means)
+            size = (images.shape[-2], images.shape[-1])
+            return self._on_images(predicted, size)
+
+    def _known(self, context: Context | None) -> Context | None:
+        """What of a context the model was told in training too."""
+        if context is None:
+            return None
+        dates = context.dates if self.description.dates else None
+        places = context.places if self.description.places else None
+        return None if dates is None and places is None else Context(dates, places).to(self.device)
+
+    def _on_images(self, predicted: Any, size: tuple[int, int]) -> Any:
+        """Predictions on images that were resized, brought to the images' own pixels."""
+        if isinstance(predicted, Tensor):
+            grid = self.target.grid(size)
+            if predicted.ndim < 4 or tuple(predicted.shape[-2:]) == grid:
+                return predicted
+            return functional.interpolate(predicted, grid, mode="bilinear", align_corners=False)
+        if self._scaling.size == size:
+            return predicted
+        down, right = (own / seen for own, seen in zip(size, self._scaling.size, strict=True))
+        return [_moved(found, right, down, size) for found in predicted]
+
+
+def _moved(found: dict[str, Tensor], right: float, down: float, size: Any) -> dict[str, Tensor]:
+    boxes = found["boxes"] * found["boxes"].new_tensor([right, down, right, down])
+    moved = found | {"boxes": boxes}
+    if "masks" in found:
+        masks = functional.interpolate(found["masks"][:, None].float(), size, mode="nearest-exact")
+        moved["masks"] = masks[:, 0].to(torch.uint8)
+    return moved
+
+
+def _fill(model: Model, weights: Mapping[str, Tensor], *, whole: bool) -> None:
+    """Take up trained weights.
+
+    Raises:
+        RequestError: They are another model's.
+    """
+    if "quantity.mean" in weights:
+        blank = torch.zeros_like(weights["quantity.mean"])
+        model.quantity = Quantity(blank.tolist(), (blank + 1).tolist())
+    wanted = (model.state_dict() if whole else model.trained()).keys()
+    if wanted != weights.keys():
+        odd = sorted(wanted ^ weights.keys())[:5]
+        raise RequestError(Problem("", f"the weights do not fit the model: {odd}."))
+    try:
+        model.load_state_dict(dict(weights), strict=False)
+    except RuntimeError as error:
+        told = str(error).splitlines()[-1].strip()
+        hint = "A model with positions learnt for one size takes no images of another."
+        raise RequestError(Problem("", f"the weights do not fit the model: {told}", hint)) from None
+
+
+def load_model(
+    folder: str | Path,
+    *,
+    accelerator: str = "auto",
+    precision: str | None = None,
+    window: int | None = None,
+) -> Predictor:
+    """The model of a training's folder, or of an exported one; its training data are not needed.
+
+    Args:
+        folder: Of a trial, a repeat, ``iterate fit``, or an exported model.
+        accelerator: As `trainer.accelerator`.
+        precision: As `trainer.precision`; None takes the recipe's.
+        window: Height and width of the images that it will be given, where other than those that
+            it was trained on.
+
+    Raises:
+        RequestError: The folder holds no model, or not all that it takes.
+    """
+    place = Path(folder)
+    description = read_description(place)
+    if description.merged:
+        try:
+            weights = load_file(place / WEIGHTS_FILE)
+        except (OSError, SafetensorError) as error:
+            what = f"cannot be read ({error})."
+            raise RequestError(Problem(str(place / WEIGHTS_FILE), what)) from None
+    else:
+        weights, _ = load_best(place, description.identity)
+    return Predictor(
+        description, weights, accelerator=accelerator, precision=precision, window=window
+    )
