@@ -11,12 +11,12 @@ from test_bench_leaderboard import Page
 
 from iterate.bench.leaderboard.about import Made, RunRecord, SubmittedFile, about
 from iterate.bench.leaderboard.entries import entries_of
-from iterate.bench.leaderboard.page import html
 from iterate.bench.leaderboard.page.html import page
 from iterate.bench.leaderboard.rank import build
 from iterate.bench.leaderboard.results_csv import write_results
 from iterate.bench.leaderboard.rows import Leaderboard
 from iterate.bench.leaderboard.score import Repeats, Score
+from iterate.pages import template
 
 HOSTILE = '<b title="x">{{ 7 * 7 }}</b>\x1b\u202e'
 SHOWN = "&lt;b title=&quot;x&quot;&gt;{{ 7 * 7 }}&lt;/b&gt;\\x1b\\u202e"
@@ -69,12 +69,12 @@ def test_foreign_text_is_neither_markup_nor_template(tmp_path: Path) -> None:
 
 
 def test_style_and_script_are_no_templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("report.css", "report.js"):
+    for name in ("page.css", "leaderboard.css", "page.js"):
         text = f"/* {name}: {{{{ 7 }}}} {{% if %}} {{# a #}} <&> */"
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(html, "files", lambda _: tmp_path)
+    monkeypatch.setattr(template, "files", lambda _: tmp_path)
     text = page(board(tmp_path, "plain"))
-    for name in ("report.css", "report.js"):
+    for name in ("page.css", "leaderboard.css", "page.js"):
         assert (tmp_path / name).read_text() in text
 
 

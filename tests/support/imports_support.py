@@ -40,8 +40,8 @@ CORE = (
     ),
 )
 ORCHESTRATOR = (
-    *("resources", "states", "tracking", "statistics", "plots", "hpo", "config", "run", "bench"),
-    *("api", "cli"),
+    *("resources", "states", "tracking", "statistics", "plots", "pages", "hpo", "config", "run"),
+    *("bench", "api", "cli"),
 )
 LAYERS = {
     package: {room: height for height, room in enumerate(rooms)}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10
 from typing import NamedTuple
 
 from iterate.bench.leaderboard.page.names import EntryName
+from iterate.pages.axis import Axis, axis_of, figure
 from iterate.statistics.spread import Spread
 
 Segment = tuple[str, str]
@@ -99,45 +99,14 @@ def interval_plot(rows: Sequence[Drawn], digits: int, within: Sequence[float] = 
     ends += within
     if not ends:
         return Plot([], [])
-    ticks = _ticks(min(ends), max(ends))
-    axis = _Axis(ticks[0], ticks[-1])
-    places = max(0, -floor(log10(ticks[1] - ticks[0]) + 1e-9))
+    axis = axis_of(min(ends), max(ends))
     return Plot(
-        [Tick(axis.at(tick), _text(tick, places)) for tick in ticks],
+        [Tick(axis.at(tick), axis.text(tick)) for tick in axis.ticks],
         [_line(row, axis, digits) for row in rows],
     )
 
 
-# A narrower axis would show the rounding of its ticks.
-_NARROWEST = 1e-9
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers, four to ten of them, that enclose what is drawn."""
-    size = max(abs(low), abs(high))
-    span = high - low
-    if span <= _NARROWEST * max(size, _NARROWEST):
-        span = size or 1.0
-    power = 10.0 ** floor(log10(span / 4))
-    step = next(m * power for m in (1, 2, 2.5, 5, 10) if span / (m * power) <= 6)
-    first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
-    return [step * i for i in range(first, max(last, first + 1) + 1)]
-
-
-class _Axis(NamedTuple):
-    low: float
-    high: float
-
-    def at(self, value: float) -> str:
-        return f"{100 * (value - self.low) / (self.high - self.low):.2f}%"
-
-
-def _text(value: float, digits: int) -> str:
-    """A figure; a huge one by its power of ten."""
-    return f"{value:.{digits}f}" if abs(value) < 1e6 else f"{value:.3g}"
-
-
-def _line(row: Drawn, axis: _Axis, digits: int) -> Line:
+def _line(row: Drawn, axis: Axis, digits: int) -> Line:
     known = row.rank_low != row.rank_high
     line = Line(
         row.backbone,
@@ -146,7 +115,7 @@ def _line(row: Drawn, axis: _Axis, digits: int) -> Line:
         axis.at(row.value),
         interval=None,
         error=None,
-        value=_text(row.value, digits),
+        value=figure(row.value, digits),
         told="interval not known",
     )
     if row.low is None or row.high is None:
@@ -155,7 +124,7 @@ def _line(row: Drawn, axis: _Axis, digits: int) -> Line:
     if row.error is not None:
         start, end = max(row.low, row.value - row.error), min(row.high, row.value + row.error)
         bar = axis.at(start), axis.at(end)
-    told = f"[{_text(row.low, digits)}, {_text(row.high, digits)}]"
+    told = f"[{figure(row.low, digits)}, {figure(row.high, digits)}]"
     return line._replace(interval=(axis.at(row.low), axis.at(row.high)), error=bar, told=told)
 
 

@@ -10,7 +10,7 @@ for (const choice of document.querySelectorAll(".choice[data-for]")) {
   choice.hidden = false;
   show(choice.firstElementChild.value);
 }
-// Columns sort; gaps stay last.
+// Columns sort, by numbers where all are; gaps stay last.
 for (const head of document.querySelectorAll("th button")) {
   head.addEventListener("click", () => {
     const column = head.parentElement;
@@ -20,10 +20,11 @@ for (const head of document.querySelectorAll("th button")) {
     for (const other of column.parentElement.cells) other.removeAttribute("aria-sort");
     column.setAttribute("aria-sort", down ? "descending" : "ascending");
     const key = (row) => row.cells[index].dataset.sort ?? "";
+    const texts = [...body.rows].some((row) => isNaN(key(row)));
     const rows = [...body.rows].sort((a, b) => {
       const [x, y] = [key(a), key(b)];
       if (x === "" || y === "") return (x === "") - (y === "");
-      const order = index === 0 ? y.localeCompare(x) : x - y;
+      const order = texts ? y.localeCompare(x) : x - y;
       return down ? -order : order;
     });
     body.append(...rows);

@@ -1,0 +1,1 @@
+"""What every page that the tool writes shares: its look, its script, its parts, its escaping."""
