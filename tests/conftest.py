@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from browser_support import Browser
 from postgres_support import Postgres
 
 from iterate_core.registry import registries, user_code
@@ -57,6 +58,23 @@ def postgres() -> Iterator[Postgres]:
     server = Postgres()
     yield server
     server.end()
+
+
+@pytest.fixture(scope="session")
+def _one_browser() -> Iterator[Browser]:
+    """The browser of all tests: it takes a second to start."""
+    started = Browser()
+    yield started
+    started.end()
+
+
+@pytest.fixture
+def browser(_one_browser: Browser) -> Iterator[Browser]:
+    """A browser, in which no page may have written an error to the console."""
+    _one_browser.errors()
+    yield _one_browser
+    assert _one_browser.errors() == []
+    _one_browser.driver.get("about:blank")
 
 
 @pytest.fixture(scope="module")
