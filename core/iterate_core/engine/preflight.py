@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 
 from iterate_core.data.dataset import SPLITS
+from iterate_core.data.loading.batch import Context
 from iterate_core.data.loading.contexts import Contexts
 from iterate_core.data.selection import epoch_count
 from iterate_core.device import fabric_for
@@ -21,6 +23,7 @@ from iterate_core.engine.resolved import Prepared
 from iterate_core.errors import Problem, RequestError
 from iterate_core.models.assembly import Model
 from iterate_core.provenance import usable_cores
+from iterate_core.storage import memory
 
 _NO_VARIANCE = "more than 1 value per channel"  # of `torch.nn.functional.batch_norm`
 
@@ -105,7 +108,8 @@ def _send_batch(prepared: Prepared, count: int) -> None:
     context = Contexts(prepared.pack, "train", torch.device("meta")).of(np.arange(count))
     try:
         with torch.no_grad(), _all_called(model):
-            logits = model(torch.empty(shape, device="meta"), context)
+            features = _features(prepared, model, shape, context)
+            logits = model.decode(features, prepared.size)
     except (RuntimeError, ValueError) as error:
         raise RequestError(_untaken(prepared, count, str(error).splitlines()[0])) from error
     each = prepared.pack.target.outputs(prepared.size)
@@ -115,6 +119,20 @@ def _send_batch(prepared: Prepared, count: int) -> None:
     if tuple(logits.shape) != expected:
         what = f"gives {tuple(logits.shape)} where {expected} is needed."
         raise RequestError(Problem("model.decoder.name", what))
+
+
+def _features(
+    prepared: Prepared, model: Model, shape: tuple[int, ...], context: Context | None
+) -> Any:
+    """The features of a batch on the meta device; a constant backbone's are shared by branches."""
+
+    def encode() -> Any:
+        return model.encode(torch.empty(shape, device="meta"), context)
+
+    if not prepared.recipe.tuning.constant:
+        return encode()
+    known = context is not None
+    return memory.arrays.get(("shape", prepared.backbone_key, shape, known), encode, lambda _: 0)
 
 
 @contextmanager
