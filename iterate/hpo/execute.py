@@ -49,7 +49,7 @@ def train(job: Job) -> Iterator[Progress]:
     from iterate_core.device import device_name
     from iterate_core.engine import fit
     from iterate_core.engine.checkpoints import OtherVersionError, set_aside
-    from iterate_core.engine.cost import parameters
+    from iterate_core.engine.cost import image_flops, parameters
     from iterate_core.engine.resolved import prepare
 
     for module in job.modules:
@@ -79,7 +79,7 @@ def train(job: Job) -> Iterator[Progress]:
                 yield from _packed(prepared.pack, ("test",))
                 found = fit.evaluate(prepared, job.folder, keep=job.folder / OUTCOMES_FILE)
                 write_json(job.folder / TEST_FILE, found.to_mapping())
-                yield Progress(test=found.metrics, done=True)
+                yield Progress(test=found.metrics, flops=image_flops(prepared), done=True)
     except Locked as holder:
         raise WorkError(f"{job.key} is still being trained by another {holder}") from holder
 

@@ -88,6 +88,7 @@ class Progress:
         device: What it trains on, such as ``CPU``; told with reports.
         gpu: What it takes of a GPU; told with reports, of NVIDIA's.
         parameters: How many of the model's parameters train, and how many there are; told once.
+        flops: Floating-point operations of predicting one image; told once, of a repeat.
         training: It trains from here on. A job that reports epochs without having said so has
             trained for as long as a worker held it.
         held_seconds: For how long a worker has held the job, up to this report.
@@ -107,6 +108,7 @@ class Progress:
     device: str | None = None
     gpu: GpuUse | None = None
     parameters: tuple[int, int] | None = None
+    flops: float | None = None
     training: bool = False
     held_seconds: float = 0.0
     preparing_seconds: float = 0.0

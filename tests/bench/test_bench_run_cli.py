@@ -198,7 +198,7 @@ def test_generated_data_stand_on_no_published_scale(ran: Ran) -> None:
 
 
 def test_the_leaderboard_says_how_its_numbers_were_made(ran: Ran) -> None:
-    out, _, told = ran
+    out, found, told = ran
     kept = json.loads((out / "leaderboard.json").read_text())["about"]
     (source,) = kept["sources"]
     run = source["run"]
@@ -218,6 +218,12 @@ def test_the_leaderboard_says_how_its_numbers_were_made(ran: Ran) -> None:
         assert one["settings"] == own["best"]["params"]
         assert one["versions"] == kept["versions"]
         assert one["finished"].endswith("UTC")
+        assert one["folder"] == own["name"]
+        folders = [out / one["folder"] / repeat["folder"] for repeat in own["repeats"]]
+        assert all((folder / "test.json").is_file() for folder in folders)
+        assert 0 < one["repeat_seconds"] < found["worker_seconds"]
+        assert one["flops"] > 1e5
+        assert one["devices"] == ["CPU"]
     counts = {one["backbone"]: one["parameters"] for one in run["cells"]}
     assert counts["resnet10t"] > 4_000_000 > counts["test_resnet"] > 100_000
     page = (out / "leaderboard.html").read_text()

@@ -18,8 +18,10 @@ from iterate.hpo.ledger import Ledger
 from iterate.hpo.results import summarise
 from iterate.hpo.storage.open import open_storage
 from iterate.run.mlflow import run_record
+from iterate.states import Kind
 from iterate_core.engine import checkpoints
 from iterate_core.engine.build import build_model
+from iterate_core.engine.cost import image_flops
 from iterate_core.engine.fit import epochs
 from iterate_core.engine.reports import EpochReport
 from iterate_core.engine.resolved import prepare
@@ -40,8 +42,8 @@ def version(monkeypatch: pytest.MonkeyPatch) -> Version:
     return become
 
 
-def job_of(chosen: Recipe, folder: Path) -> Job:
-    return Job("study", "trial", 0, chosen.to_mapping(), folder, Path.cwd())
+def job_of(chosen: Recipe, folder: Path, kind: Kind = "trial") -> Job:
+    return Job("study", kind, 0, chosen.to_mapping(), folder, Path.cwd())
 
 
 def test_a_trial_without_a_gpu_says_that_it_trains_on_the_cpu(
@@ -59,13 +61,20 @@ def test_a_trial_says_how_many_of_its_parameters_train(tmp_path: Path) -> None:
     assert told == [(decoder, sum(value.numel() for value in model.parameters()))]
 
 
+def test_a_repeat_says_what_predicting_an_image_takes(tmp_path: Path) -> None:
+    short = recipe(trainer={"epochs": 1})
+    for kind, expected in (("trial", []), ("repeat", [image_flops(prepare(short))])):
+        job = job_of(short, tmp_path / kind, kind=kind)
+        assert [one.flops for one in train(job) if one.flops is not None] == expected
+
+
 def test_what_a_trial_says_of_its_parameters_is_kept_and_shown(tmp_path: Path) -> None:
     ledger = Ledger(make_study("s"), open_storage(None, tmp_path), tmp_path)
     job = ledger.next_job()
     assert job is not None
-    ledger.record(job.key, Progress(parameters=(3, 1000)))
+    ledger.record(job.key, Progress(parameters=(3, 1000), flops=2e6))
     (trial,) = ledger.history("trial")
-    assert trial.parameters == (3, 1000)
+    assert (trial.parameters, trial.flops) == ((3, 1000), 2e6)
     tags = run_record(ledger, trial).tags
     assert (tags["iterate.trained_parameters"], tags["iterate.parameters"]) == ("3", "1000")
     report = EpochReport(1, {"val/accuracy": 0.5}, 0.5, 0.5, 1.0, True)

@@ -23,16 +23,21 @@ def epoch_flops(prepared: Prepared) -> float:
     Raises:
         RequestError: The recipe does not fit its data.
     """
-    model = _outline(prepared).eval()
-    frames = () if prepared.info.frames == 1 else (prepared.info.frames,)
-    image = torch.empty((1, len(prepared.bands), *frames, *prepared.size), device="meta")
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(image)
-    forward = float(counter.get_total_flops())
+    model = _outline(prepared)
+    forward = _forward_flops(prepared, model)
     assert model.backbone is not None  # noqa: S101 - an outline is whole
     step = 1.0 + model.tuning.backward_cost(model.backbone)
     trained = epoch_count(prepared.recipe.data, prepared.info)
     return forward * (step * trained + prepared.info.sizes["val"])
+
+
+def image_flops(prepared: Prepared) -> float:
+    """Floating-point operations of predicting one image, counted as `epoch_flops` counts them.
+
+    Raises:
+        RequestError: The recipe does not fit its data.
+    """
+    return _forward_flops(prepared, _outline(prepared))
 
 
 class Parameters(NamedTuple):
@@ -55,6 +60,14 @@ def parameters(prepared: Prepared) -> Parameters:
     """
     sizes = [(value.numel(), value.requires_grad) for value in _outline(prepared).parameters()]
     return Parameters(sum(size for size, trains in sizes if trains), sum(size for size, _ in sizes))
+
+
+def _forward_flops(prepared: Prepared, outline: Model) -> float:
+    frames = () if prepared.info.frames == 1 else (prepared.info.frames,)
+    image = torch.empty((1, len(prepared.bands), *frames, *prepared.size), device="meta")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        outline.eval()(image)
+    return float(counter.get_total_flops())
 
 
 def _outline(prepared: Prepared) -> Model:

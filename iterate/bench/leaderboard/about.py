@@ -36,6 +36,12 @@ class Made:
         finished: When the last repeat ended, in UTC; None where not known.
         licence: Of the weights; None where there are none, or it is not known.
         trained_parameters: How many of the parameters train; None where not known.
+        flops: Floating-point operations of predicting one image; None where not known.
+        repeat_seconds: Wall time of training one repeat, the mean over repeats; None where not
+            known.
+        devices: What the repeats trained on.
+        folder: Where the study lies below the run's folder, ``.`` where it is that; None where not
+            known.
     """
 
     dataset: str
@@ -50,6 +56,10 @@ class Made:
     finished: str | None
     licence: str | None = None
     trained_parameters: int | None = None
+    flops: float | None = None
+    repeat_seconds: float | None = None
+    devices: tuple[str, ...] = ()
+    folder: str | None = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,14 +21,21 @@ if TYPE_CHECKING:
     from iterate_core.engine.cost import Parameters
 
 
-def made(ledger: Ledger, cell: Cell) -> Made | None:
-    """What the repeats of a study's best point were made with; None while there is none."""
+def made(ledger: Ledger, cell: Cell, root: Path) -> Made | None:
+    """What the repeats of a study's best point were made with; None while there is none.
+
+    Args:
+        ledger: The study's.
+        cell: What it fills.
+        root: The run's folder.
+    """
     best, recipe = ledger.best(), best_recipe(ledger)
     if best is None or recipe is None:
         return None
     repeats = ledger.repeats_of(best)
     ends = [repeat.ended for repeat in repeats if repeat.ended is not None]
     counts = best.parameters or _counted(recipe)
+    done = [repeat for repeat in repeats if repeat.state == "COMPLETE"]
     return Made(
         dataset=cell.dataset,
         backbone=cell.contestant.name,
@@ -41,6 +49,10 @@ def made(ledger: Ledger, cell: Cell) -> Made | None:
         finished=stamp(max(ends).replace(tzinfo=_here())) if ends else None,
         licence=_licence(recipe),
         trained_parameters=None if counts is None else counts[0],
+        flops=next((one.flops for one in done if one.flops is not None), None),
+        repeat_seconds=_mean([one.train_seconds for one in done]),
+        devices=tuple(sorted({one.device for one in done if one.device is not None})),
+        folder=ledger.folder.relative_to(root).as_posix(),
     )
 
 
@@ -66,6 +78,11 @@ def _licence(recipe: Recipe) -> str | None:
     card = card_of(options.name)
     hub = isinstance(options, BackboneOptions) and options.weights == "hub"
     return card.licence if hub and card is not None else None
+
+
+def _mean(seconds: Sequence[float]) -> float | None:
+    """None of none, and of curves that another program has told without their times."""
+    return sum(seconds) / len(seconds) if any(seconds) else None
 
 
 def _counted(recipe: Recipe) -> Parameters | None:

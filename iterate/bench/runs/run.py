@@ -94,7 +94,7 @@ def run_bench(
     def conclude(ledgers: Sequence[Ledger]) -> None:
         for ledger in ledgers:
             cell = plan.cells[ledger.study.name]
-            note(ledger, cell, request, settings.name, plan.unlike.get(cell.dataset))
+            note(ledger, cell, request, settings, plan.unlike.get(cell.dataset))
 
     summary: dict[str, Any] = {"studies": []}
     failures: list[Gap] = []

@@ -18,6 +18,7 @@ from iterate.hpo.execute import OUTCOMES_FILE
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.results import best_recipe
 from iterate.hpo.trials.view import TrialView
+from iterate.run.session import RunSettings
 from iterate_core.errors import Problem, RequestError
 from iterate_core.plurals import counted
 from iterate_core.recipe import Recipe
@@ -76,19 +77,21 @@ def repeats(results: Iterable[CellResult]) -> tuple[Repeats, ...]:
     return tuple(Repeats(one.scores, one.samples) for one in results if one.scores)
 
 
-def note(ledger: Ledger, cell: Cell, request: Request, run: str, unlike: str | None) -> None:
+def note(
+    ledger: Ledger, cell: Cell, request: Request, run: RunSettings, unlike: str | None
+) -> None:
     """Keep what a finished study found, with the study.
 
     Args:
         ledger: The study's.
         cell: What it fills.
         request: What the run was asked for.
-        run: The run's name.
+        run: Its name and folder.
         unlike: How the dataset is not the published one; None where it is.
     """
     text = ledger.notes.recall(NOTE)
     before = None if text is None else CellResult.from_text(text)
-    found = replace(result_of(ledger, cell, request, run), unlike=unlike)
+    found = replace(result_of(ledger, cell, request, run.name), unlike=unlike)
     # What the same scores were made with is not what is installed today, and drawing samples anew
     # would give the same interval.
     same = before if before is not None and before.scores == found.scores else None
@@ -96,7 +99,7 @@ def note(ledger: Ledger, cell: Cell, request: Request, run: str, unlike: str | N
     found = replace(
         found,
         samples=_samples(ledger, cell, request) if samples is None else samples,
-        made=made(ledger, cell) if same is None or same.made is None else same.made,
+        made=made(ledger, cell, run.folder) if same is None or same.made is None else same.made,
     )
     if found != before:
         ledger.notes.remember(NOTE, found.to_text())

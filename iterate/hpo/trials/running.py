@@ -55,6 +55,8 @@ class RunningJob:
             note(self.trial, device=self.device)
         if progress.parameters is not None:
             note(self.trial, parameters=progress.parameters)
+        if progress.flops is not None:
+            note(self.trial, flops=progress.flops)
         if progress.anew is not None:
             self.last_epoch = 0
             # Or `report` would keep the first value of an epoch.

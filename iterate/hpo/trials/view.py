@@ -32,6 +32,7 @@ class TrialNotes(TypedDict, total=False):
         backbone: Its name; a space may vary it.
         device: What it trained on last.
         parameters: How many of its model's train, and how many there are.
+        flops: Floating-point operations of predicting one image.
         test: ``"test/metric"`` → value.
         killed: How often its worker processes died in earlier commands.
         began_anew: Why it began again from its first epoch.
@@ -47,6 +48,7 @@ class TrialNotes(TypedDict, total=False):
     backbone: str
     device: str
     parameters: tuple[int, int]
+    flops: float
     test: dict[str, float]
     killed: int
     began_anew: str
@@ -246,6 +248,11 @@ class TrialView:
         """How many of its model's parameters train, and how many there are."""
         noted = self._notes.get("parameters")
         return None if noted is None else (noted[0], noted[1])
+
+    @property
+    def flops(self) -> float | None:
+        """Floating-point operations of predicting one image; of repeats alone."""
+        return self._notes.get("flops")
 
     @property
     def began_anew(self) -> str | None:
