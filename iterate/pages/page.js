@@ -10,21 +10,24 @@ for (const choice of document.querySelectorAll(".choice[data-for]")) {
   choice.hidden = false;
   show(choice.firstElementChild.value);
 }
-// Columns sort, by numbers where all are; gaps stay last.
+// Columns sort, by numbers where all are; gaps stay last. The largest comes first, texts and
+// columns that say so begin with the least.
 for (const head of document.querySelectorAll("th button")) {
   head.addEventListener("click", () => {
     const column = head.parentElement;
     const index = column.cellIndex;
     const body = column.closest("table").tBodies[0];
-    const down = column.getAttribute("aria-sort") !== "descending";
-    for (const other of column.parentElement.cells) other.removeAttribute("aria-sort");
-    column.setAttribute("aria-sort", down ? "descending" : "ascending");
     const key = (row) => row.cells[index].dataset.sort ?? "";
     const texts = [...body.rows].some((row) => isNaN(key(row)));
+    const rising = texts || column.dataset.first === "ascending";
+    const before = column.getAttribute("aria-sort");
+    const down = before ? before === "ascending" : !rising;
+    for (const other of column.parentElement.cells) other.removeAttribute("aria-sort");
+    column.setAttribute("aria-sort", down ? "descending" : "ascending");
     const rows = [...body.rows].sort((a, b) => {
       const [x, y] = [key(a), key(b)];
       if (x === "" || y === "") return (x === "") - (y === "");
-      const order = texts ? y.localeCompare(x) : x - y;
+      const order = texts ? x.localeCompare(y) : x - y;
       return down ? -order : order;
     });
     body.append(...rows);

@@ -69,12 +69,12 @@ def test_foreign_text_is_neither_markup_nor_template(tmp_path: Path) -> None:
 
 
 def test_style_and_script_are_no_templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("page.css", "leaderboard.css", "page.js"):
+    for name in ("page.css", "leaderboard.css", "page.js", "leaderboard.js"):
         text = f"/* {name}: {{{{ 7 }}}} {{% if %}} {{# a #}} <&> */"
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(template, "files", lambda _: tmp_path)
     text = page(board(tmp_path, "plain"))
-    for name in ("page.css", "leaderboard.css", "page.js"):
+    for name in ("page.css", "leaderboard.css", "page.js", "leaderboard.js"):
         assert (tmp_path / name).read_text() in text
 
 

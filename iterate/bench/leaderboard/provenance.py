@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
+from iterate.bench.leaderboard.about import Made
 from iterate.bench.leaderboard.entries import BoardEntry
 from iterate.bench.leaderboard.rows import Leaderboard
 
@@ -42,14 +43,7 @@ def provenance(board: Leaderboard, entry: BoardEntry, datasets: Container[str]) 
     known = () if board.about is None else board.about.sources
     sources = [one for one in known if one.label in labels]
     runs = [one.run for one in sources if one.run is not None]
-    cells = [
-        cell
-        for one in sources
-        if one.run is not None
-        for cell in one.run.cells
-        if cell.backbone == entry.backbone and cell.dataset in datasets
-        if entry.origins.get(cell.dataset) == one.label
-    ]
+    cells = made_of(board, entry, datasets)
     copied = [one for one in sources if one.run is None]
     licences = [f"weights {cell.licence}" for cell in cells if cell.licence]
     licences += [f"results {one.licence}" for one in copied if one.licence]
@@ -63,6 +57,18 @@ def provenance(board: Leaderboard, entry: BoardEntry, datasets: Container[str]) 
         _ordered(cell.parameters for cell in cells),
         _ordered(cell.trained_parameters for cell in cells),
     )
+
+
+def made_of(board: Leaderboard, entry: BoardEntry, datasets: Container[str]) -> list[Made]:
+    """What the models behind an entry's scores on some datasets were made with, where known."""
+    return [
+        cell
+        for one in (() if board.about is None else board.about.sources)
+        if one.run is not None
+        for cell in one.run.cells
+        if cell.backbone == entry.backbone and cell.dataset in datasets
+        if entry.origins.get(cell.dataset) == one.label
+    ]
 
 
 def _ordered(counts: Iterable[int | None]) -> tuple[int, ...]:

@@ -7,7 +7,9 @@ from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
+from iterate.bench.leaderboard.costs import KINDS
 from iterate.bench.leaderboard.csv_table import table_text
+from iterate.bench.leaderboard.entries import BoardEntry
 from iterate.bench.leaderboard.heading import facts
 from iterate.bench.leaderboard.provenance import Provenance, origins, provenance
 from iterate.bench.leaderboard.rows import POINTS, DatasetRow, GroupFindings, GroupRow, Leaderboard
@@ -27,7 +29,8 @@ def json_rows(board: Leaderboard) -> list[dict[str, Any]]:
     rounded as leaderboards round them. ``kind`` is ``"group"`` or ``"dataset"``; the group of a
     dataset's row is the dataset's name, and it has the raw mean, sd, sem and interval besides.
     Where the scores come from stands under ``scores``, ``sources``, ``protocols``, ``weights`` and
-    ``licences``; see `Provenance`.
+    ``licences``; see `Provenance`. ``costs`` has each kind of cost, None where it is not known; see
+    `CostKind`.
     """
     names = {entry.label: board.suite.shown(entry.backbone) for entry in board.entries}
     rows: list[GroupRow | DatasetRow] = [*board.groups, *board.datasets]
@@ -40,6 +43,7 @@ def json_rows(board: Leaderboard) -> list[dict[str, Any]]:
             "shown_value": _shown(row.published_value, shown_value),
             "shown_error": _shown(row.published_error, shown_error),
             **{key: list(told) for key, told in asdict(of).items()},
+            "costs": {kind.key: kind.of(board, *_of(board, row)) for kind in KINDS},
         }
         for row, of in zip(rows, _provenances(board, rows), strict=True)
     ]
@@ -47,15 +51,17 @@ def json_rows(board: Leaderboard) -> list[dict[str, Any]]:
 
 def _provenances(board: Leaderboard, rows: Sequence[GroupRow | DatasetRow]) -> list[Provenance]:
     """Where the scores of each row come from."""
-    entries = {(entry.track, entry.label): entry for entry in board.entries}
-    return [
-        provenance(
-            board,
-            entries[row.track, row.backbone],
-            board.suite.groups[row.group] if isinstance(row, GroupRow) else (row.dataset,),
-        )
-        for row in rows
-    ]
+    return [provenance(board, *_of(board, row)) for row in rows]
+
+
+def _of(board: Leaderboard, row: GroupRow | DatasetRow) -> tuple[BoardEntry, tuple[str, ...]]:
+    """A row's entry and datasets."""
+    entry = next(
+        one for one in board.entries if (one.track, one.label) == (row.track, row.backbone)
+    )
+    if isinstance(row, GroupRow):
+        return entry, board.suite.groups[row.group]
+    return entry, (row.dataset,)
 
 
 def _shown(points: float | None, rounded: Callable[[float], float]) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any
 from iterate.bench.leaderboard.about import RunRecord, SubmittedFile, about, licence_beside, without
 from iterate.bench.leaderboard.entries import BoardEntry, entries_of
 from iterate.bench.leaderboard.page.html import page
+from iterate.bench.leaderboard.page.links import links_of
 from iterate.bench.leaderboard.rank import build
 from iterate.bench.leaderboard.results_csv import ResultsFile, labelled, read_results
 from iterate.bench.leaderboard.rows import Leaderboard
@@ -95,7 +96,9 @@ def _with_part(suite: Suite, entries: Sequence[BoardEntry]) -> Suite:
 
 def write_all(board: Leaderboard, request: Request, folder: Path) -> tuple[Path, ...]:
     """Write every form of a run's leaderboard, and a draft of what a submission has to say."""
-    files = write_board(board, folder, page(board))
+    ours = [] if board.about is None else [one for one in board.about.sources if not one.published]
+    links = links_of(board, {one.label: folder for one in ours}, folder)
+    files = write_board(board, folder, page(board, links))
     draft = folder / INFO_FILE
     if request.suite.submission and not draft.exists():
         with replacing(draft) as part:

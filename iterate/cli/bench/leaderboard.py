@@ -56,6 +56,7 @@ def leaderboard(
     from iterate.bench.leaderboard.about import about, comparable, source_of, unknown_origin
     from iterate.bench.leaderboard.entries import entries_of
     from iterate.bench.leaderboard.page.html import page
+    from iterate.bench.leaderboard.page.links import links_of
     from iterate.bench.leaderboard.rank import build
     from iterate.bench.leaderboard.results_csv import read_results
     from iterate.bench.leaderboard.tables import json_rows, write_board
@@ -83,7 +84,8 @@ def leaderboard(
     board = replace(board, about=about(sources))
     show_board(board, group)
     if out is not None:
-        for path in write_board(board, out, page(board)):
+        folders = {file.label: file.path.parent for file in read}
+        for path in write_board(board, out, page(board, links_of(board, folders, out))):
             say(f"[dim]wrote[/]  {escape(str(path))}")
     if json:
         print_json(json_rows(board))

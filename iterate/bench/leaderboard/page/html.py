@@ -10,6 +10,7 @@ from dataclasses import astuple
 
 from iterate.bench.leaderboard.about import Made
 from iterate.bench.leaderboard.heading import cells, facts
+from iterate.bench.leaderboard.page.links import NO_LINKS, Links
 from iterate.bench.leaderboard.page.panels import AS_PUBLISHED, tracks_of
 from iterate.bench.leaderboard.page.plots import share_bars
 from iterate.bench.leaderboard.provenance import origins
@@ -19,9 +20,17 @@ from iterate.pages.template import render
 
 _HERE = "iterate.bench.leaderboard.page"
 
+# Fewer entries need no filter.
+_FILTERED_FROM = 8
 
-def page(board: Leaderboard) -> str:
-    """The whole page."""
+
+def page(board: Leaderboard, links: Links = NO_LINKS) -> str:
+    """The whole page.
+
+    Args:
+        board: What it shows.
+        links: The reports that it leads to.
+    """
     return render(
         _HERE,
         "leaderboard.html.j2",
@@ -34,11 +43,13 @@ def page(board: Leaderboard) -> str:
         settings=[
             (cell.dataset, cell.backbone, _settings(cell)) for cell in cells(board) if cell.settings
         ],
-        tracks=tracks_of(board),
+        reports=links.runs,
+        tracks=tracks_of(board, links),
         share_bars=share_bars,
         as_published=AS_PUBLISHED,
         no_group=NO_GROUP,
         dash=DASH,
+        filtered_from=_FILTERED_FROM,
     )
 
 

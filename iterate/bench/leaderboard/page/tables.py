@@ -9,7 +9,7 @@ from iterate.bench.leaderboard.page.names import EntryName
 from iterate.bench.leaderboard.rows import DatasetRow, GroupRow
 from iterate.bench.leaderboard.tables import DASH, NOT_KNOWN
 
-Row = TypeVar("Row", GroupRow, DatasetRow)
+Row = TypeVar("Row")
 
 
 class Figure(NamedTuple):
@@ -21,6 +21,7 @@ class Figure(NamedTuple):
         small: What stands below it.
         shade: How dark it is, 0 to 1.
         lacks: Why there is a gap; empty where there is nothing to tell.
+        link: The report of what was trained for it; empty where there is none.
     """
 
     value: float | None = None
@@ -28,14 +29,23 @@ class Figure(NamedTuple):
     small: tuple[str, ...] = ()
     shade: float = 0.0
     lacks: str = ""
+    link: str = ""
 
 
 class Table(NamedTuple):
-    """Backbones by columns."""
+    """Backbones by columns.
+
+    Attributes:
+        title: What it is called where several can be chosen.
+        heads: Its columns.
+        lines: Its rows.
+        rising: Columns of which the least is the best: they are sorted upwards first.
+    """
 
     title: str
     heads: list[str]
     lines: list[tuple[EntryName, list[Figure]]]
+    rising: tuple[str, ...] = ()
 
 
 def table(
@@ -44,6 +54,7 @@ def table(
     backbones: Sequence[EntryName],
     rows: Mapping[tuple[str, str], Row],
     figure: Callable[[Row], Figure],
+    rising: tuple[str, ...] = (),
 ) -> Table:
     """A table of what `figure` shows of each row.
 
@@ -53,6 +64,7 @@ def table(
         backbones: Its lines.
         rows: (label, column) → what is known.
         figure: A cell of it.
+        rising: See `Table`.
     """
 
     def shown(label: str, head: str) -> Figure:
@@ -60,29 +72,29 @@ def table(
         return Figure() if row is None else figure(row)
 
     lines = [(one, [shown(one.label, head) for head in heads]) for one in backbones]
-    return Table(title, heads, lines)
+    return Table(title, heads, lines, rising)
 
 
 def score(row: GroupRow) -> Figure:
     """A group's score."""
     if row.value is None:
-        return _gap(row)
-    small = _ends(row.low, row.high, ".0f") or (NOT_KNOWN,)
-    return _points(row.value, small)
+        return gap(row)
+    small = ends(row.low, row.high, ".0f") or (NOT_KNOWN,)
+    return points(row.value, small)
 
 
 def as_published(row: GroupRow) -> Figure:
     """What published leaderboards show of a group."""
     if row.published_value is None:
-        return _gap(row)
+        return gap(row)
     error = DASH if row.published_error is None else f"{row.published_error:.2f}"
-    return _points(row.published_value, (f"± {error}",))
+    return points(row.published_value, (f"± {error}",))
 
 
 def raw(row: DatasetRow) -> Figure:
     """A dataset's mean in its metric, with both intervals."""
     small = _over_seeds(row, row.mean_low, row.mean_high, ".3f")
-    small += _ends(row.sample_low, row.sample_high, ".3f", "samples ")
+    small += ends(row.sample_low, row.sample_high, ".3f", "samples ")
     return Figure(row.mean, f"{row.mean:.4f}", small, _shade(row.value or 0.0))
 
 
@@ -90,14 +102,16 @@ def normalised(row: DatasetRow) -> Figure:
     """A dataset's score in points."""
     if row.value is None:
         return Figure()
-    return _points(row.value, _over_seeds(row, row.low, row.high, ".0f"))
+    return points(row.value, _over_seeds(row, row.low, row.high, ".0f"))
 
 
-def _gap(row: GroupRow) -> Figure:
-    return Figure(lacks=", ".join(row.missing))
+def gap(row: GroupRow) -> Figure:
+    """What stands where an entry lacks a dataset of the group."""
+    return Figure(lacks=f"lacks {', '.join(row.missing)}")
 
 
-def _points(value: float, small: tuple[str, ...]) -> Figure:
+def points(value: float, small: tuple[str, ...]) -> Figure:
+    """A score in points."""
     return Figure(value, f"{value:.1f}", small, _shade(value))
 
 
@@ -110,10 +124,11 @@ def _over_seeds(
 ) -> tuple[str, ...]:
     """An interval over seeds, or why there is none."""
     why = "one seed" if row.n == 1 else f"{row.n} equal seeds"
-    return _ends(low, high, form) or (why,)
+    return ends(low, high, form) or (why,)
 
 
-def _ends(low: float | None, high: float | None, form: str, kind: str = "") -> tuple[str, ...]:
+def ends(low: float | None, high: float | None, form: str, kind: str = "") -> tuple[str, ...]:
+    """An interval; nothing where it is not known."""
     if low is None or high is None:
         return ()
     return (f"{kind}{format(low, form)} to {format(high, form)}",)
