@@ -24,7 +24,7 @@ LOSSY = (".jpg", ".jpeg")
 
 # Else libjpeg fills what is missing of a truncated file with grey, and GDAL's quick way of reading
 # a PNG fills it with zeros.
-_STRICT = {
+STRICT = {
     "GDAL_ERROR_ON_LIBJPEG_WARNING": True,
     "GDAL_PNG_WHOLE_IMAGE_OPTIM": False,
     "GDAL_PAM_ENABLED": False,
@@ -75,7 +75,7 @@ def _told(where: str, driver: str) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
-            with rasterio.Env(**_STRICT):
+            with rasterio.Env(**STRICT):
                 yield
         except (RasterioError, OSError, ValueError, MemoryError) as error:
             reason = str(error.__cause__ or error).strip()

@@ -25,7 +25,7 @@ _RANGES = {
 }
 """What a band of a unit can hold; the units that are absent can hold anything."""
 
-_MARKS = (-999.0, -9999.0, -99_999.0, -32_767.0, -32_768.0)
+MARKS = (-999.0, -9999.0, -99_999.0, -32_767.0, -32_768.0)
 """Numbers that people write for missing data, where no other value is near them."""
 
 
@@ -192,7 +192,7 @@ def _strange(pixels: npt.NDArray[Any], unit: str) -> float | None:
     least, most = _RANGES.get(unit, (-LARGEST, LARGEST))
     if not (least <= low and high <= most):
         return low if low < least else high
-    if low in _MARKS and not ((pixels != low) & (pixels < low / 2)).any():
+    if low in MARKS and not ((pixels != low) & (pixels < low / 2)).any():
         return low
     return None
 

@@ -45,16 +45,23 @@ class SceneFile:
     Attributes:
         path: A path, a URL, or a STAC item's path or URL.
         date: When it was taken, such as ``2020-07-11``; None: it stands at each of the dates.
+        frame: Which of the scene's dates it is; None: the order of the dates tells it.
+        kind: The modality of the training data that it is of, where that is known.
         bands: Names of its bands, in their order; None takes what the file says.
         unit: Of its pixels; None takes what the file says.
         nodata: Likewise.
+        scales: Of each band the factor and the summand that its numbers become physical by; None
+            takes what the file says.
     """
 
     path: str
     date: str | None = None
+    frame: int | None = None
+    kind: str | None = None
     bands: tuple[str, ...] | None = None
     unit: Units | None = None
     nodata: NoData | None = None
+    scales: tuple[tuple[float, float], ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,195 @@
+"""The scenes that files, folders, patterns, URLs and tables stand for."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from iterate_core.data.bands import resolve_bands
+from iterate_core.data.folders.options import LEGAL_UNITS
+from iterate_core.engine.description import ModelDescription
+from iterate_core.errors import Problem, RequestError, nearest
+from iterate_core.inference.scenes.addresses import SUFFIXES, parent, scheme_of, shown, stem
+from iterate_core.inference.scenes.base import SceneFile, SceneOptions, SceneRequest, Units
+from iterate_core.inference.scenes.recipe_folder import scenes_in_folder
+from iterate_core.inference.scenes.table import scenes_of_table
+from iterate_core.inference.scenes.when import day_of
+from iterate_core.plurals import counted
+from iterate_core.storage.names import file_name
+
+
+def scenes_of(
+    files: Sequence[str | Path], description: ModelDescription, options: SceneOptions | None = None
+) -> list[SceneRequest]:
+    """The scenes that are asked for, none of them looked at.
+
+    Args:
+        files: Paths, folders, patterns such as ``tiles/*.tif``, URLs, or STAC items.
+        description: Of the model.
+        options: What is said of them.
+
+    Raises:
+        RequestError: The options contradict the model or themselves, or nothing is found.
+    """
+    said = options or SceneOptions()
+    check(said, description)
+    if said.table is not None:
+        if files:
+            what = "names the files itself: give it alone, without other files."
+            raise RequestError(Problem("--scenes", what))
+        found = scenes_of_table(said.table)
+    else:
+        found = _listed([str(file) for file in files], description, said)
+    return _uniquely([_with(scene, said) for scene in found])
+
+
+def check(options: SceneOptions, description: ModelDescription) -> None:
+    """Refuse options that no scene could be read with.
+
+    Raises:
+        RequestError: There are any; all are named.
+    """
+    problems: list[Problem] = []
+    names = options.bands or ()
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        problems.append(Problem("--bands", f"names {twice[0]!r} twice."))
+    problems += unit_problems(options.unit, description, "--unit")
+    for text in options.dates or ():
+        try:
+            day_of(text, "--dates")
+        except RequestError as error:
+            problems += error.problems
+    frames = description.info.frames
+    if options.dates is not None and len(options.dates) != frames:
+        what = f"names {counted(len(options.dates), 'date')}; the model takes {frames}."
+        problems.append(Problem("--dates", what))
+    if problems:
+        raise RequestError(problems)
+
+
+def unit_problems(units: Units | None, description: ModelDescription, where: str) -> list[Problem]:
+    """What is wrong with units: names of units that are none, or of bands that are not used."""
+    if units is None:
+        return []
+    pairs = [(None, units)] if isinstance(units, str) else list(units.items())
+    problems: list[Problem] = []
+    for name, unit in pairs:
+        if unit not in LEGAL_UNITS:
+            hint = nearest(unit, LEGAL_UNITS) or f"Legal: {', '.join(LEGAL_UNITS)}."
+            problems.append(Problem(where, f"there is no unit {unit!r}.", hint))
+        if name is not None:
+            try:
+                resolve_bands([name], description.bands, "")
+            except RequestError as error:
+                problems += [replace(problem, where=where) for problem in error.problems]
+    return problems
+
+
+def _listed(
+    files: Sequence[str], description: ModelDescription, options: SceneOptions
+) -> list[SceneRequest]:
+    found: list[SceneRequest] = []
+    for file in dict.fromkeys(files):
+        found += _of(file, description)
+    if not found:
+        what = "no file is named."
+        raise RequestError(Problem("", what, "Name images, folders, URLs, or a table of scenes."))
+    frames = description.info.frames
+    if frames > 1 and options.dates is not None:
+        found = [_series(found, frames)]
+    return found
+
+
+def _series(found: Sequence[SceneRequest], frames: int) -> SceneRequest:
+    """One scene of single files, each a frame."""
+    files = [file for scene in found for file in scene.files]
+    if len(files) != frames or len(found) != frames:
+        what = f"says the dates of {frames} files of one scene; {len(files)} are named."
+        hint = "Several scenes of several dates are named by a table: --scenes."
+        raise RequestError(Problem("--dates", what, hint))
+    return replace(found[0], files=tuple(replace(file, frame=n) for n, file in enumerate(files)))
+
+
+def _of(file: str, description: ModelDescription) -> list[SceneRequest]:
+    """What one word of the command stands for."""
+    if scheme_of(file) is not None:
+        return [_single(file)]
+    path = os.path.expanduser(file)
+    if os.path.isdir(path):
+        return _in_folder(Path(path), description)
+    if glob.has_magic(path) and not os.path.exists(path):
+        matched = sorted(found for found in glob.glob(path, recursive=True) if _is_file(found))
+        if not matched:
+            raise RequestError(Problem(file, "there is no such file."))
+        return [_single(found) for found in matched]
+    return [_single(path)]
+
+
+def _is_file(path: str) -> bool:
+    return os.path.isfile(path)
+
+
+def _in_folder(folder: Path, description: ModelDescription) -> list[SceneRequest]:
+    """As the recipe's own patterns say, else every raster in it."""
+    rasters = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    by_patterns = scenes_in_folder(folder, description, needed=not rasters)
+    if by_patterns:
+        return by_patterns
+    if not rasters:
+        what = f"holds no images: no file that ends in {', '.join(SUFFIXES)}."
+        raise RequestError(Problem(str(folder), what))
+    return [_single(str(path)) for path in rasters if path.is_file()]
+
+
+def _single(path: str) -> SceneRequest:
+    return SceneRequest(file_name(stem(path)), shown(path), (SceneFile(path),))
+
+
+def _with(scene: SceneRequest, options: SceneOptions) -> SceneRequest:
+    """A scene with what the options say of files of which nothing nearer is said."""
+    dates = options.dates
+    return replace(
+        scene,
+        files=tuple(
+            replace(
+                file,
+                bands=file.bands or options.bands,
+                unit=options.unit if file.unit is None else file.unit,
+                nodata=options.nodata if file.nodata is None else file.nodata,
+                date=file.date or _date(dates, file),
+            )
+            for file in scene.files
+        ),
+    )
+
+
+def _date(dates: tuple[str, ...] | None, file: SceneFile) -> Any:
+    if dates is None:
+        return None
+    return dates[file.frame or 0]
+
+
+def _uniquely(scenes: Sequence[SceneRequest]) -> list[SceneRequest]:
+    """Scenes of one name get that of their folder before it, and if need be a number behind."""
+    often = Counter(scene.name.casefold() for scene in scenes)
+    named = []
+    for scene in scenes:
+        above = file_name(parent(scene.source)) if parent(scene.source) else ""
+        longer = f"{above}-{scene.name}" if above else scene.name
+        named.append(longer if often[scene.name.casefold()] > 1 else scene.name)
+    taken: set[str] = set()
+    found = []
+    for scene, name in zip(scenes, named, strict=True):
+        free, number = name, 1
+        while free.casefold() in taken:
+            number += 1
+            free = f"{name}-{number}"
+        taken.add(free.casefold())
+        found.append(replace(scene, name=free))
+    return found

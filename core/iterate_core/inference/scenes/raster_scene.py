@@ -1,0 +1,171 @@
+"""A scene of one or several files, as a model takes it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from rasterio.warp import transform as to_crs
+
+from iterate_core.data.folders.rasters import coordinates
+from iterate_core.data.loading.batch import Context
+from iterate_core.engine.description import ModelDescription
+from iterate_core.errors import DataError, Problem
+from iterate_core.fingerprint import fingerprint
+from iterate_core.inference.scenes.addresses import scheme_of, shown
+from iterate_core.inference.scenes.base import Piece, SceneFile, SceneRequest
+from iterate_core.inference.scenes.grids import brought, finest
+from iterate_core.inference.scenes.header import Header, header_of
+from iterate_core.inference.scenes.matching import Named, Place, named, places, used_bands
+from iterate_core.inference.scenes.mirrored import stretch
+from iterate_core.inference.scenes.notes import notes_of
+from iterate_core.inference.scenes.planes import Planes, Taken, Told
+from iterate_core.inference.scenes.remote import version_of
+from iterate_core.inference.scenes.stac import expanded
+from iterate_core.inference.scenes.when import frames_of
+
+_DEGREES = "EPSG:4326"
+
+
+class RasterScene:
+    """See `iterate_core.inference.scenes.base.Scene`.
+
+    Args:
+        request: What is asked for.
+        description: Of the model.
+
+    Raises:
+        DataError: A file is damaged, lacks a band, is in a unit that does not convert, or the
+            files do not fit together.
+    """
+
+    def __init__(self, request: SceneRequest, description: ModelDescription) -> None:
+        self.name, self.source = request.name, request.source
+        self._description = description
+        files, items = expanded(request.files, description)
+        self._files = tuple(files)
+        headers = [header_of(file.path) for file in files]
+        first = finest([header.grid for header in headers]) if items else 0
+        grid = headers[first].grid
+        self.height, self.width = grid.height, grid.width
+        self.crs, self.transform = grid.crs, grid.transform
+        bands = [named(f, h, description) for f, h in zip(files, headers, strict=True)]
+        frames, self._days = frames_of(files, description.info.frames, self.source)
+        found = [places(description, bands, numbers) for numbers in frames]
+        self._used = used_bands(description)
+        grids = brought(headers, first)
+        self._planes = {
+            number: self._planes_of(files[number], headers[number], taken, grids[number])
+            for number, taken in _taken(found, bands).items()
+        }
+        self._found = found
+        self._fill = _fill(description)
+        self.notes = notes_of(self, description, headers, bands, self._planes, grids, items)
+
+    @property
+    def days(self) -> tuple[tuple[int, int], ...] | None:
+        """Year and day of the year of each frame; None where unknown."""
+        return self._days
+
+    def read(self, row: int, column: int, height: int, width: int) -> Piece:
+        """See `iterate_core.inference.scenes.base.Scene.read`."""
+        rows, columns = stretch(row, height, self.height), stretch(column, width, self.width)
+        spans = (rows.start, rows.stop), (columns.start, columns.stop)
+        read = {number: planes.read(*spans) for number, planes in self._planes.items()}
+        size = (rows.stop - rows.start, columns.stop - columns.start)
+        shape = (len(self._description.bands), len(self._found), *size)
+        pixels = np.empty(shape, np.float32)
+        pixels[:] = np.array(self._fill, np.float32)[:, None, None, None]
+        valid = np.ones(size, np.bool_)
+        for frame, bands in enumerate(self._found):
+            for number, place in bands.items():
+                index = self._index(number, place)
+                values, gaps = read[place.file]
+                np.copyto(pixels[number, frame], values[index], where=~gaps[index])
+                valid &= ~gaps[index]
+        across = np.ix_(rows.taken, columns.taken)
+        whole = pixels[:, :, across[0], across[1]]
+        if self._description.info.frames == 1:
+            whole = whole[:, 0]
+        return Piece(whole, valid[across] & np.logical_and.outer(rows.inside, columns.inside))
+
+    def context(self, row: int, column: int, height: int, width: int) -> Context | None:
+        """See `iterate_core.inference.scenes.base.Scene.context`."""
+        place = self.place(row + height / 2, column + width / 2)
+        if place is None and self._days is None:
+            return None
+        return Context(
+            None if self._days is None else torch.tensor([self._days], dtype=torch.float32),
+            None if place is None else torch.tensor([place], dtype=torch.float32),
+        )
+
+    def place(self, row: float, column: float) -> tuple[float, float] | None:
+        """Latitude and longitude in degrees of a place in the image; None where it lies nowhere."""
+        if self.crs is None:
+            return None
+        x, y = coordinates(self.transform, column, row)
+        (longitude,), (latitude,) = to_crs(self.crs, _DEGREES, [x], [y])
+        inside = abs(latitude) <= 90 and abs(longitude) <= 360
+        return (latitude, longitude) if inside else None
+
+    def fingerprint(self) -> str:
+        """See `iterate_core.inference.scenes.base.Scene.fingerprint`."""
+        told = [asdict(file) | {"path": shown(file.path)} for file in self._files]
+        return fingerprint({"files": told, "content": [_version(f.path) for f in self._files]})
+
+    def _index(self, number: int, place: Place) -> int:
+        taken = self._planes[place.file].taken
+        return next(
+            i for i, one in enumerate(taken) if (one.number, one.band) == (number, place.band)
+        )
+
+    def _planes_of(
+        self, file: SceneFile, header: Header, taken: Sequence[Taken], grid: Any
+    ) -> Planes:
+        wanted = [self._description.bands[one.number] for one in taken]
+        told = Told(file.unit, _nodata(file, header, self._description), file.scales)
+        return Planes(header, taken, wanted, told, grid)
+
+
+def _taken(found: Sequence[dict[int, Place]], bands: Sequence[Named]) -> dict[int, list[Taken]]:
+    """The bands that are taken of each file that any is taken of."""
+    taken: dict[int, list[Taken]] = {}
+    for frame in found:
+        for number, place in frame.items():
+            one = Taken(number, place.band, bands[place.file].names[place.band])
+            mine = taken.setdefault(place.file, [])
+            if one not in mine:
+                mine.append(one)
+    return dict(sorted(taken.items()))
+
+
+def _nodata(file: SceneFile, header: Header, description: ModelDescription) -> Any:
+    """What marks missing data: as a person says, else the file, else the recipe."""
+    if file.nodata is not None:
+        return file.nodata
+    recipe = description.recipe["data"].get("nodata")
+    if recipe == "none" or header.nodata is None:
+        return recipe
+    return None
+
+
+def _fill(description: ModelDescription) -> list[float]:
+    """What stands where a band lacks data: the recipe's number, else the band's mean."""
+    fill = description.recipe["data"].get("fill")
+    if isinstance(fill, int | float):
+        return [float(fill)] * len(description.bands)
+    return [mean if np.isfinite(mean) else 0.0 for mean in description.means]
+
+
+def _version(path: str) -> list[Any]:
+    if scheme_of(path) is not None:
+        return version_of(path)
+    try:
+        state = os.stat(path)
+    except OSError as error:
+        raise DataError(Problem(path, f"cannot be read ({error.strerror}).")) from None
+    return [os.path.realpath(path), state.st_size, state.st_mtime_ns]
