@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         register_loss,
         register_neck,
         register_tuning,
+        report,
         search,
     )
 
@@ -46,6 +47,7 @@ __all__ = [
     "register_loss",
     "register_neck",
     "register_tuning",
+    "report",
     "search",
 ]
 

@@ -35,6 +35,7 @@ __all__ = [
     "register_loss",
     "register_neck",
     "register_tuning",
+    "report",
     "search",
 ]
 
@@ -132,3 +133,30 @@ def search(
         tracking=tracking or TrackingSettings(),
     )
     return run_studies(several, settings)
+
+
+def report(
+    runs: str | Path | Sequence[str | Path],
+    out: str | Path | None = None,
+    *,
+    predict: bool | None = None,
+) -> Path:
+    """Write one self-contained HTML page of a run, or a comparison of several.
+
+    Args:
+        runs: Folders of finished runs, or of single studies in them.
+        out: The file; None is ``report.html`` in the first run's folder.
+        predict: Whether test splits are predicted, for pictures and calibration; None predicts
+            where there is one study alone.
+
+    Returns:
+        The file.
+
+    Raises:
+        RequestError: A folder is no finished run, or the file cannot be written.
+    """
+    from iterate.reporting.report import write_report
+
+    several = [runs] if isinstance(runs, str | Path) else list(runs)
+    told = None if out is None else Path(out)
+    return write_report([Path(one) for one in several], told, predict=predict)

@@ -24,11 +24,11 @@ from iterate.bench.runs.check import checking
 from iterate.bench.runs.plan import Plan, Request, cells_of, check_cells
 from iterate.bench.runs.protocol import load_protocol, protocols, run_name
 from iterate.bench.runs.published_data import unlike_published
-from iterate.bench.runs.sample_intervals import over_samples
 from iterate.bench.suites.suite import load_suite
 from iterate.cli.bench.app import app
 from iterate.config.load import load_study
 from iterate.resources import shipped
+from iterate.run.sample_intervals import over_samples
 from iterate.run.session import RunSettings
 from iterate_core.errors import RequestError
 

@@ -41,7 +41,7 @@ CORE = (
 )
 ORCHESTRATOR = (
     *("resources", "states", "tracking", "statistics", "plots", "pages", "hpo", "config", "run"),
-    *("bench", "api", "cli"),
+    *("reporting", "bench", "api", "cli"),
 )
 LAYERS = {
     package: {room: height for height, room in enumerate(rooms)}

@@ -13,11 +13,11 @@ from iterate.bench.leaderboard.about import Made
 from iterate.bench.leaderboard.score import Repeats, Score, Training, misfit
 from iterate.bench.runs.made import made
 from iterate.bench.runs.plan import Cell, Gap, Request, engine_metric, track_of
-from iterate.bench.runs.sample_intervals import over_samples
 from iterate.hpo.execute import OUTCOMES_FILE
 from iterate.hpo.ledger import Ledger
 from iterate.hpo.results import best_recipe
 from iterate.hpo.trials.view import TrialView
+from iterate.run.sample_intervals import over_samples
 from iterate.run.session import RunSettings
 from iterate_core.errors import Problem, RequestError
 from iterate_core.plurals import counted

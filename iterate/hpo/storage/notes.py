@@ -108,3 +108,8 @@ def question_of(storage: Truth, name: str) -> Mapping[str, Any] | None:
     except KeyError:
         return None
     return storage.get_study_user_attrs(study_id).get(_QUESTION)
+
+
+def question_kept(study: optuna.Study) -> Mapping[str, Any] | None:
+    """What a study asks, of any storage; None where that was never said."""
+    return study.user_attrs.get(_QUESTION)

@@ -83,7 +83,7 @@ def test_masks_that_do_not_count_are_counted_apart(
 
 
 def test_a_picture_shows_red_green_and_blue(reader: GeoBenchV1, tmp_path: Path) -> None:
-    assert [band.common for band in visible_bands(reader.info)] == ["red", "green", "blue"]
+    assert [band.common for band in visible_bands(reader.info.bands)] == ["red", "green", "blue"]
     draw(reader, "train", tmp_path / "a.png", count=7)
     draw(reader, "train", tmp_path / "b.png", count=7)
     picture = read_image(tmp_path / "a.png")

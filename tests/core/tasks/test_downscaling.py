@@ -17,7 +17,7 @@ from prediction_support import predicted
 from scipy.ndimage import gaussian_filter
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from iterate.bench.runs.sample_intervals import over_samples
+from iterate.run.sample_intervals import over_samples
 from iterate_core.data.augmentation.elements import elements
 from iterate_core.data.loading.loader import PixelSupply
 from iterate_core.engine import fit

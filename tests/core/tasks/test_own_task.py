@@ -17,7 +17,7 @@ from engine_support import RGB, give, recipe
 from torch import Tensor
 from torch.nn import functional
 
-from iterate.bench.runs.sample_intervals import over_samples
+from iterate.run.sample_intervals import over_samples
 from iterate_core.data.augmentation.elements import elements
 from iterate_core.data.loading.loader import PixelSupply
 from iterate_core.data.store.targets import Ragged

@@ -16,7 +16,7 @@ from torch import Tensor
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAUROC
 
-from iterate.bench.runs.sample_intervals import over_samples
+from iterate.run.sample_intervals import over_samples
 from iterate_core.data.store.pack import Pack
 from iterate_core.engine import fit
 from iterate_core.engine.resolved import prepare

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iterate_core.data.bands import match
-from iterate_core.data.dataset import Band, DatasetInfo, Reader, Sample, Split
+from iterate_core.data.dataset import Band, Reader, Sample, Split
 from iterate_core.data.inspect.stretch import stretched
 from iterate_core.data.inspect.targets import BESIDE, draw_targets, plain
 from iterate_core.data.store.validation import checked
@@ -59,7 +59,7 @@ def draw(
     names = list(reader.names(split))
     rng = np.random.default_rng(seed_for("show", split, seed))
     chosen = np.sort(rng.permutation(len(names))[:count])
-    bands, target = visible_bands(reader.info), target_of(reader.info)
+    bands, target = visible_bands(reader.info.bands), target_of(reader.info)
     read = bands if augmenting is None else reader.info.bands
     order = [band.name for band in read]
     samples = [checked(reader.read(names[index], order), target) for index in chosen]
@@ -83,12 +83,12 @@ def draw(
             raise RequestError(Problem(str(out), what)) from None
 
 
-def visible_bands(info: DatasetInfo) -> tuple[Band, ...]:
-    """Red, green and blue by name where the dataset has them, else its first band."""
-    found = [match(name, info.bands) for name in ("red", "green", "blue")]
-    if all(len(bands) == 1 for bands in found):
-        return tuple(bands[0] for bands in found)
-    return info.bands[:1]
+def visible_bands(bands: tuple[Band, ...]) -> tuple[Band, ...]:
+    """Red, green and blue by name where they are among some bands, else the first of these."""
+    found = [match(name, bands) for name in ("red", "green", "blue")]
+    if all(len(each) == 1 for each in found):
+        return tuple(each[0] for each in found)
+    return bands[:1]
 
 
 def _augmented(
@@ -126,7 +126,7 @@ def _figure(
     axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for axis in axes:
         axis.set_axis_off()
-    images = stretched([_last_date(sample.image) for sample in samples], together)
+    images = stretched([last_date(sample.image) for sample in samples], together)
     for number, (axis, sample, image) in enumerate(zip(axes, samples, images, strict=False)):
         axis.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=1)
         version = number % together
@@ -136,7 +136,8 @@ def _figure(
     return figure
 
 
-def _last_date(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def last_date(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(bands, height, width) of an image that may be of several dates."""
     return image[:, -1] if image.ndim == 4 else image
 
 

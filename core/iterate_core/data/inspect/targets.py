@@ -49,7 +49,7 @@ def _draw_mask(axis: Axes, mask: npt.NDArray[Any], info: DatasetInfo) -> None:
     """Classes in the colours of the legend; what does not count is hatched."""
     layer = np.zeros((*mask.shape, 4))
     counted = (mask != info.ignore_index) & (mask >= 0) & (mask < len(info.classes))
-    layer[counted] = _palette(info.classes, clear=True)[mask[counted]]
+    layer[counted] = palette(info.classes, clear=True)[mask[counted]]
     _beside(axis, layer, info, interpolation="nearest")
 
 
@@ -112,7 +112,7 @@ def _draw_boxes(axis: Axes, boxes: Boxes, info: DatasetInfo) -> None:
     """A frame around each object, in the colour of its class, which tints its mask too."""
     from matplotlib.patches import Rectangle
 
-    colours = _palette(info.classes)
+    colours = palette(info.classes)
     if boxes.masks is not None and len(boxes.masks):
         layer = np.zeros((*boxes.masks.shape[1:], 4))
         for mask, label in zip(boxes.masks, boxes.labels, strict=True):
@@ -128,7 +128,7 @@ def _legend(figure: Figure, found: Sequence[Any], info: DatasetInfo, *, masks: b
     from matplotlib.patches import Patch
 
     present = {int(label) for labels in found for label in np.unique(labels)}
-    named = zip(_palette(info.classes, clear=masks), info.classes, strict=True)
+    named = zip(palette(info.classes, clear=masks), info.classes, strict=True)
     handles = [
         Patch(facecolor=tuple(colour), edgecolor=_GREY, linewidth=0.5, label=plain(name))
         for label, (colour, name) in enumerate(named)
@@ -143,7 +143,7 @@ def _legend(figure: Figure, found: Sequence[Any], info: DatasetInfo, *, masks: b
     )
 
 
-def _palette(classes: Sequence[str], *, clear: bool = False) -> npt.NDArray[np.float64]:
+def palette(classes: Sequence[str], *, clear: bool = False) -> npt.NDArray[np.float64]:
     """(classes, 4) red, green, blue and opacity; if asked, a background class is white."""
     from matplotlib import colormaps
 

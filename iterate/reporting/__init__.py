@@ -1,0 +1,1 @@
+"""A run, or several compared, as one self-contained HTML page."""

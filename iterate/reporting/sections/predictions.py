@@ -1,0 +1,254 @@
+"""A study's best repeat on its test split: how sure, how right, and pictures."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup
+
+from iterate.reporting.charts.quality import reliability_chart, residual_chart, scatter_chart
+from iterate.reporting.figures import number, percent
+from iterate.reporting.studied import Studied
+from iterate_core.data.inspect.predictions import class_colours
+from iterate_core.data.inspect.targets import quantity
+from iterate_core.engine.resolved import prepare
+from iterate_core.errors import IterateError
+from iterate_core.inference.judged import Judgement, judge
+from iterate_core.inference.predictor import load_model
+from iterate_core.inference.reliability import Reliability
+from iterate_core.inference.shown import ShownSample, show
+from iterate_core.inference.split import SplitPredictions
+from iterate_core.recipe import Recipe
+from iterate_core.tasks.sample_sums import SampleSums
+
+SHOWN = 6
+"""Samples of a kind that are drawn."""
+
+Watch = Callable[[int, int], None]
+Floats = npt.NDArray[np.float64]
+
+
+class Drawn(NamedTuple):
+    """A sample as the page shows it.
+
+    Attributes:
+        name: Its identifier.
+        pictures: Title, address and text of each.
+        truth: In words; empty where pictures alone tell it.
+        told: What the model says, likewise.
+        score: How well it did, and how sure it was.
+        right: Whether it is right as a whole; None where it is so in parts.
+    """
+
+    name: str
+    pictures: list[tuple[str, Markup, str]]
+    truth: str
+    told: str
+    score: str
+    right: bool | None
+
+
+class Kind(NamedTuple):
+    """Samples of a kind: wrong ones, say."""
+
+    title: str
+    note: str
+    samples: list[Drawn]
+
+
+class Plots(NamedTuple):
+    """Charts of one quantity."""
+
+    title: str
+    scatter: Markup
+    residuals: Markup
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the page shows of predictions.
+
+    Attributes:
+        model: Which repeat's.
+        kinds: Pictures.
+        legend: Class → colour, where pictures are coloured by it.
+        reliability: Of probabilities; None of all else.
+        diagram: The same drawn.
+        over: What was counted for it.
+        plots: Of quantities.
+        share: Which share of all known quantities is drawn.
+    """
+
+    model: str
+    kinds: list[Kind]
+    legend: list[tuple[str, str]]
+    reliability: Reliability | None = None
+    diagram: Markup | None = None
+    over: str = ""
+    plots: tuple[Plots, ...] = ()
+    share: str = ""
+
+
+def look(study: Studied, watch: Watch | None = None) -> Looked | str:
+    """Predict the test split with a study's best repeat.
+
+    Args:
+        study: The study.
+        watch: Told how many samples are done, and how many there are.
+
+    Returns:
+        Why nothing can be shown, in a sentence, where so.
+    """
+    chosen = study.chosen
+    if chosen is None:
+        return "No repeat was tested, so there is no model to look at."
+    folder = study.place(chosen)
+    try:
+        predictor = load_model(folder)
+        split = SplitPredictions(predictor, prepare(Recipe.parse(predictor.description.recipe)))
+        said = None if watch is None else lambda done: watch(done, len(split))
+        judgement = judge(split, said)
+        if judgement is None:
+            return "Predictions of this task have no pictures here."
+        return _looked(study, split, judgement, str(chosen["folder"]))
+    except IterateError as error:
+        return f"The test split could not be predicted: {str(error).rstrip('.')}."
+
+
+def _looked(study: Studied, split: SplitPredictions, found: Judgement, model: str) -> Looked:
+    scores = _scores(study, found, len(split))
+    kinds = list(_kinds(split, found, scores))
+    wanted = sorted({index for _, _, indices in kinds for index in indices})
+    drawn = {one.index: one for one in show(split, wanted)}
+    info, form = split.target.info, split.target.form
+    coloured = form in ("mask", "objects")
+    colours = class_colours(info, clear=form == "mask") if coloured else []
+    return Looked(
+        model=model,
+        kinds=[
+            Kind(title, note, [_drawn(drawn[i], found, scores, form) for i in indices])
+            for title, note, indices in kinds
+        ],
+        legend=list(zip(info.classes, colours, strict=False)),
+        reliability=found.reliability,
+        diagram=None if found.reliability is None else reliability_chart(found.reliability),
+        over=_over(split, found),
+        plots=tuple(_plots(split, found)),
+        share=percent(found.share, 1) if found.share < 1 else "",
+    )
+
+
+class _Scores(NamedTuple):
+    """Of each sample: how good it is, larger is better, and how that is said."""
+
+    name: str
+    values: Floats
+    better: Floats
+
+
+def _scores(study: Studied, found: Judgement, samples: int) -> _Scores:
+    """By the objective's metric of each sample alone, where that is one; else by what is right."""
+    if found.errors is not None:
+        return _Scores("mean absolute error", found.errors, -found.errors)
+    assert found.right is not None  # noqa: S101 - of all that have no errors
+    metric = study.metric(study.objective)
+    if metric is not None and metric.of_sums is not None and study.chosen is not None:
+        files = dict(zip((one["folder"] for one in study.tested), study.sums, strict=True))
+        try:
+            sums = SampleSums.read(files[study.chosen["folder"]]).sums
+        except IterateError:
+            sums = np.empty((0, 0))
+        if len(sums) == samples:
+            values = np.asarray(metric.of_sums(sums.astype(np.float64)))
+            return _Scores(metric.name, values, values if metric.mode == "max" else -values)
+    return _Scores("share right", found.right, found.right)
+
+
+def _kinds(
+    split: SplitPredictions, found: Judgement, scores: _Scores
+) -> list[tuple[str, str, list[int]]]:
+    """Which samples are drawn: title, note and indices of each kind."""
+    if split.target.form == "index" and found.right is not None and found.certainty is not None:
+        right = found.right == 1
+        sure = found.certainty
+        kinds = [
+            (
+                "Wrong",
+                "The surest of those that are wrong.",
+                _first(np.where(~right, -sure, np.nan)),
+            ),
+            ("Least certain", "Right or wrong.", _first(sure)),
+            (
+                "Right",
+                "The surest of those that are right.",
+                _first(np.where(right, -sure, np.nan)),
+            ),
+        ]
+    else:
+        note = f"By {scores.name} of each sample alone."
+        kinds = [
+            ("Worst", note, _first(scores.better)),
+            ("Best", note, _first(-scores.better)),
+        ]
+        if found.certainty is not None:
+            kinds.insert(1, ("Least certain", "Whatever their score.", _first(found.certainty)))
+    return [kind for kind in kinds if kind[2]]
+
+
+def _first(values: Floats) -> list[int]:
+    """The samples with the smallest values; those that are NaN do not count."""
+    order = np.argsort(values, kind="stable")
+    return [int(index) for index in order[:SHOWN] if not np.isnan(values[index])]
+
+
+def _drawn(sample: ShownSample, found: Judgement, scores: _Scores, form: str) -> Drawn:
+    score = "" if form == "index" else f"{scores.name} {number(scores.values[sample.index])}"
+    if found.certainty is not None and form != "index":
+        score += f", certainty {number(found.certainty[sample.index])}"
+    whole = form == "index" and found.right is not None
+    pictures = [
+        (
+            one.title,
+            Markup("data:image/png;base64,") + base64.b64encode(one.png).decode("ascii"),
+            f"{one.title} of test sample {sample.name}",
+        )
+        for one in sample.pictures
+    ]
+    return Drawn(
+        sample.name,
+        pictures,
+        sample.truth or "",
+        sample.told or "",
+        score,
+        bool(found.right[sample.index] == 1) if whole and found.right is not None else None,
+    )
+
+
+def _over(split: SplitPredictions, found: Judgement) -> str:
+    """What reliability was counted over."""
+    if found.reliability is None:
+        return ""
+    count = f"{int(found.reliability.counts.sum()):,}"
+    if split.target.dense:
+        return f"all {count} counted pixels of the test split"
+    if not split.target.exclusive:
+        return f"all {count} pairs of a test sample and a class"
+    return f"all {count} test samples"
+
+
+def _plots(split: SplitPredictions, found: Judgement) -> list[Plots]:
+    if found.pairs is None:
+        return []
+    info, dense = split.target.info, split.target.dense
+    rows = []
+    for place, name in enumerate(info.classes):
+        pairs = found.pairs[found.pairs[:, 2] == place][:, :2]
+        if len(pairs):
+            said = quantity(info) if dense and place == 0 else name
+            rows.append(Plots(said, scatter_chart(pairs, said), residual_chart(pairs, said)))
+    return rows

@@ -1,0 +1,141 @@
+"""What a model makes of a split: how sure and how right it is, and how far that goes together."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from engine_support import recipe
+from PIL import Image
+from torchmetrics.functional.classification import (
+    binary_calibration_error,
+    multiclass_calibration_error,
+)
+
+from iterate_core.engine import fit
+from iterate_core.engine.resolved import prepare
+from iterate_core.errors import RequestError
+from iterate_core.inference.judged import judge
+from iterate_core.inference.predictor import load_model
+from iterate_core.inference.reliability import ReliabilityCounts
+from iterate_core.inference.shown import show
+from iterate_core.inference.split import SplitPredictions
+from iterate_core.tasks.sample_sums import SampleSums
+
+TASKS: dict[str, dict[str, Any]] = {
+    "classification": {},
+    "multilabel": {"model": {"decoder": {"name": "linear"}}},
+    "segmentation": {},
+    "regression": {"tuning": {"name": "frozen"}},
+}
+
+
+def trained(task: str, folder: Path) -> tuple[SplitPredictions, dict[str, float], SampleSums]:
+    asked = recipe(task, trainer={"epochs": 1}, **TASKS[task])
+    fit.fit(prepare(asked), folder)
+    scores = fit.test(prepare(asked), folder, keep=folder / "samples.npz")
+    split = SplitPredictions(load_model(folder, accelerator="cpu"), prepare(asked))
+    return split, scores, SampleSums.read(folder / "samples.npz")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_split_is_judged_as_it_was_scored(task: str, tmp_path: Path) -> None:
+    split, scores, sums = trained(task, tmp_path)
+    done: list[int] = []
+    found = judge(split, done.append)
+    assert found is not None
+    assert done[-1] == len(split) == len(sums.sums)
+    batch = split.of(range(len(split)))
+    if task == "classification":
+        assert found.right is not None
+        assert found.right.mean() == pytest.approx(scores["test/accuracy"])
+        told = multiclass_calibration_error(batch.predicted, batch.targets, 8, n_bins=15)
+    elif task == "segmentation":
+        assert found.right is not None
+        counted = (batch.targets != split.target.info.ignore_index).flatten(1).sum(dim=1)
+        weighed = float(np.average(found.right, weights=counted.numpy()))
+        assert weighed == pytest.approx(scores["test/pixel_accuracy"])
+        told = multiclass_calibration_error(
+            batch.predicted,
+            batch.targets.long(),
+            batch.predicted.shape[1],
+            n_bins=15,
+            ignore_index=split.target.info.ignore_index,
+        )
+    elif task == "multilabel":
+        assert found.right is not None
+        assert found.right.mean() == pytest.approx(scores["test/accuracy_label"])
+        told = binary_calibration_error(
+            batch.predicted.flatten(), batch.targets.flatten().long(), n_bins=15
+        )
+    else:
+        assert found.errors is not None
+        assert found.pairs is not None
+        known = (~batch.targets.isnan()).flatten(1).sum(dim=1).numpy()
+        assert np.average(found.errors, weights=known) == pytest.approx(
+            scores["test/mae"], rel=1e-5
+        )
+        assert len(found.pairs) <= 4000
+        assert found.share == pytest.approx(len(found.pairs) / known.sum())
+        assert found.reliability is found.certainty is None
+        return
+    assert found.reliability is not None
+    assert found.reliability.error == pytest.approx(float(told), abs=1e-6)
+    assert found.certainty is not None
+    assert ((found.certainty > 0) & (found.certainty <= 1)).all()
+
+
+def test_calibration_is_that_of_torchmetrics_also_for_certain_predictions() -> None:
+    generator = torch.Generator().manual_seed(0)
+    confidence = torch.rand(3000, generator=generator)
+    confidence[:200], confidence[200:300] = 1.0, 0.0
+    right = torch.rand(3000, generator=generator) < confidence**2
+    counts = ReliabilityCounts()
+    for chunk in range(0, 3000, 700):  # however they are batched
+        counts.take(confidence[chunk : chunk + 700], right[chunk : chunk + 700])
+    found = counts.found()
+    assert found is not None
+    told = binary_calibration_error(confidence, right.long(), n_bins=15)
+    assert found.error == pytest.approx(float(told), abs=1e-6)
+    assert found.counts.sum() == 3000
+    surplus = float((confidence - right.float()).mean())
+    assert found.surplus == pytest.approx(surplus, abs=1e-6)
+    assert ReliabilityCounts().found() is None
+
+
+def test_chosen_samples_are_drawn_with_truth_and_prediction(tmp_path: Path) -> None:
+    split, _, _ = trained("segmentation", tmp_path)
+    assert show(split, []) == []
+    first, last = show(split, [0, 5])
+    assert (first.name, last.name) == (split.names[0], split.names[5])
+    assert [one.title for one in last.pictures] == ["image", "truth", "prediction", "where wrong"]
+    batch = split.of([5])
+    wrong = (batch.predicted.argmax(dim=1) != batch.targets)[0].numpy()
+    counted = (batch.targets[0] != split.target.info.ignore_index).numpy()
+    pixels = np.asarray(Image.open(io.BytesIO(last.pictures[3].png)).convert("RGB"))
+    red = (pixels == (213, 94, 0)).all(axis=-1)
+    np.testing.assert_array_equal(red, wrong & counted)
+    assert (first.truth, first.told) == (None, None)
+
+
+def test_classes_are_told_in_words(tmp_path: Path) -> None:
+    split, _, _ = trained("classification", tmp_path)
+    (one,) = show(split, [3])
+    batch = split.of([3])
+    assert one.truth == split.target.info.classes[int(batch.targets[0])]
+    best = batch.predicted[0].max()
+    name = split.target.info.classes[int(batch.predicted[0].argmax())]
+    assert one.told == f"{name} ({100 * float(best):.0f} %)"
+    assert [picture.title for picture in one.pictures] == ["image"]
+
+
+def test_other_data_than_the_model_was_trained_on_are_refused(tmp_path: Path) -> None:
+    asked = recipe("classification", trainer={"epochs": 1})
+    fit.fit(prepare(asked), tmp_path)
+    other = recipe("classification", trainer={"epochs": 1}, seed=1)
+    with pytest.raises(RequestError, match="have changed since this model was trained"):
+        SplitPredictions(load_model(tmp_path, accelerator="cpu"), prepare(other))
