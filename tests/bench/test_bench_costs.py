@@ -115,6 +115,7 @@ def test_times_on_different_devices_are_said_not_to_compare(board: Leaderboard) 
     [
         (counted(25_557_032), "25.6 M"),
         (counted(999_600), "1 M"),
+        (counted(1.3e9), "1.3 B"),
         (counted(0), "0"),
         (operations(3.6e9), "3.6 GFLOP"),
         (operations(12), "12 FLOP"),

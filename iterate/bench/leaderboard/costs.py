@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from iterate.bench.leaderboard.about import Made
@@ -12,21 +12,24 @@ from iterate.bench.leaderboard.rows import Leaderboard
 from iterate.bench.suites.suite import SuiteBackbone
 
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
-_PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
 def counted(value: float) -> str:
-    """A number with the prefix that makes it short: ``11.2 M``."""
-    power = 0
-    while value >= 999.5 and power < len(_PREFIXES) - 1:
-        value, power = value / 1000, power + 1
-    return f"{value:.3g} {_PREFIXES[power]}".strip()
+    """Parameters, as the field counts them: ``11.2 M``, ``1.3 B``."""
+    return _short(value, ("", "k", "M", "B", "T")).strip()
 
 
 def operations(value: float) -> str:
     """Floating-point operations: ``3.6 GFLOP``."""
-    number, _, prefix = counted(value).partition(" ")
-    return f"{number} {prefix}FLOP"
+    return f"{_short(value, ('', 'k', 'M', 'G', 'T', 'P', 'E'))}FLOP"
+
+
+def _short(value: float, units: Sequence[str]) -> str:
+    """A number of three digits in the unit that makes it short, each 1,000 of the one before."""
+    power = 0
+    while value >= 999.5 and power < len(units) - 1:
+        value, power = value / 1000, power + 1
+    return f"{value:.3g} {units[power]}"
 
 
 def duration(seconds: float) -> str:
