@@ -10,6 +10,7 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -120,7 +121,12 @@ def fabric_for(accelerator: str, precision: str) -> Fabric:
         what = f"{precision} needs a GPU, and this recipe trains on a CPU."
         hint = f"Choose {' or '.join(reversed(able))}."
         raise RequestError(Problem("trainer.precision", what, hint))
-    return _shared_fabric(kind, precision) if fuses(precision) else _fabric(kind, precision)
+    if not fuses(precision):
+        return _fabric(kind, precision)
+    own = copy(_shared_fabric(kind, precision))
+    # Fabric holds on to every task that it sets up, in case it has hooks to be called.
+    own._callbacks = []
+    return own
 
 
 def _fabric(kind: str, precision: str) -> Fabric:

@@ -38,3 +38,13 @@ def expect_garbage() -> None:
     """Have it look as often as ever, but at nothing that is there already."""
     gc.freeze()
     gc.set_threshold(*_BY_DEFAULT)
+
+
+def let_go() -> None:
+    """Let go of what a training leaves behind: its parts refer to each other.
+
+    Python would look for such seldom, as a training makes few objects, though they are large.
+    """
+    gc.collect()
+    if not gc.get_freeze_count():
+        gc.freeze()  # libraries, which would be looked through each time

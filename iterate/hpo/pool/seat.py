@@ -14,6 +14,7 @@ from socket import gethostname
 from iterate.hpo.failures import failed
 from iterate.hpo.jobs import Job, Progress, Told, Train, TrainTogether
 from iterate_core.errors import WorkError
+from iterate_core.heap import let_go
 
 
 class Seat:
@@ -39,6 +40,7 @@ class Seat:
     def begin(self, jobs: Sequence[Job]) -> None:
         """Take up jobs; those that were there are stopped."""
         self.stop()
+        let_go()
         self._began = time.monotonic()
         self._jobs = {job.key: job for job in jobs}
         self._preparing_seconds = dict.fromkeys(self._jobs, 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import random
 from dataclasses import replace
@@ -25,6 +26,7 @@ from iterate_core.engine.reports import EpochReport
 from iterate_core.engine.resolved import prepare
 from iterate_core.engine.trainer import Trainer
 from iterate_core.errors import RequestError, WorkError
+from iterate_core.models.assembly import Model
 from iterate_core.recipe import Recipe
 
 
@@ -347,3 +349,12 @@ def test_processes_that_read_ahead_live_through_all_epochs(tmp_path: Path) -> No
     assert len(seen) == 3
     assert len(seen[0]) == 2  # one of each split
     assert seen[0] == seen[1] == seen[2]
+
+
+def test_a_model_is_let_go_of_once_it_is_trained(tmp_path: Path) -> None:
+    """A worker trains hundreds, one after another."""
+    for seed in range(2):
+        fit.fit(prepare(recipe(seed=seed)), tmp_path / str(seed))
+    gc.collect()
+    left = [found for found in gc.get_objects() if type(found) is Model]
+    assert left == []
