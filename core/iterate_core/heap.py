@@ -46,5 +46,10 @@ def let_go() -> None:
     Python would look for such seldom, as a training makes few objects, though they are large.
     """
     gc.collect()
+
+
+def pass_over_libraries() -> None:
+    """Have Python look no more at what is there the first time that this is called."""
     if not gc.get_freeze_count():
-        gc.freeze()  # libraries, which would be looked through each time
+        gc.collect()
+        gc.freeze()

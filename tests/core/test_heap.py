@@ -58,3 +58,19 @@ assert gc.get_threshold() == usual
 assert gc.get_freeze_count() > 0
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_libraries_are_passed_over_once_they_are_there() -> None:
+    program = """
+import gc
+
+from iterate_core.heap import pass_over_libraries
+
+pass_over_libraries()
+passed = gc.get_freeze_count()
+assert passed > 0
+later = [[] for _ in range(1000)]
+pass_over_libraries()
+assert gc.get_freeze_count() == passed
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

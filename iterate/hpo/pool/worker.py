@@ -9,7 +9,7 @@ from ray import tune
 
 from iterate.hpo.jobs import Train, TrainTogether
 from iterate.hpo.pool.seat import Seat, see_only
-from iterate_core.heap import keep_freed_memory
+from iterate_core.heap import keep_freed_memory, pass_over_libraries
 
 
 class Worker(tune.Trainable):
@@ -32,6 +32,7 @@ class Worker(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Begin the next jobs in the same process."""
+        pass_over_libraries()  # which the first have imported
         self._seat.begin(new_config["jobs"])
         return True
 
