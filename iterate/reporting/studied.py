@@ -22,6 +22,7 @@ from iterate_core.tasks.declarations import TaskDeclaration
 from iterate_core.tasks.metrics import Metric, Mode
 
 SUMMARY = "summary.json"
+_DEEPEST = 3  # so many folders below the run's a study's may lie
 
 
 @dataclass(frozen=True)
@@ -173,8 +174,10 @@ def read_runs(folders: Sequence[Path]) -> list[Studied]:
 
 def _read_run(folder: Path) -> list[Studied]:
     run = folder
-    if not (run / SUMMARY).is_file() and (folder.resolve().parent / SUMMARY).is_file():
-        run = folder.resolve().parent
+    if not (run / SUMMARY).is_file():
+        # A study's name may have parts, each a folder: those of a benchmark are dataset/backbone.
+        above = folder.resolve().parents[:_DEEPEST]
+        run = next((one for one in above if (one / SUMMARY).is_file()), folder)
     if not run.is_dir():
         raise RequestError(Problem(str(folder), "does not exist.", "Name the folder of a run."))
     if not (run / SUMMARY).is_file():

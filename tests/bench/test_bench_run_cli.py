@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from typer.testing import CliRunner
@@ -27,6 +28,7 @@ from iterate.bench.runs.published_data import unlike_published
 from iterate.bench.suites.suite import load_suite
 from iterate.cli.bench.app import app
 from iterate.config.load import load_study
+from iterate.reporting.report import write_report
 from iterate.resources import shipped
 from iterate.run.sample_intervals import over_samples
 from iterate.run.session import RunSettings
@@ -234,6 +236,23 @@ def test_the_leaderboard_says_how_its_numbers_were_made(ran: Ran) -> None:
         assert kept["written"] in text
         assert f"iterate {kept['versions']['iterate']}, torch {kept['versions']['torch']}" in text
     assert "optimiser.lr = " in page
+
+
+def test_the_leaderboard_links_to_reports_of_the_run_and_its_studies(
+    ran: Ran, tmp_path: Path
+) -> None:
+    out, _, _ = ran
+    study = out / "m-forestnet/test_resnet"
+    reports = [write_report([folder], predict=False) for folder in (out, study)]
+    command = ["leaderboard", str(out), "--suite", "geobench", "--out", str(tmp_path)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    page = (tmp_path / "leaderboard.html").read_text()
+    links = re.findall(r'href="([^"]+)"', page)
+    assert [(tmp_path / unquote(link)).resolve() for link in links] == [
+        report.resolve() for report in reports
+    ]
+    for report in reports:
+        report.unlink()
 
 
 def test_a_leaderboard_of_a_runs_results_knows_what_the_run_knew(ran: Ran, tmp_path: Path) -> None:
