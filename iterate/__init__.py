@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from iterate.api import (
+        PredictOptions,
         Recipe,
+        SceneOptions,
         Study,
         fit,
         load_model,
         load_recipe,
         load_study,
+        predict,
         register_augmentation,
         register_backbone,
         register_dataset,
@@ -34,12 +37,15 @@ if TYPE_CHECKING:
 
 __version__ = version("geo-iterate")
 __all__ = [
+    "PredictOptions",
     "Recipe",
+    "SceneOptions",
     "Study",
     "fit",
     "load_model",
     "load_recipe",
     "load_study",
+    "predict",
     "register_augmentation",
     "register_backbone",
     "register_dataset",

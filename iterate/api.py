@@ -11,6 +11,8 @@ from iterate.hpo.settings import RaySettings
 from iterate.hpo.study import Study
 from iterate.run.folders import claim_folder, undone_if_refused
 from iterate.tracking.settings import TrackingSettings
+from iterate_core.inference.options import PredictOptions
+from iterate_core.inference.scenes.base import SceneOptions
 from iterate_core.recipe import Recipe
 from iterate_core.registry import registries
 from iterate_core.registry.user_code import registering
@@ -20,14 +22,18 @@ if TYPE_CHECKING:
     from iterate_core.engine.fit import FitResult
     from iterate_core.engine.reports import EpochReport
     from iterate_core.inference.predictor import Predictor
+    from iterate_core.inference.results import Predictions
 
 __all__ = [
+    "PredictOptions",
     "Recipe",
+    "SceneOptions",
     "Study",
     "fit",
     "load_model",
     "load_recipe",
     "load_study",
+    "predict",
     "register_augmentation",
     "register_backbone",
     "register_dataset",
@@ -83,6 +89,51 @@ def load_model(folder: str | Path, *, accelerator: str = "auto") -> Predictor:
     from iterate_core.inference.predictor import load_model as load
 
     return load(folder, accelerator=accelerator)
+
+
+def predict(
+    model: str | Path,
+    files: Sequence[str | Path],
+    out: str | Path,
+    *,
+    ensemble: bool = False,
+    options: PredictOptions | None = None,
+    scenes: SceneOptions | None = None,
+    accelerator: str = "auto",
+    precision: str | None = None,
+) -> Predictions:
+    """Predict scenes of any size as ``iterate predict`` does; the same call goes on where it was.
+
+    Args:
+        model: A run's folder, or that of a study, a trial, a repeat, a fit or an exported model.
+        files: Images, folders of them, URLs, or STAC items.
+        out: Folder of what is written.
+        ensemble: Whether the mean over all repeats of the run's best point is predicted.
+        options: What is written, and how windows are laid.
+        scenes: What is said of the files where they do not say it themselves.
+        accelerator: As `trainer.accelerator`.
+        precision: As `trainer.precision`; None takes the recipe's.
+
+    Returns:
+        What became of each scene; those that could not be predicted are among them.
+
+    Raises:
+        RequestError: The model, the files or the options do not go together.
+        MachineError: The machine has no room left.
+    """
+    from iterate.run.models import find_model
+    from iterate.run.predicting import models_of
+    from iterate_core.inference.predict import predict as work
+
+    return work(
+        models_of(find_model(Path(model)), ensemble=ensemble),
+        files,
+        Path(out),
+        options,
+        scenes,
+        accelerator=accelerator,
+        precision=precision,
+    )
 
 
 def fit(

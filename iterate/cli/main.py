@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from iterate import __version__
-from iterate.cli import backbones, cache, fit, hpo, plan, report, test, ui
+from iterate.cli import backbones, cache, fit, hpo, plan, predict, report, test, ui
 from iterate.cli.bench import app as bench
 from iterate.cli.data import app as data
 from iterate.cli.views.console import problems_of, say
@@ -34,6 +34,7 @@ app.command()(hpo.hpo)
 app.command()(plan.plan)
 app.command()(fit.fit)
 app.command()(test.test)
+app.command()(predict.predict)
 app.command()(report.report)
 app.command()(ui.ui)
 app.add_typer(backbones.app, name="backbones")

@@ -97,6 +97,11 @@ class Target(ABC):
         """How many numbers are predicted, of each image or of each cell of a map."""
         return len(self.info.classes)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is predicted, by its index among a model's outputs: classes, or quantities."""
+        return self.info.classes
+
     def outputs(self, size: tuple[int, int]) -> tuple[int, ...] | None:
         """The shape of a model's outputs for one image of a (height, width); None: any."""
         return (self.channels, *self.grid(size)) if self.dense else (self.channels,)

@@ -44,6 +44,8 @@ class Predictor:
         device: Where it runs.
         model: The model itself.
         size: (height, width) of the images it takes, in pixels as stored.
+        precision: The arithmetic it runs in.
+        seen: The same in pixels as the network sees them: of resized images, another.
 
     Raises:
         RequestError: The weights are not this model's, images of that size do not suit it, or this
@@ -62,10 +64,12 @@ class Predictor:
         prepared = described(description, window)
         recipe = prepared.recipe
         self.description, self.target = description, prepared.target
-        self._fabric = fabric_for(accelerator, precision or recipe.trainer.precision)
+        self.precision: str = precision or recipe.trainer.precision
+        self._fabric = fabric_for(accelerator, self.precision)
         self.device: torch.device = self._fabric.device
         self.size = (prepared.info.height, prepared.info.width)
-        self._scaling = Scaling(description.channels, prepared.size)
+        self.seen = prepared.size
+        self._scaling = Scaling(description.channels, self.seen)
         self._target_means = np.array(description.target_means)
         model = build_model(prepared)
         _fill(model, weights, whole=description.merged)
@@ -111,9 +115,9 @@ class Predictor:
             if predicted.ndim < 4 or tuple(predicted.shape[-2:]) == grid:
                 return predicted
             return functional.interpolate(predicted, grid, mode="bilinear", align_corners=False)
-        if self._scaling.size == size:
+        if self.seen == size:
             return predicted
-        down, right = (own / seen for own, seen in zip(size, self._scaling.size, strict=True))
+        down, right = (own / seen for own, seen in zip(size, self.seen, strict=True))
         return [_moved(found, right, down, size) for found in predicted]
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from iterate_core.data.loading.batch import Context
+if TYPE_CHECKING:
+    from iterate_core.data.loading.batch import Context
 
 Units = str | Mapping[str, str]
 """The unit of all bands, or of each band that is named (`iterate_core.data.units`)."""

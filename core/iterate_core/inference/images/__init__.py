@@ -1,0 +1,1 @@
+"""Predictions of whole images: a row of a table each."""

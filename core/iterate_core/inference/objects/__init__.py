@@ -1,0 +1,1 @@
+"""Objects found in scenes of any size, window by window."""

@@ -1,0 +1,259 @@
+"""Maps of scenes: what is blended, written, gone on with and refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from engine_support import recipe
+from predicting_support import ArrayScene, run, untrained
+from rasterio.crs import CRS
+from rio_cogeo.cogeo import cog_validate
+from scipy.stats import entropy as scipy_entropy
+
+from iterate_core.data.augmentation.elements import elements
+from iterate_core.errors import RequestError
+from iterate_core.inference.members import Ensemble, load_ensemble
+from iterate_core.inference.predictor import load_model
+
+ALL = ("classes", "probabilities", "entropy")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three segmentations of one recipe that differ in their weights."""
+    place = tmp_path_factory.mktemp("models")
+    small = recipe("segmentation", model={"decoder": {"name": "linear", "level": 4}})
+    return [untrained(small, place / str(seed), seed) for seed in range(3)]
+
+
+@pytest.fixture(scope="module")
+def one(folders: list[Path]) -> Ensemble:
+    return load_ensemble(folders[:1])
+
+
+def scene(height: int = 130, width: int = 170, **others: Any) -> ArrayScene:
+    rng = np.random.default_rng(0)
+    pixels = rng.normal(1500, 500, (4, height, width)).astype(np.float32)
+    return ArrayScene(pixels, **others)
+
+
+def pixels_of(path: Path) -> Any:
+    with rasterio.open(path) as file:
+        return file.read()
+
+
+def bytes_of(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in out.glob("*.*") if path.is_file()}
+
+
+def test_a_convolutional_models_map_is_that_of_the_whole_image(
+    folders: list[Path], tmp_path: Path
+) -> None:
+    """An overlap of twice what the model sees around a pixel, and its fourth, changes nothing."""
+    image = scene(640, 640)
+    blended = load_ensemble(folders[:1], window=512)
+    run(image, blended, tmp_path, overlap=384, outputs=("probabilities",))
+    whole = load_model(folders[0], window=640).predict(torch.from_numpy(image.pixels)[None])[0]
+    found = pixels_of(tmp_path / "scene_probabilities.tif")
+    assert np.abs(found - whole.numpy()).max() < 1e-4
+    # It is no accident: with little overlap it does differ.
+    run(image, blended, tmp_path, overlap=0, outputs=("probabilities",))
+    seams = pixels_of(tmp_path / "scene_probabilities.tif")
+    assert np.abs(seams - whole.numpy()).max() > 1e-3
+
+
+def test_outputs_follow_from_the_mean_of_the_models(folders: list[Path], tmp_path: Path) -> None:
+    image = scene()
+    single = []
+    for number in range(3):
+        run(image, load_ensemble([folders[number]]), tmp_path / str(number), outputs=ALL)
+        single.append(pixels_of(tmp_path / str(number) / "scene_probabilities.tif"))
+    together = load_ensemble(folders)
+    run(image, together, tmp_path / "all", outputs=(*ALL, "spread"))
+    read = {name: pixels_of(tmp_path / f"all/scene_{name}.tif") for name in (*ALL, "spread")}
+    mean = np.mean(single, axis=0)
+    assert np.allclose(mean.sum(axis=0), 1, atol=1e-5)
+    assert np.allclose(read["probabilities"], mean, atol=1e-6)
+    assert np.allclose(read["spread"], np.std(single, axis=0, ddof=1), atol=1e-6)
+    assert np.allclose(read["entropy"][0], scipy_entropy(mean, axis=0), atol=1e-5)
+    assert (read["classes"][0] == mean.argmax(axis=0)).mean() > 0.9999
+    assert read["classes"].dtype == np.uint8
+
+
+def test_files_say_what_they_hold(one: Ensemble, tmp_path: Path) -> None:
+    image = scene(600, 700)
+    image.valid[:100, :200] = False
+    (result,), table = run(image, one, tmp_path, outputs=ALL)
+    assert table is None
+    assert [path.name for path in result.outputs if path.suffix == ".tif"] == [
+        f"scene_{name}.tif" for name in ALL
+    ]
+    classes = one.first.target.names
+    for name in ALL:
+        path = tmp_path / f"scene_{name}.tif"
+        assert cog_validate(path) == (True, [], [])
+        with rasterio.open(path) as file:
+            assert file.crs == CRS.from_epsg(32632)
+            assert file.transform == image.transform
+            assert file.shape == (600, 700)
+            assert file.overviews(1) == [2]
+            assert file.tags()["MODEL"] == one.description.identity
+            nodata = 255 if name == "classes" else np.nan
+            assert np.isclose(file.nodata, nodata, equal_nan=True)
+            missing = ~file.dataset_mask().astype(bool)
+            assert (missing == ~image.valid).all()
+            told = {"classes": ("class",), "probabilities": classes, "entropy": ("entropy",)}
+            assert file.descriptions == told[name]
+            if name == "classes":
+                colours = [file.colormap(1)[index] for index in range(len(classes))]
+                assert len(set(colours)) == len(classes)
+    named = (tmp_path / "scene_classes.tif.aux.xml").read_text()
+    assert all(f"<Category>{name}</Category>" in named for name in classes)
+    assert result.predicted < result.windows
+
+
+def test_windows_without_data_are_not_predicted(one: Ensemble, tmp_path: Path) -> None:
+    image = scene(64, 320)
+    image.valid[:, 100:] = False
+    (result,), _ = run(image, one, tmp_path)
+    windows = [column for column in range(13) if column * 24 < 100]
+    assert (result.windows, result.predicted) == (3 * 13, 3 * len(windows))
+    empty = scene(64, 64, name="empty")
+    empty.valid[:] = False
+    (result,), _ = run(empty, one, tmp_path)
+    assert (pixels_of(tmp_path / "empty_classes.tif") == 255).all()
+    assert result.predicted == 0
+
+
+def test_a_scene_smaller_than_a_window_is_mirrored(one: Ensemble, tmp_path: Path) -> None:
+    image = scene(20, 25)
+    run(image, one, tmp_path, outputs=("probabilities",))
+    padded = np.pad(image.pixels, ((0, 0), (0, 12), (0, 7)), mode="symmetric")
+    wanted = one.first.predict(torch.from_numpy(padded)[None])[0, :, :20, :25]
+    assert np.allclose(pixels_of(tmp_path / "scene_probabilities.tif"), wanted, atol=1e-6)
+
+
+def test_flips_predict_the_mean_over_the_eight_ways_to_look(
+    folders: list[Path], tmp_path: Path
+) -> None:
+    image, flipped = scene(32, 32), load_ensemble(folders[:1], flips=True)
+    run(image, flipped, tmp_path, outputs=("probabilities",), flips=True)
+    given = torch.from_numpy(image.pixels)[None]
+    several = []
+    for element in elements(flip=True, rotate=True, square=True):
+        found = flipped.first.predict(element.apply(given))[0]
+        back = found.flip(-1) if element.flip else found
+        several.append(torch.rot90(back, -element.turns, (-2, -1)))
+    wanted = torch.stack(several).mean(dim=0).numpy()
+    assert len(several) == 8
+    assert np.allclose(pixels_of(tmp_path / "scene_probabilities.tif"), wanted, atol=1e-6)
+
+
+def test_the_size_of_batches_changes_no_more_than_last_digits(
+    one: Ensemble, tmp_path: Path
+) -> None:
+    image = scene()
+    for batch in (1, 5):
+        run(image, one, tmp_path / str(batch), batch=batch, outputs=("probabilities",))
+    first, other = (pixels_of(tmp_path / f"{n}/scene_probabilities.tif") for n in (1, 5))
+    assert np.allclose(first, other, atol=1e-5)
+
+
+def test_what_broke_off_goes_on_and_ends_with_the_same_bytes(one: Ensemble, tmp_path: Path) -> None:
+    whole = scene()
+    run(whole, one, tmp_path / "whole", outputs=ALL, batch=3)
+    image = scene(broken=100)
+    (result,), _ = run(image, one, tmp_path / "broken", outputs=ALL, batch=3)
+    assert result.failure == "scene.tif: is damaged."
+    assert not list((tmp_path / "broken").glob("*.tif"))
+    before, image.broken = image.reads, None
+    run(image, one, tmp_path / "broken", outputs=ALL, batch=3)
+    assert bytes_of(tmp_path / "broken") == bytes_of(tmp_path / "whole")
+    assert image.reads - before <= whole.reads - before + 2  # the row that failed is read again
+    assert not (tmp_path / "broken/.predict/scene.work").exists()
+
+
+def test_what_is_finished_is_kept_until_something_changes(one: Ensemble, tmp_path: Path) -> None:
+    image = scene(64, 64)
+
+    def predicted(**options: Any) -> bool:
+        (result,), _ = run(image, one, tmp_path, **options)
+        return not result.kept
+
+    assert predicted()
+    assert not predicted()
+    assert not predicted(batch=2)
+    assert predicted(overwrite=True)
+    assert predicted(overlap=4)
+    assert predicted(overlap=4, outputs=("entropy",))
+    (tmp_path / "scene_entropy.tif").unlink()
+    assert predicted(overlap=4, outputs=("entropy",))
+    image.pixels += 1
+    assert predicted(overlap=4, outputs=("entropy",))
+
+
+def test_one_broken_scene_costs_no_other(one: Ensemble, tmp_path: Path) -> None:
+    scenes = [scene(64, 64, name=name) for name in ("a", "b", "c")]
+    scenes[1].broken = 0
+    for jobs in (1, 2):
+        results, _ = run(scenes, one, tmp_path / str(jobs), jobs=jobs)
+        assert [result.failure for result in results] == [None, "b.tif: is damaged.", None]
+        assert sorted(path.name for path in (tmp_path / str(jobs)).glob("*.tif")) == [
+            "a_classes.tif",
+            "c_classes.tif",
+        ]
+    assert bytes_of(tmp_path / "1") == bytes_of(tmp_path / "2")
+
+
+def test_downscaled_maps_lie_on_the_finer_grid(tmp_path: Path) -> None:
+    folder = untrained(recipe("downscaling"), tmp_path / "model")
+    ensemble = load_ensemble([folder])
+    model = ensemble.first
+    finer, size = model.target.finer, model.size[0]
+    bands = len(ensemble.description.bands)
+    rng = np.random.default_rng(0)
+    image = ArrayScene(rng.normal(0, 1, (bands, size, 2 * size)).astype(np.float32))
+    run(image, ensemble, tmp_path, overlap=0)
+    with rasterio.open(tmp_path / "scene_quantity.tif") as file:
+        assert file.shape == (size * finer, 2 * size * finer)
+        assert file.transform.a == image.transform.a / finer
+        assert file.bounds == rasterio.transform.array_bounds(size, 2 * size, image.transform)
+        assert file.descriptions == model.target.names
+        found = file.read()
+    halves = np.stack(np.split(image.pixels, 2, axis=2))
+    wanted = np.concatenate(list(model.predict(torch.from_numpy(halves)).numpy()), axis=2)
+    assert np.allclose(found, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"outputs": ("quantity",)}, "Legal here: classes, probabilities, entropy"),
+        ({"outputs": ("spread",)}, "take --ensemble"),
+        ({"outputs": ("class",)}, "Did you mean 'classes'"),
+        ({"threshold": 0.3}, "--threshold"),
+        ({"by_window": True}, "--by-window"),
+        ({"format": "csv"}, "--format"),
+        ({"overlap": 32}, "Take at most 31"),
+        ({"batch": 0}, "--batch"),
+        ({"jobs": 0}, "--jobs"),
+    ],
+)
+def test_what_does_not_suit_maps_is_refused(
+    one: Ensemble, tmp_path: Path, options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(RequestError, match=told):
+        run(scene(32, 32), one, tmp_path / "out", **options)
+    assert not list(tmp_path.glob("out/*.tif"))
+
+
+def test_a_folder_takes_one_process_at_a_time(one: Ensemble, tmp_path: Path) -> None:
+    from iterate_core.inference.done import Records
+
+    with Records(tmp_path).held(), pytest.raises(RequestError, match="is predicting into it"):
+        run(scene(32, 32), one, tmp_path)
