@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from iterate_core.data.bands import resolve_bands
 from iterate_core.data.folders.options import LEGAL_UNITS
 from iterate_core.engine.description import ModelDescription
 from iterate_core.errors import Problem, RequestError, nearest
@@ -59,7 +58,7 @@ def check(options: SceneOptions, description: ModelDescription) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         problems.append(Problem("--bands", f"names {twice[0]!r} twice."))
-    problems += unit_problems(options.unit, description, "--unit")
+    problems += _unit_problems(options.unit)
     for text in options.dates or ():
         try:
             day_of(text, "--dates")
@@ -73,22 +72,18 @@ def check(options: SceneOptions, description: ModelDescription) -> None:
         raise RequestError(problems)
 
 
-def unit_problems(units: Units | None, description: ModelDescription, where: str) -> list[Problem]:
-    """What is wrong with units: names of units that are none, or of bands that are not used."""
-    if units is None:
-        return []
-    pairs = [(None, units)] if isinstance(units, str) else list(units.items())
-    problems: list[Problem] = []
-    for name, unit in pairs:
-        if unit not in LEGAL_UNITS:
-            hint = nearest(unit, LEGAL_UNITS) or f"Legal: {', '.join(LEGAL_UNITS)}."
-            problems.append(Problem(where, f"there is no unit {unit!r}.", hint))
-        if name is not None:
-            try:
-                resolve_bands([name], description.bands, "")
-            except RequestError as error:
-                problems += [replace(problem, where=where) for problem in error.problems]
-    return problems
+def _unit_problems(units: Units | None) -> list[Problem]:
+    """Words that are no units; which bands there are, files tell later."""
+    said = [] if units is None else [units] if isinstance(units, str) else units.values()
+    return [
+        Problem(
+            "--unit",
+            f"there is no unit {unit!r}.",
+            nearest(unit, LEGAL_UNITS) or f"Legal: {', '.join(LEGAL_UNITS)}.",
+        )
+        for unit in said
+        if unit not in LEGAL_UNITS
+    ]
 
 
 def _listed(

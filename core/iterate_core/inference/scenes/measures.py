@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from iterate_core.data.bands import guess_unit, key
+from iterate_core.data.bands import guess_unit, key, match
 from iterate_core.data.dataset import Band
 from iterate_core.data.units import UNITS, Channel, converted
 from iterate_core.errors import DataError, Problem
@@ -82,14 +82,19 @@ class Measure:
     told: str = "said"
 
 
-def said_of(units: Units | None, band: Band) -> str | None:
-    """What a person says of the unit of one of the model's bands."""
+def said_of(units: Units | None, band: Band, name: str) -> str | None:
+    """What a person says of the unit of one of the model's bands, which a file calls `name`."""
     if units is None:
         return None
     if isinstance(units, Mapping):
-        own = {key(band.name), key(band.common or band.name)}
-        return next((unit for name, unit in units.items() if key(name) in own), None)
+        own = (unit for said, unit in units.items() if answers(said, band, name))
+        return next(own, None)
     return units if _concerns(units, band) else None
+
+
+def answers(said: str, band: Band, name: str) -> bool:
+    """Whether a word means one of the model's bands, which a file calls `name`."""
+    return key(said) == key(name) or bool(match(said, [band]))
 
 
 def _concerns(unit: str, band: Band) -> bool:

@@ -107,7 +107,7 @@ class Planes:
                 kind=header.kinds[one.band],
                 scale=(told.scales or header.scales)[one.band],
                 word=header.units[one.band],
-                said=said_of(told.unit, band),
+                said=said_of(told.unit, band, one.name),
                 values=partial(self._values, index),
             )
             for index, (one, band) in enumerate(zip(taken, wanted, strict=True))
@@ -151,6 +151,8 @@ class Planes:
             numbers = file.read(1, window=window, out_shape=shape)
             colours = header.palette[np.minimum(numbers, len(header.palette) - 1)]
             seen: Gaps = np.broadcast_to(colours[..., 3] > 0, (len(bands), *numbers.shape))
+            if self._mark is not None:
+                seen = seen & (numbers != self._mark)
             if self._warped:
                 seen = seen & (file.dataset_mask(window=window) > 0)
             return np.moveaxis(colours, -1, 0)[bands], ~seen

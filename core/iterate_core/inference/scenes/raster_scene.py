@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from rasterio.warp import transform as to_crs
 
+from iterate_core.data.bands import key, match
 from iterate_core.data.folders.rasters import coordinates
 from iterate_core.data.loading.batch import Context
 from iterate_core.engine.description import ModelDescription
@@ -54,6 +55,7 @@ class RasterScene:
         self.height, self.width = grid.height, grid.width
         self.crs, self.transform = grid.crs, grid.transform
         bands = [named(f, h, description) for f, h in zip(files, headers, strict=True)]
+        _check_units(files, bands, description)
         frames, self._days = frames_of(files, description.info.frames, self.source)
         found = [places(description, bands, numbers) for numbers in frames]
         self._used = used_bands(description)
@@ -141,6 +143,22 @@ def _taken(found: Sequence[dict[int, Place]], bands: Sequence[Named]) -> dict[in
             if one not in mine:
                 mine.append(one)
     return dict(sorted(taken.items()))
+
+
+def _check_units(
+    files: Sequence[SceneFile], bands: Sequence[Named], description: ModelDescription
+) -> None:
+    """Refuse units of bands that there are not.
+
+    Raises:
+        DataError: There are any.
+    """
+    names = {key(name) for one in bands for name in one.names}
+    for file, one in zip(files, bands, strict=True):
+        for said in file.unit if isinstance(file.unit, Mapping) else ():
+            if key(said) not in names and not match(said, description.bands):
+                what = f"is given the unit of a band {said!r}, which neither it nor the model has."
+                raise DataError(Problem(one.where, what, f"It has: {', '.join(one.names)}."))
 
 
 def _nodata(file: SceneFile, header: Header, description: ModelDescription) -> Any:
