@@ -89,9 +89,11 @@ def _unit_problems(units: Units | None) -> list[Problem]:
 def _listed(
     files: Sequence[str], description: ModelDescription, options: SceneOptions
 ) -> list[SceneRequest]:
-    found: list[SceneRequest] = []
-    for file in dict.fromkeys(files):
-        found += _of(file, description)
+    each: dict[tuple[str, ...], SceneRequest] = {}
+    for file in files:
+        for scene in _of(file, description):
+            each.setdefault(tuple(_path(one.path) for one in scene.files), scene)
+    found = list(each.values())
     if not found:
         what = "no file is named."
         raise RequestError(Problem("", what, "Name images, folders, URLs, or a table of scenes."))
@@ -124,6 +126,11 @@ def _of(file: str, description: ModelDescription) -> list[SceneRequest]:
             raise RequestError(Problem(file, "there is no such file."))
         return [_single(found) for found in matched]
     return [_single(path)]
+
+
+def _path(path: str) -> str:
+    """One text for all ways to write a path: a scene that is named twice is one."""
+    return path if scheme_of(path) is not None else os.path.abspath(path)
 
 
 def _is_file(path: str) -> bool:
