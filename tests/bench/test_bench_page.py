@@ -95,3 +95,4 @@ def test_tracks_can_be_chosen_where_there_are_several(tmp_path: Path, count: int
     text = page(build(entries_of([file], suite)[0], suite, "computed"))
     assert ('data-for="track"' in text) == (count == 2)
     assert text.count('data-set="track"') == count
+    assert text.count("No results file here says what its models cost.") == count

@@ -64,14 +64,12 @@ class CostKind:
     marks: tuple[float, ...] = ()
     timed: bool = False
 
-    def of(self, board: Leaderboard, entry: BoardEntry, datasets: Collection[str]) -> float | None:
-        """An entry's mean over datasets; None where one of them does not tell it."""
+    def of(self, cells: Collection[Made], listed: SuiteBackbone | None) -> float | None:
+        """The mean over cells; None where there are none, or one of them does not tell it."""
         if self.listed is not None:
-            known = board.suite.backbones.get(entry.backbone)
-            return None if known is None else self.listed(known)
-        told = {cell.dataset: self.made(cell) for cell in made_of(board, entry, datasets)}
-        found = [value for name in datasets if (value := told.get(name)) is not None]
-        return sum(found) / len(datasets) if found and len(found) == len(datasets) else None
+            return None if listed is None else self.listed(listed)
+        told = [value for cell in cells if (value := self.made(cell)) is not None]
+        return sum(told) / len(told) if told and len(told) == len(cells) else None
 
 
 def listed_size(backbone: SuiteBackbone) -> float | None:
@@ -139,6 +137,16 @@ KINDS = (
     ),
 )
 """All kinds of cost, the model's own first."""
+
+
+def costs_of(
+    board: Leaderboard, entry: BoardEntry, datasets: Collection[str]
+) -> dict[str, float | None]:
+    """An entry's mean costs over datasets, by kind; None where one of them does not tell it."""
+    cells = {cell.dataset: cell for cell in made_of(board, entry, datasets)}
+    whole = list(cells.values()) if len(cells) == len(datasets) else []
+    listed = board.suite.backbones.get(entry.backbone)
+    return {kind.key: kind.of(whole, listed) for kind in KINDS}
 
 
 def devices(board: Leaderboard, entries: Collection[BoardEntry], datasets: Collection[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
-from iterate.bench.leaderboard.costs import KINDS
+from iterate.bench.leaderboard.costs import costs_of
 from iterate.bench.leaderboard.csv_table import table_text
 from iterate.bench.leaderboard.entries import BoardEntry
 from iterate.bench.leaderboard.heading import facts
@@ -43,7 +43,7 @@ def json_rows(board: Leaderboard) -> list[dict[str, Any]]:
             "shown_value": _shown(row.published_value, shown_value),
             "shown_error": _shown(row.published_error, shown_error),
             **{key: list(told) for key, told in asdict(of).items()},
-            "costs": {kind.key: kind.of(board, *_of(board, row)) for kind in KINDS},
+            "costs": costs_of(board, *_of(board, row)),
         }
         for row, of in zip(rows, _provenances(board, rows), strict=True)
     ]

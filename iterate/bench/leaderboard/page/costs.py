@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from iterate.bench.leaderboard.costs import KINDS, CostKind, devices
+from iterate.bench.leaderboard.costs import KINDS, CostKind, costs_of, devices
 from iterate.bench.leaderboard.entries import BoardEntry
 from iterate.bench.leaderboard.page.cost_points import Point, Step, front_of, level, steps
 from iterate.bench.leaderboard.page.cost_points import points as cost_points
@@ -79,8 +79,9 @@ def cost_group(
     own = [entries[row.track, row.backbone] for row in rows]
     members = board.suite.groups[rows[0].group]
     views = {}
+    known = {one.label: costs_of(board, one, members) for one in own}
     for kind in KINDS:
-        costs = {one.label: kind.of(board, one, members) for one in own}
+        costs = {label: told[kind.key] for label, told in known.items()}
         if any(cost is not None for cost in costs.values()):
             meaning = " ".join(_meaning(board, kind, own, members))
             views[f"{key}-{kind.key}"] = _view(kind, rows, costs, names)._replace(meaning=meaning)
