@@ -1,6 +1,8 @@
 """Draw a scene beside its mask, its predicted map and how unsure the models were.
 
 python docs/examples/map_picture.py scenes maps landsat7 map.png
+
+The scenes are those of `scenes_of_chips.py`; the maps have classes and entropy.
 """
 
 import sys
