@@ -52,12 +52,13 @@ def seconds_text(seconds: float | None) -> str:
     """A time: ``4.2 s``, ``12 min``, ``3 h 20 min``."""
     if seconds is None:
         return NOT_KNOWN
-    if seconds < 100:
+    if seconds < 60:
         return f"{seconds:.3g} s"
+    if seconds < 3600:
+        return f"{round(seconds / 60)} min"
     minutes = round(seconds / 60)
-    if minutes < 100:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
+    rest = f" {minutes % 60} min" if minutes % 60 else ""
+    return f"{minutes // 60} h{rest}"
 
 
 def count_text(count: float | None) -> str:

@@ -10,7 +10,7 @@ import torch
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 
-from iterate_core.data.inspect.predictions import Picture, draw_predictions
+from iterate_core.data.inspect.predictions import Picture, draw_predictions, quantity_range
 from iterate_core.data.target import Target
 from iterate_core.inference.split import SplitPredictions
 
@@ -27,6 +27,7 @@ class ShownSample:
         truth: In words; None where only pictures tell it.
         told: What the model says, likewise.
         pictures: See `draw_predictions`.
+        drawn_between: The quantities that are darkest and brightest in maps; None of all else.
     """
 
     index: int
@@ -34,6 +35,7 @@ class ShownSample:
     truth: str | None
     told: str | None
     pictures: list[Picture]
+    drawn_between: tuple[float, float] | None = None
 
 
 def show(split: SplitPredictions, indices: Sequence[int]) -> list[ShownSample]:
@@ -50,8 +52,16 @@ def show(split: SplitPredictions, indices: Sequence[int]) -> list[ShownSample]:
     truths = [target.unpacked(each) for each in packed]
     told = [_as_given(each, target) for each in batch.predicted]
     pictures = draw_predictions(batch.images.numpy(), split.bands, truths, told, target)
+    between = quantity_range(truths) if target.form == "map" else None
     return [
-        ShownSample(index, split.names[index], target.title(truth), _words(said, one, target), row)
+        ShownSample(
+            index,
+            split.names[index],
+            target.title(truth),
+            _words(said, one, target),
+            row,
+            between,
+        )
         for index, truth, said, one, row in zip(
             indices, truths, batch.predicted, told, pictures, strict=True
         )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log10
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
-from iterate.pages.axis import axis_of
+from iterate.pages.axis import LogAxis, axis_of, log_axis_of
 from iterate.reporting.charts.svg import Frame, chart, element, framed, label
 from iterate.reporting.figures import number, percent, seconds_text
 from iterate_core.inference.reliability import BINS, Reliability
@@ -18,6 +18,8 @@ from iterate_core.inference.reliability import BINS, Reliability
 _SQUARE = 380.0
 _BARS = 40
 _MOST_DOTS = 1500
+# Seconds at which an axis of times may have a tick.
+_MARKS = (0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10800, 36000, 86400, 259200, 864000)
 
 
 def reliability_chart(found: Reliability) -> Markup:
@@ -119,13 +121,13 @@ def cost_chart(rows: Sequence[Costed], cost: str, score: str) -> Markup | None:
     if not drawn:
         return None
     ends = [end for row in drawn for end in (row.low, row.high, row.score) if end is not None]
-    places = [log10(row.seconds) for row in drawn]
-    room = 0.08 * (max(places) - min(places)) or 0.3
-    x = _Decades(min(places) - room, max(places) + room)
-    frame = Frame(x, axis_of(min(ends), max(ends)))  # type: ignore[arg-type]
+    times = [row.seconds for row in drawn]
+    frame = Frame(
+        _Times(log_axis_of(min(times), max(times), _MARKS)), axis_of(min(ends), max(ends))
+    )
     parts = frame.axes(cost, score)
     for number_, row in enumerate(drawn):
-        at, looks = log10(row.seconds), f"series s{number_ % 8}"
+        at, looks = row.seconds, f"series s{number_ % 8}"
         if row.low is not None and row.high is not None:
             parts.append(frame.line([(at, row.low), (at, row.high)], f"line {looks}"))
         title = f"{row.name}: {number(row.score)}, {seconds_text(row.seconds)}"
@@ -138,21 +140,18 @@ def cost_chart(rows: Sequence[Costed], cost: str, score: str) -> Markup | None:
     return chart(f"{score} against {cost} of {len(drawn)} studies", parts)
 
 
-class _Decades:
-    """A logarithmic axis of seconds; it is given logarithms."""
+@dataclass(frozen=True)
+class _Times:
+    """A logarithmic axis of seconds."""
 
-    def __init__(self, low: float, high: float) -> None:
-        self._low, self._high = low, high
-        steps: tuple[int, ...] = (1,) if high - low > 2 else (1, 2, 5)
-        decades = range(int(low) - 1, int(high) + 2)
-        marks = [decade + log10(step) for decade in decades for step in steps]
-        inside = [mark for mark in marks if low <= mark <= high]
-        self.ticks: tuple[float, ...] = tuple(inside) or (low, high)
+    axis: LogAxis
+
+    @property
+    def ticks(self) -> tuple[float, ...]:
+        return self.axis.ticks
 
     def share(self, value: float) -> float:
-        """See `Axis.share`."""
-        return (value - self._low) / (self._high - self._low)
+        return self.axis.share(value)
 
     def text(self, tick: float) -> str:
-        """The seconds."""
-        return seconds_text(float(f"{10**tick:.2g}"))
+        return seconds_text(tick)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from markupsafe import Markup
 
@@ -62,6 +62,20 @@ def chart(
     )
 
 
+class Ruled(Protocol):
+    """An axis: where values stand on it, from 0 to 1, and its ticks with their texts."""
+
+    @property
+    def ticks(self) -> tuple[float, ...]:
+        """Ascending."""
+
+    def share(self, value: float) -> float:
+        """Where a value stands."""
+
+    def text(self, tick: float) -> str:
+        """A tick's figure."""
+
+
 @dataclass(frozen=True)
 class Frame:
     """Two axes and the room between them.
@@ -69,11 +83,10 @@ class Frame:
     Attributes:
         x: Along the bottom.
         y: Up the left side.
-        square: Whether both axes are as long.
     """
 
-    x: Axis
-    y: Axis
+    x: Ruled
+    y: Ruled
     width: float = WIDTH
     height: float = HEIGHT
 

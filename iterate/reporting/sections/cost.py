@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from iterate.reporting.figures import (
     NOT_KNOWN,
     NOT_MEASURED,
@@ -27,7 +29,7 @@ def cost(study: Studied) -> Facts:
         ("Training a trial", _each(study, "trial")),
         ("Training a repeat", _each(study, "repeat")),
         ("Parameters", _parameters(study)),
-        ("Operations of an epoch", _operations(study)),
+        *_operations(study),
         ("Trained on", _devices(study)),
         ("Energy", NOT_MEASURED),
         ("Peak memory", NOT_MEASURED),
@@ -96,19 +98,21 @@ def _parameters(study: Studied) -> str:
     return f"{count_text(trained)} trained of {count_text(total)} ({share})"
 
 
-def _operations(study: Studied) -> str:
+def _operations(study: Studied) -> Facts:
     """Counted on the model's outline: neither data nor weights are needed."""
-    if study.description is None:
-        return NOT_KNOWN
-    from iterate_core.engine.cost import epoch_flops
+    from iterate_core.engine.cost import epoch_flops, image_flops
     from iterate_core.inference.described import described
 
-    try:
-        operations = epoch_flops(described(study.description))
-    except IterateError:
-        return NOT_KNOWN
-    told = count_text(operations)
-    return f"{told} (floating point, matrix products and convolutions; counted, not measured)"
+    epoch = image = None
+    with suppress(IterateError):
+        if study.description is not None:
+            prepared = described(study.description)
+            epoch, image = epoch_flops(prepared), image_flops(prepared)
+    how = " (matrix products and convolutions; counted, not measured)"
+    return [
+        ("FLOPs of an epoch", NOT_KNOWN if epoch is None else count_text(epoch) + how),
+        ("FLOPs of an image predicted", NOT_KNOWN if image is None else count_text(image)),
+    ]
 
 
 def _devices(study: Studied) -> str:

@@ -77,6 +77,7 @@ class Looked:
         model: Which repeat's.
         kinds: Pictures.
         legend: Class → colour, where pictures are coloured by it.
+        key: What else is to be known of the colours; may be empty.
         reliability: Of probabilities; None of all else.
         diagram: The same drawn.
         over: What was counted for it.
@@ -87,6 +88,7 @@ class Looked:
     model: str
     kinds: list[Kind]
     legend: list[tuple[str, str]]
+    key: str
     reliability: Reliability | None = None
     diagram: Markup | None = None
     over: str = ""
@@ -135,11 +137,26 @@ def _looked(study: Studied, split: SplitPredictions, found: Judgement, model: st
             for title, note, indices in kinds
         ],
         legend=list(zip(info.classes, colours, strict=False)),
+        key=_key(split, next(iter(drawn.values()), None)),
         reliability=found.reliability,
         diagram=None if found.reliability is None else reliability_chart(found.reliability),
         over=_over(split, found),
         plots=tuple(_plots(split, found)),
         share=percent(found.share, 1) if found.share < 1 else "",
+    )
+
+
+def _key(split: SplitPredictions, sample: ShownSample | None) -> str:
+    """How pictures beside images are to be read."""
+    if split.target.form == "mask":
+        return "Where wrong: orange pixels are. What does not count is grey."
+    if sample is None or sample.drawn_between is None:
+        return ""
+    low, high = sample.drawn_between
+    name = quantity(split.target.info)
+    return (
+        f"{name}: from {number(low)} (dark) to {number(high)} (bright). Prediction − truth: blue "
+        "where too low, red where too high. What is not known is grey."
     )
 
 

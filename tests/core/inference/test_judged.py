@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import numpy as np
 import pytest
 import torch
 from engine_support import recipe
+from objects_support import detecting
 from PIL import Image
 from torchmetrics.functional.classification import (
     binary_calibration_error,
     multiclass_calibration_error,
 )
 
+from iterate_core.data.target import target_of
 from iterate_core.engine import fit
 from iterate_core.engine.resolved import prepare
 from iterate_core.errors import RequestError
@@ -23,7 +26,7 @@ from iterate_core.inference.judged import judge
 from iterate_core.inference.predictor import load_model
 from iterate_core.inference.reliability import ReliabilityCounts
 from iterate_core.inference.shown import show
-from iterate_core.inference.split import SplitPredictions
+from iterate_core.inference.split import Predicted, SplitPredictions
 from iterate_core.tasks.sample_sums import SampleSums
 
 TASKS: dict[str, dict[str, Any]] = {
@@ -139,3 +142,64 @@ def test_other_data_than_the_model_was_trained_on_are_refused(tmp_path: Path) ->
     other = recipe("classification", trainer={"epochs": 1}, seed=1)
     with pytest.raises(RequestError, match="have changed since this model was trained"):
         SplitPredictions(load_model(tmp_path, accelerator="cpu"), prepare(other))
+
+
+class Told:
+    """Stands in for a model on its split: one batch of two images with objects."""
+
+    def __init__(self) -> None:
+        info = prepare(detecting()).info
+        self.target = target_of(info)
+
+    def __len__(self) -> int:
+        return 2
+
+    def batches(self) -> Iterator[Predicted]:
+        there = torch.tensor([[0.0, 0, 10, 10], [20, 20, 30, 30], [40, 40, 50, 50]])
+        found = torch.tensor([[0.0, 0, 10, 9], [0, 0, 9, 10], [20, 20, 30, 30], [40, 40, 50, 50]])
+        targets = [
+            {"boxes": there, "labels": torch.tensor([1, 1, 2])},
+            {"boxes": there[:0], "labels": torch.tensor([], dtype=torch.int64)},
+        ]
+        predicted = [
+            {
+                "boxes": found,
+                "labels": torch.tensor([1, 1, 2, 2]),
+                "scores": torch.tensor([0.9, 0.8, 0.7, 0.4]),
+            },
+            {
+                "boxes": found[:0],
+                "labels": torch.tensor([], dtype=torch.int64),
+                "scores": torch.tensor([]),
+            },
+        ]
+        yield Predicted(np.arange(2), torch.zeros(2, 3, 64, 64), targets, predicted)
+
+
+def test_objects_are_found_once_by_class_and_overlap() -> None:
+    """Of three told, one is right, one finds it again, one is of another class: F1 2 / (3 + 3)."""
+    found = judge(Told())  # type: ignore[arg-type]
+    assert found is not None
+    assert found.right is not None
+    assert found.certainty is not None
+    assert found.right[0] == pytest.approx(2 / 6)
+    assert found.certainty[0] == pytest.approx(0.8)
+    assert np.isnan([found.right[1], found.certainty[1]]).all()
+    assert found.reliability is None
+
+
+@pytest.mark.parametrize("decoder", ["fcos", "mask_rcnn"])
+def test_objects_are_drawn(decoder: str, tmp_path: Path) -> None:
+    asked = detecting(decoder)
+    fit.fit(prepare(asked), tmp_path)
+    split = SplitPredictions(load_model(tmp_path, accelerator="cpu"), prepare(asked))
+    assert judge(split) is not None
+    first, empty = show(split, [0, 3])
+    assert [one.title for one in first.pictures] == ["truth", "prediction"]
+    with_object, without = (
+        np.asarray(Image.open(io.BytesIO(one.pictures[0].png))) for one in (first, empty)
+    )
+    assert with_object.shape == without.shape == (128, 128, 3)  # enlarged
+    colours = [tuple(bytes.fromhex(each)) for each in ("1f77b4", "ff7f0e", "2ca02c")]
+    assert any((with_object == each).all(axis=-1).any() for each in colours)
+    assert not any((without == each).all(axis=-1).any() for each in colours)

@@ -91,6 +91,13 @@ def class_colours(info: DatasetInfo, *, clear: bool) -> list[str]:
     return ["#{:02x}{:02x}{:02x}".format(*row) for row in rows]
 
 
+def quantity_range(truths: Sequence[npt.NDArray[Any]]) -> tuple[float, float]:
+    """The least and the greatest quantity that maps are drawn between: all but a hundredth each."""
+    known = np.concatenate([np.ravel(truth)[np.isfinite(np.ravel(truth))] for truth in truths])
+    low, high = np.percentile(known, (1, 99)) if known.size else (0.0, 1.0)
+    return float(low), float(high)
+
+
 def _masks(truth: npt.NDArray[Any], told: npt.NDArray[Any], info: DatasetInfo) -> list[Picture]:
     counted = (truth != info.ignore_index) & (truth >= 0) & (truth < len(info.classes))
     colours = np.rint(palette(info.classes, clear=True)[:, :3] * 255).astype(np.uint8)
@@ -110,8 +117,7 @@ def _maps(targets: Sequence[Any], predicted: Sequence[Any]) -> list[list[Picture
     from matplotlib import colormaps
 
     truths = [np.asarray(truth, dtype=np.float64) for truth in targets]
-    known = np.concatenate([truth[np.isfinite(truth)] for truth in truths])
-    low, high = np.percentile(known, (1, 99)) if known.size else (0.0, 1.0)
+    low, high = quantity_range(truths)
     span = max(high - low, 1e-12)
 
     def drawn(values: npt.NDArray[Any], name: str, centre: float, width: float) -> bytes:
