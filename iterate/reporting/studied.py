@@ -18,10 +18,16 @@ from iterate.plots.trials import PlottedStudy, PlottedTrial
 from iterate_core.engine.complete import declaration_of
 from iterate_core.engine.description import ModelDescription, read_description
 from iterate_core.errors import Problem, RequestError
+from iterate_core.storage.names import inside
 from iterate_core.tasks.declarations import TaskDeclaration
 from iterate_core.tasks.metrics import Metric, Mode
 
 SUMMARY = "summary.json"
+_TOLD_OF_RUNS = {"wall_seconds", "worker_seconds", "train_seconds"}
+_TOLD = {
+    *("name", "dataset", "backbone", "objective", "trials", "trials_asked", "best", "repeats"),
+    *("test", "test_classes", "all_trials"),
+}
 _DEEPEST = 3  # so many folders below the run's a study's may lie
 
 
@@ -82,7 +88,7 @@ class Studied:
 
     def place(self, repeat: dict[str, Any]) -> Path:
         """A repeat's folder."""
-        return self.folder / str(repeat["folder"])
+        return self.folder / inside(str(repeat["folder"]), "a repeat's folder")
 
     @property
     def sums(self) -> list[Path]:
@@ -188,6 +194,10 @@ def _read_run(folder: Path) -> list[Studied]:
     studies = whole.get("studies")
     if not isinstance(studies, list) or not studies:
         raise RequestError(Problem(str(run / SUMMARY), "tells of no study."))
+    lacking = sorted((_TOLD_OF_RUNS - whole.keys()).union(*(_TOLD - one.keys() for one in studies)))
+    if lacking:
+        what = f"lacks {', '.join(lacking)}: another version of iterate wrote it, or none."
+        raise RequestError(Problem(str(run / SUMMARY), what, "The run's command writes it anew."))
     environment = _json(run / "environment.json") if (run / "environment.json").is_file() else {}
     pasts = past_studies(run, [str(one["name"]) for one in studies])
     found = [
@@ -213,7 +223,7 @@ def _read_run(folder: Path) -> list[Studied]:
 
 def _folder_of(run: Path, name: str, *, alone: bool) -> Path:
     """A run that is one study keeps it in its own folder; each of several has one below."""
-    below = run / name
+    below = run / inside(name, f"{run / SUMMARY}: a study's name")
     return run if alone and not below.is_dir() else below
 
 

@@ -175,3 +175,19 @@ def test_runs_of_other_questions_are_not_compared(own_run: Path, small_run: Path
     assert "Differences from" not in page
     assert "Not comparable with any other study here" in page
     assert told["name"] == "small"
+
+
+def test_a_summary_of_another_version_is_refused(own_run: Path, run: Command) -> None:
+    summary = summary_of(own_run)
+    del summary["wall_seconds"], summary["studies"][0]["test_classes"]
+    (own_run / "summary.json").write_text(json.dumps(summary))
+    said = run("report", str(own_run))
+    assert said.code == 2
+    assert "summary.json lacks test_classes, wall_seconds" in said.line.replace("json:", "json")
+
+
+def test_no_name_leads_out_of_the_run(own_run: Path, run: Command) -> None:
+    change(own_run, name="../../elsewhere")
+    said = run("report", str(own_run))
+    assert said.code == 2
+    assert "no path of a file below a folder" in said.line
