@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,6 +15,7 @@ from iterate_core.plurals import counted
 
 if TYPE_CHECKING:
     from iterate_core.inference.results import Predicted, Predictions
+    from iterate_core.inference.scenes.base import Units
 
 _MODEL = "A run's folder, or that of a study, a trial, a repeat, a fit or an exported model."
 _FILES = "Images, folders of them, URLs, or STAC items."
@@ -21,8 +23,8 @@ _FILES = "Images, folders of them, URLs, or STAC items."
 
 def predict(
     model: Annotated[Path, typer.Argument(help=_MODEL)],
-    files: Annotated[list[str], typer.Argument(help=_FILES)],
     out: Annotated[Path, typer.Option(help="Folder of what is written.")],
+    files: Annotated[list[str] | None, typer.Argument(help=_FILES)] = None,
     ensemble: Annotated[
         bool, typer.Option("--ensemble", help="The mean over all repeats of the run's best point.")
     ] = False,
@@ -72,8 +74,9 @@ def predict(
         str | None,
         typer.Option(metavar="DAY[,DAY…]", help="When the scenes were taken: 2020-07-11."),
     ] = None,
-    table: Annotated[
-        Path | None, typer.Option(help="A .csv of scenes that several files make up.")
+    scenes: Annotated[
+        Path | None,
+        typer.Option(help="A .csv of scenes that several files make up, in place of FILES."),
     ] = None,
     batch: Annotated[
         int | None, typer.Option(help="Windows that go through the model at once.")
@@ -117,7 +120,7 @@ def predict(
         overwrite=overwrite,
         jobs=jobs,
     )
-    told = SceneOptions(_listed(bands), _units(unit), _nodata(nodata), _listed(dates), table)
+    told = SceneOptions(_listed(bands), _units(unit), _nodata(nodata), _listed(dates), scenes)
     folders = models_of(find_model(model), ensemble=ensemble)
 
     from iterate_core.inference.predict import predict as work
@@ -126,7 +129,7 @@ def predict(
     with shown() as watch:
         found = work(
             folders,
-            files,
+            files or [],
             out,
             options,
             told,
@@ -148,12 +151,11 @@ def _listed(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _units(text: str | None) -> str | dict[str, str] | None:
+def _units(text: str | None) -> Units | None:
     """One unit for all bands, or ``band=unit`` of some."""
-    if text is None or "=" not in text:
-        return text
-    pairs = [part.rpartition("=") for part in text.split(",")]
-    return {band.strip(): unit.strip() for band, _, unit in pairs}
+    from iterate_core.inference.scenes.table import parse_units
+
+    return None if text is None else parse_units(text, "--unit")
 
 
 def _nodata(text: str | None) -> float | Literal["none"] | None:
@@ -171,6 +173,7 @@ def _nodata(text: str | None) -> float | Literal["none"] | None:
 def _tell(found: Predictions) -> None:
     for scene in found.scenes:
         _tell_scene(scene)
+    _tell_notes(found.scenes)
     done = len(found.scenes) - len(found.failed)
     where = found.table or found.folder
     told = f"{counted(done, 'file')} in {found.seconds:.1f} s"
@@ -186,5 +189,14 @@ def _tell_scene(scene: Predicted) -> None:
         found = "" if scene.found is None else f"{scene.found} found in "
         windows = f"{found}{counted(scene.windows, 'window')}{kept}"
         say(f"[green]{in_terminal(scene.outputs[0].name)}[/]  {windows}")
-    for note in scene.notes:
-        say(f"[dim]note[/]  {in_terminal(scene.name)}: {in_terminal(note)}")
+
+
+def _tell_notes(scenes: Sequence[Predicted]) -> None:
+    """Each note once, however many scenes it concerns."""
+    concerned: dict[str, list[str]] = {}
+    for scene in scenes:
+        for note in scene.notes:
+            concerned.setdefault(note, []).append(scene.name)
+    for note, names in concerned.items():
+        others = f" and {counted(len(names) - 1, 'other')}" if len(names) > 1 else ""
+        say(f"[dim]note[/]  {in_terminal(names[0])}{others}: {in_terminal(note)}")
