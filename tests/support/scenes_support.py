@@ -132,11 +132,13 @@ class Server:
         address: Where it listens.
         requests: Method, path and range of each request.
         served: Bytes sent.
+        busy: How many requests are answered next that it is too busy.
     """
 
     address: str = ""
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     served: int = 0
+    busy: int = 0
 
 
 class _Ranges(SimpleHTTPRequestHandler):
@@ -159,6 +161,10 @@ class _Ranges(SimpleHTTPRequestHandler):
         wanted = self.headers.get("Range")
         self.state.requests.append((self.command, self.path, wanted))
         file = Path(self.translate_path(self.path))
+        if self.state.busy:
+            self.state.busy -= 1
+            self.send_error(503)
+            return
         if not file.is_file():
             self.send_error(404)
             return

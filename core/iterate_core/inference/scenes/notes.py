@@ -24,6 +24,7 @@ class Placed(Protocol):
     height: int
     width: int
     crs: Any
+    transform: Any
 
     @property
     def days(self) -> tuple[tuple[int, int], ...] | None:
@@ -40,14 +41,13 @@ def notes_of(
     bands: Sequence[Named],
     planes: Mapping[int, Planes],
     grids: Sequence[Grid | None],
-    items: bool,
 ) -> tuple[str, ...]:
     """All that is to be told of a scene, each once."""
     found = [
         *(one.note for one in bands if one.note is not None),
         *_meanings(description, planes),
         *_units(description, planes),
-        *_unused(bands, planes, items=items),
+        *_unused(bands, planes),
         *(
             f"{headers[n].where} is on another grid; brought to that of the scene bilinearly"
             for n in planes
@@ -99,7 +99,7 @@ def _units(description: ModelDescription, planes: Mapping[int, Planes]) -> Itera
             yield f"{listed}: converted from {meaning} to {UNITS[trained].meaning} ({trained})"
 
 
-def _unused(bands: Sequence[Named], planes: Mapping[int, Planes], *, items: bool) -> Iterator[str]:
+def _unused(bands: Sequence[Named], planes: Mapping[int, Planes]) -> Iterator[str]:
     """Bands, and whole files, that the model has no use for."""
     for number, file in enumerate(bands):
         if number not in planes:
@@ -107,7 +107,7 @@ def _unused(bands: Sequence[Named], planes: Mapping[int, Planes], *, items: bool
             continue
         taken = {one.band for one in planes[number].taken}
         left = [name for band, name in enumerate(file.names) if band not in taken]
-        if left and not items:
+        if left:
             yield f"bands that the model does not use: {', '.join(left)}"
 
 
@@ -120,7 +120,7 @@ def _ground(
         only = " but ground control points, which are not used" if points else ""
         told = ", so that the model is not told where it is" if description.places else ""
         yield f"it has no coordinate system{only}{told}"
-    elif not headers[0].grid.transform.is_rectilinear:
+    elif scene.transform.b or scene.transform.d:
         yield "its rows and columns do not run along its coordinates; it is read as it lies"
     if description.dates and scene.days is None:
         yield "its date is not known, which the model was told in training; --dates says it"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import threading
 import warnings
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from rasterio.vrt import WarpedVRT
 from iterate_core.data.convert.images import STRICT
 from iterate_core.errors import DataError, Problem
 from iterate_core.inference.scenes.addresses import for_gdal, scheme_of, shown
+from iterate_core.secrets import without_passwords
 from iterate_core.storage.limits import check_plain_file
 
 _CACHE = 128 << 20  # bytes of decoded blocks: a row of windows of a scene that is kept in strips
@@ -40,6 +43,19 @@ _REMOTE = {
 
 See https://gdal.org/en/stable/user/configoptions.html and https://developmentseed.org/titiler/advanced/performance_tuning.
 """
+
+
+class _WithoutKeys(logging.Filter):
+    """What GDAL logs of addresses goes on without their queries, which may hold keys."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See `logging.Filter`."""
+        told = re.sub(r"(https?://[^\s?#]+)[?#]\S*?(?=[.,;:]?(?:\s|$))", r"\1", record.getMessage())
+        record.msg, record.args = without_passwords(told), ()
+        return True
+
+
+logging.getLogger("rasterio._env").addFilter(_WithoutKeys())
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from iterate_core.inference.scenes.header import Header, header_of
 from iterate_core.inference.scenes.matching import Named, Place, named, places, used_bands
 from iterate_core.inference.scenes.mirrored import stretch
 from iterate_core.inference.scenes.notes import notes_of
-from iterate_core.inference.scenes.planes import Planes, Taken, Told
+from iterate_core.inference.scenes.planes import Gaps, Pixels, Planes, Taken, Told
 from iterate_core.inference.scenes.remote import version_of
 from iterate_core.inference.scenes.stac import expanded
 from iterate_core.inference.scenes.when import frames_of
@@ -47,10 +47,10 @@ class RasterScene:
     def __init__(self, request: SceneRequest, description: ModelDescription) -> None:
         self.name, self.source = request.name, request.source
         self._description = description
-        files, items = expanded(request.files, description)
+        files, leading = expanded(request.files, description)
         self._files = tuple(files)
         headers = [header_of(file.path) for file in files]
-        first = finest([header.grid for header in headers]) if items else 0
+        first = finest([header.grid for header in headers[:leading]])
         grid = headers[first].grid
         self.height, self.width = grid.height, grid.width
         self.crs, self.transform = grid.crs, grid.transform
@@ -66,7 +66,7 @@ class RasterScene:
         }
         self._found = found
         self._fill = _fill(description)
-        self.notes = notes_of(self, description, headers, bands, self._planes, grids, items)
+        self.notes = notes_of(self, description, headers, bands, self._planes, grids)
 
     @property
     def days(self) -> tuple[tuple[int, int], ...] | None:
@@ -79,21 +79,23 @@ class RasterScene:
         spans = (rows.start, rows.stop), (columns.start, columns.stop)
         read = {number: planes.read(*spans) for number, planes in self._planes.items()}
         size = (rows.stop - rows.start, columns.stop - columns.start)
-        shape = (len(self._description.bands), len(self._found), *size)
-        pixels = np.empty(shape, np.float32)
-        pixels[:] = np.array(self._fill, np.float32)[:, None, None, None]
+        pixels = np.empty((len(self._fill), len(self._found), *size), np.float32)
         valid = np.ones(size, np.bool_)
         for frame, bands in enumerate(self._found):
-            for number, place in bands.items():
-                index = self._index(number, place)
-                values, gaps = read[place.file]
-                np.copyto(pixels[number, frame], values[index], where=~gaps[index])
-                valid &= ~gaps[index]
-        across = np.ix_(rows.taken, columns.taken)
-        whole = pixels[:, :, across[0], across[1]]
-        if self._description.info.frames == 1:
-            whole = whole[:, 0]
-        return Piece(whole, valid[across] & np.logical_and.outer(rows.inside, columns.inside))
+            for number, fill in enumerate(self._fill):
+                if number not in bands:
+                    pixels[number, frame] = fill
+                    continue
+                values, gaps = self._plane(read, number, bands[number])
+                pixels[number, frame] = values
+                if gaps.any():
+                    pixels[number, frame][gaps] = fill
+                    valid &= ~gaps
+        inside = np.logical_and.outer(rows.inside, columns.inside)
+        if not inside.all():
+            across = np.ix_(rows.taken, columns.taken)
+            pixels, valid = pixels[:, :, across[0], across[1]], valid[across] & inside
+        return Piece(pixels if self._description.info.frames > 1 else pixels[:, 0], valid)
 
     def context(self, row: int, column: int, height: int, width: int) -> Context | None:
         """See `iterate_core.inference.scenes.base.Scene.context`."""
@@ -119,11 +121,14 @@ class RasterScene:
         told = [asdict(file) | {"path": shown(file.path)} for file in self._files]
         return fingerprint({"files": told, "content": [_version(f.path) for f in self._files]})
 
-    def _index(self, number: int, place: Place) -> int:
-        taken = self._planes[place.file].taken
-        return next(
-            i for i, one in enumerate(taken) if (one.number, one.band) == (number, place.band)
-        )
+    def _plane(
+        self, read: Mapping[int, tuple[Pixels, Gaps]], number: int, place: Place
+    ) -> tuple[Pixels, Gaps]:
+        """One of the model's bands at a date, (height, width), and where it lacks data."""
+        taken = [(one.number, one.band) for one in self._planes[place.file].taken]
+        index = taken.index((number, place.band))
+        values, gaps = read[place.file]
+        return values[index], gaps[index]
 
     def _planes_of(
         self, file: SceneFile, header: Header, taken: Sequence[Taken], grid: Any

@@ -48,19 +48,17 @@ class Asset:
 
 def expanded(
     files: Sequence[SceneFile], description: ModelDescription
-) -> tuple[list[SceneFile], bool]:
+) -> tuple[list[SceneFile], int]:
     """Files of a scene, in the place of each item those of its assets that a model needs.
 
     Returns:
-        The files, and whether any is of an item.
+        The files, and how many of them stand for the first that was given.
 
     Raises:
         DataError: An item cannot be had, or is none.
     """
-    found: list[SceneFile] = []
-    for file in files:
-        found += _of_item(file, description) if is_item(file.path) else [file]
-    return found, any(is_item(file.path) for file in files)
+    each = [_of_item(file, description) if is_item(file.path) else [file] for file in files]
+    return [file for found in each for file in found], len(each[0])
 
 
 def _of_item(file: SceneFile, description: ModelDescription) -> list[SceneFile]:

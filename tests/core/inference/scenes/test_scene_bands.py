@@ -155,6 +155,19 @@ def test_palettes_are_colours(tmp_path: Path) -> None:
     assert (pixels[:, indices[0] == 2] == np.array([[5], [6]])).all()
 
 
+def test_transparent_colours_of_a_png_lack_data(tmp_path: Path) -> None:
+    from PIL import Image
+
+    indices = np.arange(30, dtype=np.uint8).reshape(5, 6) % 3
+    picture = Image.fromarray(indices).convert("P")
+    picture.putdata(indices.ravel().tolist())
+    picture.putpalette([1, 2, 3, 40, 50, 60, 9, 9, 9])
+    picture.save(tmp_path / "a.png", transparency=2)
+    pixels, valid = whole(opened(tmp_path / "a.png", model(("blue", "red"), "uint8")))
+    assert np.array_equal(valid, indices < 2)
+    assert (pixels[:, indices == 1] == [[60], [40]]).all()
+
+
 def test_real_images_without_names(shared_data: Callable[[str], Path]) -> None:
     names = (*(f"B{n:02d}" for n in range(1, 13)), "B8A")
     described = model(("B8A", "B04", "B11"), sensor="sentinel-2-l1c")

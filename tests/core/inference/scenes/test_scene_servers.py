@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rasterio import Affine
-from scenes_support import Server, model, numbers, opened, raster, serving
+from scenes_support import Server, model, numbers, opened, raster, serving, whole
 
 from iterate_core.errors import DataError
 from iterate_core.inference.scenes.addresses import beside, for_gdal, is_item, shown, stem
@@ -107,6 +107,18 @@ def test_a_file_that_changes_on_its_server_has_another_fingerprint(
     before = found.fingerprint()
     raster(folder / "other.tif", numbers(1, 64, 65), ("red",))
     assert found.fingerprint() != before
+
+
+def test_a_server_that_is_busy_is_asked_again(
+    server: tuple[Path, Server], caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, state = server
+    raster(folder / "busy.tif", numbers(1, 64, 64), ("red",))
+    state.busy = 1
+    found = opened(f"{state.address}/busy.tif?key=secret", model(("red",)))
+    assert np.array_equal(whole(found)[0], numbers(1, 64, 64))
+    assert f"503 - {state.address}/busy.tif. Retrying" in caplog.text
+    assert "secret" not in caplog.text
 
 
 def check_item(path: str | Path) -> None:

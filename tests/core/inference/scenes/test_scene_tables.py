@@ -157,6 +157,30 @@ def test_another_system_of_coordinates(tmp_path: Path) -> None:
     assert np.abs(pixels[1] - pixels[0]).max() < 2e-3
 
 
+@pytest.mark.parametrize("turned", ["a.tif", "b.tif"])
+def test_turned_grids(tmp_path: Path, turned: str) -> None:
+    straight = flat(60, 60, Affine(10, 0, 499_800, 0, -10, 5_000_200))
+    grids = {
+        "a.tif": Affine(10, 0, 500_000, 0, -10, 5_000_000),
+        "b.tif": Affine(10, 0, 499_800, 0, -10, 5_000_200),
+    }
+    # The same plane, its columns running south and its rows east.
+    a, b, c, d, e, f = grids[turned][:6]
+    grids[turned] = Affine(b, a, c, e, d, f)
+    sizes = {"a.tif": 20, "b.tif": 60}
+    planes = {"a.tif": flat(20, 20, NORTH_UP), "b.tif": straight}
+    planes[turned] = np.ascontiguousarray(planes[turned].swapaxes(1, 2))
+    for name, band in (("a.tif", "red"), ("b.tif", "nir")):
+        assert planes[name].shape[1] == sizes[name]
+        raster(tmp_path / name, planes[name], (band,), transform=grids[name])
+    listed = table(tmp_path, "one,a.tif", "one,b.tif", columns="scene,file")
+    (found,) = scenes(listed, model(BOTH, "reflectance"))
+    pixels, valid = whole(found)
+    assert valid.all()
+    assert np.abs(pixels[1] - pixels[0]).max() < 1e-3
+    assert any("do not run along" in note for note in found.notes) == (turned == "a.tif")
+
+
 def test_files_that_lie_nowhere_must_be_of_one_size(tmp_path: Path) -> None:
     raster(tmp_path / "a.tif", numbers(1, 9, 9), ("red",), placed=False)
     raster(tmp_path / "b.tif", numbers(1, 9, 9), ("nir",))
