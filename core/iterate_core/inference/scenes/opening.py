@@ -147,11 +147,7 @@ class Handle:
         file = open_file(self.path)
         if self._grid is None:
             return file
-        marks = (
-            {"add_alpha": not _has_alpha(file)}
-            if self._nodata is None
-            else {"src_nodata": self._nodata, "nodata": self._nodata}
-        )
+        alpha = self._nodata is None and not _has_alpha(file)
         grid = self._grid
         return WarpedVRT(
             file,
@@ -160,7 +156,9 @@ class Handle:
             height=grid.height,
             width=grid.width,
             resampling=Resampling.nearest if self._nearest else Resampling.bilinear,
-            **marks,
+            src_nodata=self._nodata,
+            nodata=self._nodata,
+            add_alpha=alpha,
         )
 
 

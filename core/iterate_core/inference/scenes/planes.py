@@ -90,13 +90,11 @@ class Planes:
         self.header, self.taken = header, tuple(taken)
         self._mark = _mark(header, told.nodata)
         self._real = told.nodata == "none"
-        blended = header.nodata if isinstance(told.nodata, str) else self._mark
-        if blended is None and all(kind.kind == "f" for kind in header.kinds):
-            blended = float("nan")
         palette = header.palette is not None
         self._own = Handle(header.path, None, None)
         self._handle = self._own
         if grid is not None:
+            blended = _blended(header, self._mark)
             self._handle = Handle(header.path, grid, blended, nearest=palette)
         self._warped = grid is not None
         stored = [
@@ -158,7 +156,8 @@ class Planes:
             return np.moveaxis(colours, -1, 0)[bands], ~seen
         indexes = [band + 1 for band in bands]
         size = None if shape is None else (len(bands), *shape)
-        raw = file.read(indexes, window=window, out_shape=size)
+        kind = np.result_type(*(header.kinds[band] for band in bands))
+        raw = file.read(indexes, window=window, out_shape=size, out_dtype=kind)
         gaps = np.isnan(raw) if raw.dtype.kind == "f" else np.zeros(raw.shape, np.bool_)
         if self._mark is not None:
             gaps |= raw == self._mark
@@ -199,8 +198,24 @@ class Planes:
 
 def _mark(header: Header, said: NoData | None) -> float | None:
     if said is not None:
-        return said if isinstance(said, float | int) else None
+        return None if isinstance(said, str) else float(said)
     return header.nodata
+
+
+def _blended(header: Header, mark: float | None) -> float | None:
+    """What marks missing data for GDAL when it blends pixels; None: a mask does.
+
+    A mark that numbers of the file's type cannot be marks nothing.
+    """
+    kinds = header.kinds
+    if all(kind.kind == "f" for kind in kinds):
+        return float("nan") if mark is None else mark
+    if mark is None or not mark.is_integer():
+        return None
+    held = all(
+        np.iinfo(kind).min <= mark <= np.iinfo(kind).max for kind in kinds if kind.kind != "f"
+    )
+    return mark if held else None
 
 
 def _apart(there: npt.NDArray[Any], mark: float) -> bool:

@@ -12,6 +12,7 @@ from iterate_core.inference.scenes.opening import open_file, telling
 
 _SECONDS = (20.0, 60.0)  # to connect, and between bytes
 _MOST = 32 << 20  # bytes of a document
+_PART = 64 << 10  # bytes that are taken at once
 
 
 def document(url: str) -> bytes:
@@ -23,13 +24,15 @@ def document(url: str) -> bytes:
     try:
         with requests.get(url, timeout=_SECONDS, stream=True) as answer:
             _check(answer, url)
-            content = answer.raw.read(_MOST + 1, decode_content=True)
+            content = bytearray()
+            for part in answer.iter_content(_PART):
+                content += part
+                if len(content) > _MOST:
+                    what = f"is more than {_MOST >> 20} MiB, which no item is."
+                    raise DataError(Problem(shown(url), what))
+            return bytes(content)
     except (requests.RequestException, OSError) as error:
         raise _unreachable(url, error) from None
-    if len(content) > _MOST:
-        raise DataError(Problem(shown(url), f"is more than {_MOST >> 20} MiB, which no item is."))
-    found: bytes = content
-    return found
 
 
 def version_of(url: str) -> list[Any]:

@@ -97,6 +97,9 @@ def _read(path: str) -> dict[str, Any]:
     """An item's document."""
     if scheme_of(path) in ("http", "https"):
         text = document(path)
+    elif scheme_of(path) is not None:
+        what = "items are read from http:// and https:// and from this machine."
+        raise DataError(Problem(shown(path), what, "Copy the item here; its assets may stay."))
     else:
         check_plain_file(Path(path))
         try:

@@ -194,6 +194,18 @@ def test_documents_that_are_no_items(tmp_path: Path, text: str, told: str) -> No
         opened(tmp_path / "a.json", model(("red",)))
 
 
+def test_items_that_cannot_be_had(server: tuple[Path, Server]) -> None:
+    _, state = server
+    for address, told in (
+        (f"{state.address}/none.json?key=secret", "none.json: the server answers 404"),
+        ("http://127.0.0.1:1/items/one", "items/one: cannot be reached"),
+        ("s3://bucket/one.json", "items are read from http"),
+    ):
+        with pytest.raises(DataError, match=told) as raised:
+            opened(address, model(("red",)))
+        assert "secret" not in str(raised.value)
+
+
 def test_addresses() -> None:
     assert for_gdal("https://x.org/a.tif?k=1") == "/vsicurl/https://x.org/a.tif?k=1"
     assert for_gdal("s3://bucket/a.tif") == "/vsis3/bucket/a.tif"

@@ -137,6 +137,24 @@ def test_what_another_grid_does_not_cover_lacks_data(tmp_path: Path) -> None:
     assert np.array_equal(pixels[1][:, 10:], numbers(1, 20, 30)[0][:, :20])
 
 
+@pytest.mark.parametrize("nodata", [None, 0.0, -9999.0, "none"])
+def test_marks_of_missing_data_are_not_blended(tmp_path: Path, nodata: Any) -> None:
+    coarse = Affine(20, 0, 500_000, 0, -20, 5_000_000)
+    pixels = np.full((1, 10, 10), 4000, np.uint16)
+    pixels[0, 4:7, 4:7] = 0
+    raster(tmp_path / "a.tif", numbers(1, 20, 20), ("red",))
+    raster(tmp_path / "b.tif", pixels, ("nir",), transform=coarse, nodata=0)
+    listed = table(tmp_path, "one,a.tif", "one,b.tif", columns="scene,file")
+    (found,) = scenes(listed, model(BOTH, means=(1.0, 77.0)), nodata=nodata)
+    values, valid = whole(found)
+    if nodata in (None, 0.0):
+        assert set(np.unique(values[1])) == {77.0, 4000.0}
+        assert not valid[9:13, 9:13].any()
+    else:
+        assert valid.all()
+        assert values[1].min() == 0
+
+
 def test_another_system_of_coordinates(tmp_path: Path) -> None:
     raster(tmp_path / "a.tif", flat(30, 40, NORTH_UP), ("red",))
     mercator = CRS.from_epsg(3857)
