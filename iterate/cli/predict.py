@@ -104,7 +104,6 @@ def predict(
     from iterate.cli.views.predicting import shown
     from iterate.run.models import find_model
     from iterate.run.predicting import models_of
-    from iterate_core.heap import expect_garbage
     from iterate_core.inference.options import PredictOptions
     from iterate_core.inference.scenes.base import SceneOptions
 
@@ -125,7 +124,6 @@ def predict(
 
     from iterate_core.inference.predict import predict as work
 
-    expect_garbage()
     with shown() as watch:
         found = work(
             folders,
