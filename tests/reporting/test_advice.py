@@ -141,7 +141,7 @@ def test_a_rare_class_that_is_missed() -> None:
     rare = {"name": "water", "support": 20, "recall": 0.2}
     found = rules.misses_rare([common, rare], weighted=False)
     assert found is not None
-    assert found.why.startswith("water is 2.2 % of what is tested, and 20 % of it are found")
+    assert found.why.startswith("class water is 2.2 % of what is tested, and 20 % of it are found")
     assert rules.misses_rare([common, rare], weighted=True) is None
     assert rules.misses_rare([common, rare | {"recall": 0.8}], weighted=False) is None
     assert rules.misses_rare([common, rare | {"support": 800}], weighted=False) is None

@@ -13,9 +13,11 @@ import pytest
 from door_support import Command, commands
 from report_support import summary_of
 
-from iterate import report
-from iterate.reporting.figures import estimate_text, number
+from iterate import load_recipe, report
+from iterate.reporting.figures import count_text, estimate_text, number, seconds_text
 from iterate.run.sample_intervals import over_samples
+from iterate_core.engine.cost import epoch_flops, image_flops
+from iterate_core.engine.resolved import prepare
 
 _FOREIGN = re.compile(r"(?:src|href)=(?!\"data:image/png;base64,)|url\(|@import", re.IGNORECASE)
 HOSTILE = "</script><script>alert('x')</script>\x1b\u202e"
@@ -191,3 +193,39 @@ def test_no_name_leads_out_of_the_run(own_run: Path, run: Command) -> None:
     said = run("report", str(own_run))
     assert said.code == 2
     assert "no path of a file below a folder" in said.line
+
+
+def test_wrong_and_right_samples_are_what_they_are_called(
+    small_run: Path, small_page: Path
+) -> None:
+    page = small_page.read_text()
+    chosen = max(
+        summary_of(small_run)["studies"][0]["repeats"], key=lambda one: one["metrics"]["val"]
+    )
+    assert f"the best repeat on validation ({chosen['folder']})" in page
+    for heading, marks in (("Wrong", {"✗"}), ("Right", {"✓"}), ("Least certain", {"✓", "✗"})):
+        part = re.split("<h[23]>", page[page.index(f"<h3>{heading}</h3>") :])[1]
+        found = re.findall(r"<b class=\"(?:good|bad)\">(.)</b> true <b>(.*?)</b>", part)
+        told = re.findall(r"predicted <b>(.*?) \((\d+) %\)</b>", part)
+        assert 0 < len(found) == len(told) <= 6
+        assert {mark for mark, _ in found} <= marks
+        for (mark, true), (name, _) in zip(found, told, strict=True):
+            assert (mark == "✓") == (true == name)
+        sure = [int(share) for _, share in told]
+        assert sure == sorted(sure, reverse=heading != "Least certain")
+
+
+def test_cost_is_that_of_the_trainings(small_run: Path, small_page: Path) -> None:
+    page = small_page.read_text()
+    told = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
+    summary = summary_of(small_run)
+    assert told["Wall time"] == seconds_text(summary["wall_seconds"])
+    assert told["Training time"] == seconds_text(summary["train_seconds"])
+    assert "mean of 5" in told["Training a trial"]
+    assert "mean of 2" in told["Training a repeat"]
+    parameters = summary["studies"][0]["best"]["parameters"]
+    assert told["Parameters"].startswith(f"{count_text(parameters['trained'])} trained of ")
+    prepared = prepare(load_recipe(small_run / "recipe.yaml"))
+    assert told["FLOPs of an epoch"].startswith(count_text(epoch_flops(prepared)))
+    assert told["FLOPs of an image predicted"] == count_text(image_flops(prepared))
+    assert told["Trained on"] == "CPU, 1 thread"

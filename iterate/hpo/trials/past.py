@@ -78,14 +78,20 @@ def past_studies(folder: Path, names: Sequence[str]) -> dict[str, PastStudy]:
 
 
 def _copy(file: Path, to: Path) -> None:
-    """Copy a database as it stands; one in a folder that may not be written as it is on disk."""
-    for mode in ("mode=ro", "immutable=1"):
+    """Copy a database as it stands.
+
+    Where nobody is at work on it there is no log beside it, and SQLite must not begin one; where
+    there is one, it is read too, as far as the folder lets SQLite share it.
+    """
+    logged = file.with_name(f"{file.name}-wal").exists()
+    modes = ("mode=ro", "immutable=1") if logged else ("immutable=1", "mode=ro")
+    for last, mode in enumerate(modes):
         try:
             source = sqlite3.connect(f"{file.absolute().as_uri()}?{mode}", uri=True)
             with closing(source), closing(sqlite3.connect(to)) as target:
                 source.backup(target)
         except sqlite3.Error:
-            if mode == "immutable=1":
+            if last:
                 raise
         else:
             return

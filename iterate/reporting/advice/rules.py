@@ -195,7 +195,7 @@ def misses_rare(classes: Sequence[Mapping[str, Any]], weighted: bool) -> Advice 
         return None
     worst = min(rare, key=lambda one: float(one["recall"]))
     share, recall = percent(worst["support"] / total, 1), percent(worst["recall"])
-    why = f"{worst['name']} is {share} of what is tested, and {recall} of it are found."
+    why = f"class {worst['name']} is {share} of what is tested, and {recall} of it are found."
     what = "Weigh classes in the loss, or try focal or dice"
     return Advice(what, why, "loss.class_weights")
 

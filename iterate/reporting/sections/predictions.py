@@ -28,6 +28,7 @@ from iterate_core.tasks.sample_sums import SampleSums
 
 SHOWN = 6
 """Samples of a kind that are drawn."""
+_MOST_PLOTS = 6  # quantities with charts of their own
 
 Watch = Callable[[int, int], None]
 Floats = npt.NDArray[np.float64]
@@ -83,6 +84,7 @@ class Looked:
         over: What was counted for it.
         plots: Of quantities.
         share: Which share of all known quantities is drawn.
+        more: How many further quantities have no charts.
     """
 
     model: str
@@ -94,6 +96,7 @@ class Looked:
     over: str = ""
     plots: tuple[Plots, ...] = ()
     share: str = ""
+    more: int = 0
 
 
 def look(study: Studied, watch: Watch | None = None) -> Looked | str:
@@ -143,6 +146,7 @@ def _looked(study: Studied, split: SplitPredictions, found: Judgement, model: st
         over=_over(split, found),
         plots=tuple(_plots(split, found)),
         share=percent(found.share, 1) if found.share < 1 else "",
+        more=max(0, len(info.classes) - _MOST_PLOTS) if found.pairs is not None else 0,
     )
 
 
@@ -182,7 +186,10 @@ def _scores(study: Studied, found: Judgement, samples: int) -> _Scores:
             sums = np.empty((0, 0))
         if len(sums) == samples:
             values = np.asarray(metric.of_sums(sums.astype(np.float64)))
-            return _Scores(metric.name, values, values if metric.mode == "max" else -values)
+            better = values if metric.mode == "max" else -values
+            # Where all is right there is nothing worse than elsewhere: F1 of nothing found is 0.
+            better = np.where(found.right == 1, np.inf, better)
+            return _Scores(metric.name, values, better)
     return _Scores("share right", found.right, found.right)
 
 
@@ -225,7 +232,9 @@ def _first(values: Floats) -> list[int]:
 
 def _drawn(sample: ShownSample, found: Judgement, scores: _Scores, form: str) -> Drawn:
     score = "" if form == "index" else f"{scores.name} {number(scores.values[sample.index])}"
-    if found.certainty is not None and form != "index":
+    if found.certainty is not None and found.right is not None and form != "index":
+        if scores.values is not found.right:
+            score += f", right {percent(found.right[sample.index], 1)}"
         score += f", certainty {number(found.certainty[sample.index])}"
     whole = form == "index" and found.right is not None
     pictures = [
@@ -263,7 +272,7 @@ def _plots(split: SplitPredictions, found: Judgement) -> list[Plots]:
         return []
     info, dense = split.target.info, split.target.dense
     rows = []
-    for place, name in enumerate(info.classes):
+    for place, name in enumerate(info.classes[:_MOST_PLOTS]):
         pairs = found.pairs[found.pairs[:, 2] == place][:, :2]
         if len(pairs):
             said = quantity(info) if dense and place == 0 else name

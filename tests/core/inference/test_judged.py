@@ -33,7 +33,9 @@ TASKS: dict[str, dict[str, Any]] = {
     "classification": {},
     "multilabel": {"model": {"decoder": {"name": "linear"}}},
     "segmentation": {},
+    "change_detection": {"data": {"frames": 2}},
     "regression": {"tuning": {"name": "frozen"}},
+    "downscaling": {},
 }
 
 
@@ -57,7 +59,7 @@ def test_a_split_is_judged_as_it_was_scored(task: str, tmp_path: Path) -> None:
         assert found.right is not None
         assert found.right.mean() == pytest.approx(scores["test/accuracy"])
         told = multiclass_calibration_error(batch.predicted, batch.targets, 8, n_bins=15)
-    elif task == "segmentation":
+    elif task in ("segmentation", "change_detection"):
         assert found.right is not None
         counted = (batch.targets != split.target.info.ignore_index).flatten(1).sum(dim=1)
         weighed = float(np.average(found.right, weights=counted.numpy()))
@@ -110,19 +112,40 @@ def test_calibration_is_that_of_torchmetrics_also_for_certain_predictions() -> N
     assert ReliabilityCounts().found() is None
 
 
-def test_chosen_samples_are_drawn_with_truth_and_prediction(tmp_path: Path) -> None:
-    split, _, _ = trained("segmentation", tmp_path)
+@pytest.mark.parametrize(
+    ("task", "titles"),
+    [
+        ("segmentation", ["image", "truth", "prediction", "where wrong"]),
+        ("change_detection", ["first date", "last date", "truth", "prediction", "where wrong"]),
+        ("regression", ["image", "truth", "prediction", "prediction − truth"]),
+        ("downscaling", ["image", "truth", "prediction"]),
+    ],
+)
+def test_chosen_samples_are_drawn_with_truth_and_prediction(
+    task: str, titles: list[str], tmp_path: Path
+) -> None:
+    split, _, _ = trained(task, tmp_path)
     assert show(split, []) == []
-    first, last = show(split, [0, 5])
-    assert (first.name, last.name) == (split.names[0], split.names[5])
-    assert [one.title for one in last.pictures] == ["image", "truth", "prediction", "where wrong"]
-    batch = split.of([5])
-    wrong = (batch.predicted.argmax(dim=1) != batch.targets)[0].numpy()
-    counted = (batch.targets[0] != split.target.info.ignore_index).numpy()
-    pixels = np.asarray(Image.open(io.BytesIO(last.pictures[3].png)).convert("RGB"))
-    red = (pixels == (213, 94, 0)).all(axis=-1)
-    np.testing.assert_array_equal(red, wrong & counted)
+    gaps = split.of(range(12)).targets
+    gapped = gaps.isnan().flatten(1).any(dim=1) if gaps.is_floating_point() else torch.ones(12)
+    chosen = int(gapped.nonzero()[-1])  # where some of the truth is not known
+    first, last = show(split, [0, chosen])
+    assert (first.name, last.name) == (split.names[0], split.names[chosen])
+    assert [one.title for one in last.pictures] == titles
     assert (first.truth, first.told) == (None, None)
+    pixels = [np.asarray(Image.open(io.BytesIO(one.png)).convert("RGB")) for one in last.pictures]
+    batch = split.of([chosen])
+    if titles[-1] == "where wrong":
+        wrong = (batch.predicted.argmax(dim=1) != batch.targets)[0].numpy()
+        counted = (batch.targets[0] != split.target.info.ignore_index).numpy()
+        red = (pixels[-1] == (213, 94, 0)).all(axis=-1)
+        np.testing.assert_array_equal(red, wrong & counted)
+        assert first.drawn_between is None
+    else:
+        unknown = batch.targets[0].isnan().numpy()
+        unknown = unknown.any(axis=0) if unknown.ndim > 2 else unknown
+        assert unknown.any()
+        assert (pixels[titles.index("truth")][unknown] == 127).all()
 
 
 def test_classes_are_told_in_words(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ class Picture:
     """A picture of a sample.
 
     Attributes:
-        title: What it shows: ``image``, ``truth``, ``prediction``, ``where wrong``.
+        title: What it shows: ``image`` (or ``first date``, ``last date``), ``truth``,
+            ``prediction``, ``where wrong``.
         png: The file's content.
     """
 
@@ -48,8 +49,10 @@ def draw_predictions(
     """The pictures of each of some samples.
 
     The image comes first, in true colour where there is red, green and blue, else grey; of several
-    dates the last. Then, of masks and maps, the truth, the prediction and where it is wrong (of
-    quantities by how much); what does not count is grey. Objects are frames in the image.
+    dates the first and the last. Then, of masks and maps, the truth, the prediction and where it is
+    wrong (of a quantity by how much); what does not count is grey. Of maps of several quantities
+    those in red, green and blue are one picture, else the first is drawn. Objects are frames in the
+    image.
 
     Args:
         images: (n, bands, …, height, width) in the files' units.
@@ -60,8 +63,13 @@ def draw_predictions(
         of: The dataset's.
     """
     shown = [bands.index(band) for band in visible_bands(bands)]
-    bright = stretched([last_date(image)[shown] for image in images])
+    dated = images.ndim > 4
+    seen = [last_date(image)[shown] for image in images]
+    if dated:
+        seen = [each for pair in zip(images[:, shown, 0], seen, strict=True) for each in pair]
+    bright = stretched(seen)
     grounds = [_bytes(np.broadcast_to(image, (*image.shape[:2], 3))) for image in bright]
+    first, grounds = (grounds[::2], grounds[1::2]) if dated else ([], grounds)
     if of.form == "objects":
         return [
             [
@@ -70,12 +78,15 @@ def draw_predictions(
             ]
             for ground, truth, told in zip(grounds, targets, predicted, strict=True)
         ]
-    pictures = [[Picture("image", _png(ground))] for ground in grounds]
+    pictures = [[Picture("last date" if dated else "image", _png(ground))] for ground in grounds]
+    for row, ground in zip(pictures, first, strict=False):
+        row.insert(0, Picture("first date", _png(ground)))
     if of.form == "mask":
         for row, truth, told in zip(pictures, targets, predicted, strict=True):
             row.extend(_masks(np.asarray(truth), np.asarray(told), of.info))
-    elif of.form == "map":
-        for row, maps in zip(pictures, _maps(targets, predicted), strict=True):
+    elif of.form in ("map", "maps"):
+        drawn = _finer(targets, predicted, of.info) if of.form == "maps" else None
+        for row, maps in zip(pictures, drawn or _maps(targets, predicted), strict=True):
             row.extend(maps)
     return pictures
 
@@ -137,6 +148,38 @@ def _maps(targets: Sequence[Any], predicted: Sequence[Any]) -> list[list[Picture
             ]
         )
     return rows
+
+
+def _finer(
+    targets: Sequence[Any], predicted: Sequence[Any], info: DatasetInfo
+) -> list[list[Picture]]:
+    """Maps of several quantities, the truth and the prediction alike bright."""
+    common = {band.name: band.common for band in info.bands}
+    names = [common.get(name) for name in info.classes]
+    if not {"red", "green", "blue"} <= set(names):
+        return _maps([truth[0] for truth in targets], [told[0] for told in predicted])
+    chosen = [names.index(name) for name in ("red", "green", "blue")]
+    both = [
+        np.asarray(each)[chosen] for pair in zip(targets, predicted, strict=True) for each in pair
+    ]
+    bright = stretched([_filled(each) for each in both], 2)
+    pixels = [_bytes(each) for each in bright]
+    for picture, values in zip(pixels, both, strict=True):
+        picture[np.isnan(values).any(axis=0)] = _GREY
+    return [
+        [Picture("truth", _png(truth)), Picture("prediction", _png(told))]
+        for truth, told in zip(pixels[::2], pixels[1::2], strict=True)
+    ]
+
+
+def _filled(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """What is unknown as bright as the mean of what is known, band by band."""
+    known = ~np.isnan(values)
+    means = [
+        band[there].mean() if there.any() else 0.0
+        for band, there in zip(values, known, strict=True)
+    ]
+    return np.where(known, values, np.array(means)[:, None, None])
 
 
 def _framed(ground: Pixels, boxes: Any, info: DatasetInfo) -> bytes:
