@@ -70,6 +70,21 @@ def unit_of_scale(scale: float) -> str | None:
     return next(fitting, None)
 
 
+def unit_of_tags(scale: float, offset: float) -> str | None:
+    """The unit of numbers that are reflectance, or brightness to 1, by a factor and a summand.
+
+    None where no unit has both; those that change nothing tell nothing.
+    """
+    if (scale, offset) == (1, 0):
+        return None
+    for name, unit in UNITS.items():
+        gain = {"reflectance": unit.gain, "brightness": unit.gain / 255}.get(unit.quantity)
+        same = gain is not None and math.isclose(gain, scale, rel_tol=1e-6)
+        if same and math.isclose(unit.offset, offset, abs_tol=1e-9):
+            return name
+    return None
+
+
 @dataclass(frozen=True)
 class Channel:
     """How one channel of a model comes from a stored band: curve, (x − shift) / scale, limits.

@@ -19,6 +19,7 @@ from iterate_core.data.folders.dates import Dates, day_in
 from iterate_core.data.folders.options import FolderData
 from iterate_core.data.folders.rasters import Raster, read_raster
 from iterate_core.data.folders.samples import FolderSample, Listing, Modality
+from iterate_core.data.units import unit_of_tags
 from iterate_core.errors import DataError, Problem
 from iterate_core.plurals import counted
 
@@ -48,6 +49,7 @@ class ImageReader:
         bands: Of all modalities, in their order.
         frames: Dates of a sample.
         first: An image, whose size is that of all.
+        notes: What to tell of the images.
 
     Raises:
         DataError: Bands have no names, or other ones than are declared.
@@ -61,6 +63,7 @@ class ImageReader:
         first = read_raster(listing.samples[0].images[0][0])
         self._shape = first.size
         self.first = self._on_grid(first)
+        self.notes: tuple[str, ...] = ()
         self._names = [self._names_of(number) for number in range(len(listing.modalities))]
         described = [self._described(number) for number in range(len(listing.modalities))]
         self._bands = _distinct(described, listing.modalities)
@@ -153,10 +156,37 @@ class ImageReader:
         largest = reduce(
             np.fmax, [np.fmax.reduce(raster.pixels, axis=(1, 2)) for raster in rasters]
         )
-        return tuple(
-            replace(band, unit=guess_unit(band, kind, float(value)))
-            for band, value in zip(known, largest, strict=True)
+        guessed = (
+            guess_unit(band, kind, float(value)) for band, value in zip(known, largest, strict=True)
         )
+        told = [
+            _unit_of_tags(band, tags) for band, tags in zip(known, rasters[0].tags, strict=True)
+        ]
+        self.notes += _unapplied(known, rasters[0], told)
+        return tuple(
+            replace(band, unit=unit or guess)
+            for band, unit, guess in zip(known, told, guessed, strict=True)
+        )
+
+
+def _unit_of_tags(band: Band, tags: tuple[float, float]) -> str | None:
+    """The unit of an optical band whose file says how its numbers become reflectance."""
+    return None if band.wavelength is None else unit_of_tags(*tags)
+
+
+def _unapplied(
+    bands: Sequence[Band], raster: Raster, told: Sequence[str | None]
+) -> tuple[str, ...]:
+    """A note on numbers that a file says become physical by what is not done to them."""
+    left: dict[tuple[float, float], list[str]] = {}
+    for band, tags, unit in zip(bands, raster.tags, told, strict=True):
+        if unit is None and tags != (1.0, 0.0):
+            left.setdefault(tags, []).append(band.name)
+    return tuple(
+        f"{', '.join(names)}: read as stored, though {raster.path.name} says that "
+        f"{scale:g} · x {'-' if offset < 0 else '+'} {abs(offset):g} is measured"
+        for (scale, offset), names in left.items()
+    )
 
 
 def _distinct(

@@ -63,8 +63,8 @@ class FolderData(DataSection):
         ignore_index: The value of a mask that does not count, beside its file's nodata value.
         band_names: Names of the files' bands, in their order; None takes what the files say.
         sensor: Whose short names they are: ``sentinel-2``, ``landsat-8``, …
-        unit: The unit of all bands (`iterate_core.data.units`); None tells it from names and
-            values.
+        unit: The unit of all bands (`iterate_core.data.units`); None tells it from the scale and
+            offset in the files, where a unit has them, else from names and values.
         nodata: The value that marks pixels without data; None takes what the files say, ``none``
             says that all values are real.
         fill: What stands in such pixels: a number, or ``mean``, that of the image's other pixels

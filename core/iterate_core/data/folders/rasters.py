@@ -31,6 +31,7 @@ class Raster:
         transform: From columns and rows to coordinates (an `affine.Affine`).
         crs: Of the coordinates; None where the file has none.
         missing: (height, width) whether a pixel lacks data; None where none does.
+        tags: Of each band the factor and the summand that the file says make its numbers physical.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Raster:
     transform: Any
     crs: Any
     missing: npt.NDArray[np.bool_] | None = None
+    tags: tuple[tuple[float, float], ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -83,9 +85,11 @@ def read_raster(path: Path) -> Raster:
     """
     with open_image(path) as file:
         pixels, nodata = file.read(), file.nodata
+        tags = tuple(zip(file.scales, file.offsets, strict=True))
         if has_palette(file):
-            pixels, nodata = expanded(pixels[0], file, str(path)), None
-        return Raster(path, pixels, names_in(file), nodata, file.transform, file.crs)
+            pixels, nodata, tags = expanded(pixels[0], file, str(path)), None, ((1.0, 0.0),) * 3
+        names = names_in(file)
+        return Raster(path, pixels, names, nodata, file.transform, file.crs, tags=tags)
 
 
 def footprint(path: Path) -> tuple[Any, Sequence[tuple[float, float]]]:

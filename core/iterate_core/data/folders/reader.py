@@ -52,7 +52,7 @@ class FolderReader:
             metres=first.metres,
             ignore_index=listing.labels.ignore_index,
             finer=listing.labels.finer,
-            notes=(*listing.notes, *notes),
+            notes=(*listing.notes, *notes, *self._images.notes),
             crs=None if first.crs is None else first.crs.to_string(),
         )
 

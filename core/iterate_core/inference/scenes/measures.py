@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from iterate_core.data.bands import guess_unit, key, match
 from iterate_core.data.dataset import Band
-from iterate_core.data.units import UNITS, Channel, converted
+from iterate_core.data.units import UNITS, Channel, converted, unit_of_tags
 from iterate_core.errors import DataError, Problem
 from iterate_core.inference.scenes.base import Units
 
@@ -143,15 +142,12 @@ def _scaled(stored: Stored) -> Measure:
     gain, offset = stored.scale
     optical = _GROUPS.get(_quantity(stored.wanted.unit)) == "optical" or stored.wanted.wavelength
     if optical:
-        for name, unit in UNITS.items():
-            if _GROUPS.get(unit.quantity) != "optical":
-                continue
-            factor = unit.gain if unit.quantity == "reflectance" else unit.gain / 255
-            if math.isclose(factor, gain, rel_tol=1e-6) and math.isclose(
-                unit.offset, offset, abs_tol=1e-9
-            ):
-                return Measure(name, told="file")
-        return Measure("reflectance", gain, offset, "file")
+        unit = unit_of_tags(gain, offset)
+        return (
+            Measure("reflectance", gain, offset, "file")
+            if unit is None
+            else Measure(unit, told="file")
+        )
     return Measure(_unit_of_word(stored.word) or stored.wanted.unit, gain, offset, "file")
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from convert_support import image
 from door_support import commands
 from folders_support import noise, on_ground, reader, searched
@@ -219,3 +220,18 @@ def test_a_mask_on_another_grid_is_refused(tmp_path: Path) -> None:
     options = {"images": "images/{key}.tif", "masks": "masks/{key}_mask.tif", "classes": LAND}
     with pytest.raises(RequestError, match=r"t2_mask\.tif: is \(8, 8\) pixels, but .*t2\.tif is"):
         reader(root, "geotiff_folder", **options).read("t2", ["B02"])
+
+
+def test_files_that_say_how_numbers_become_reflectance(tmp_path: Path) -> None:
+    options = {"images": "images/{key}.tif", "masks": "masks/{key}_mask.tif", "classes": LAND}
+    masked(tmp_path)
+    for scale, offset, unit in ((2.75e-5, -0.2, "landsat_sr"), (1e-4, -0.1, "dn")):
+        for path in (tmp_path / "images").iterdir():
+            with rasterio.open(path, "r+") as file:
+                file.scales, file.offsets = (scale,) * 4, (offset,) * 4
+        found = reader(tmp_path, "geotiff_folder", **options)
+        assert {band.unit for band in found.info.bands} == {unit}
+    assert found.info.notes[-1].startswith("B02, B03, B04, B8A: read as stored, though t0.tif says")
+    assert "0.0001 · x - 0.1" in found.info.notes[-1]
+    stated = reader(tmp_path, "geotiff_folder", **options, unit="reflectance")
+    assert {band.unit for band in stated.info.bands} == {"reflectance"}
