@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from rio_cogeo.cogeo import cog_validate
 from scipy.stats import entropy as scipy_entropy
 
 from iterate_core.data.augmentation.elements import elements
-from iterate_core.errors import RequestError
+from iterate_core.data.loading.batch import Context
+from iterate_core.errors import DeviceMemoryError, RequestError
 from iterate_core.inference.members import Ensemble, load_ensemble
 from iterate_core.inference.predictor import load_model
 
@@ -54,7 +56,7 @@ def bytes_of(out: Path) -> dict[str, bytes]:
 def test_a_convolutional_models_map_is_that_of_the_whole_image(
     folders: list[Path], tmp_path: Path
 ) -> None:
-    """An overlap of twice what the model sees around a pixel, and its fourth, changes nothing."""
+    """Where windows share four times what it sees to one side of a pixel."""
     image = scene(640, 640)
     blended = load_ensemble(folders[:1], window=512)
     run(image, blended, tmp_path, overlap=384, outputs=("probabilities",))
@@ -208,6 +210,89 @@ def test_one_broken_scene_costs_no_other(one: Ensemble, tmp_path: Path) -> None:
             "c_classes.tif",
         ]
     assert bytes_of(tmp_path / "1") == bytes_of(tmp_path / "2")
+
+
+class Counting:
+    """Follows the work."""
+
+    def __init__(self) -> None:
+        self.planned_: list[tuple[str, int, int]] = []
+        self.passed: Counter[str] = Counter()
+        self.ended: list[str] = []
+
+    def planned(self, scene: str, windows: int, done: int) -> None:
+        self.planned_.append((scene, windows, done))
+
+    def advanced(self, scene: str, windows: int) -> None:
+        self.passed[scene] += windows
+
+    def written(self, scene: str) -> None:
+        self.ended.append(scene)
+
+
+def test_whoever_waits_is_told_how_far_it_is(one: Ensemble, tmp_path: Path) -> None:
+    scenes = [scene(100, 80, name="a", broken=60), scene(64, 64, name="b")]
+    watch = Counting()
+    (_, whole), _ = run(scenes, one, tmp_path, watch)
+    assert whole.windows == watch.passed["b"]
+    assert watch.ended == ["a", "b"]
+    scenes[0].broken, again = None, Counting()
+    (resumed, kept), _ = run(scenes, one, tmp_path, again)
+    assert kept.kept
+    ((name, windows, done),) = again.planned_
+    assert (name, windows) == ("a", resumed.windows)
+    assert 0 < done == watch.passed["a"] // 3 * 3
+    assert done + again.passed["a"] == windows
+
+
+def test_a_batch_too_large_for_a_gpus_memory_is_halved(
+    folders: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = load_ensemble(folders[:1])
+    given = torch.from_numpy(scene(32, 32 * 5).pixels).unfold(2, 32, 32).permute(2, 0, 1, 3)
+    wanted = whole.predict(given)
+    predict, most = whole.first.predict, [2]
+
+    def small(images: torch.Tensor, context: Any = None) -> Any:
+        if len(images) > most[0]:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return predict(images, context)
+
+    monkeypatch.setattr(whole.first, "predict", small)
+    assert torch.allclose(whole.predict(given), wanted, atol=1e-5)
+    most[0] = 0
+    with pytest.raises(DeviceMemoryError, match="--window"):
+        whole.predict(given)
+
+
+def test_models_see_when_and_where_each_window_was_taken(
+    one: Ensemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, seen = scene(32, 80), []
+
+    def context(row: int, column: int, height: int, width: int) -> Context:
+        return Context(torch.tensor([[[2020, 5]]]), torch.tensor([[row, column + width / 2]]))
+
+    predict = one.first.predict
+
+    def noting(images: torch.Tensor, told: Context | None = None) -> Any:
+        assert told is not None
+        assert told.places is not None
+        assert told.dates is not None
+        seen.extend(told.places[:, 1].tolist())
+        assert told.dates.shape == (len(images), 1, 2)
+        return predict(images, told)
+
+    monkeypatch.setattr(image, "context", context)
+    monkeypatch.setattr(one.first, "predict", noting)
+    run(image, one, tmp_path, batch=2)
+    assert seen == [16, 40, 64]
+
+
+def test_models_of_different_things_are_no_ensemble(folders: list[Path], tmp_path: Path) -> None:
+    other = untrained(recipe("segmentation", data={"bands": ["blue", "red"]}), tmp_path)
+    with pytest.raises(RequestError, match="take or give other things"):
+        load_ensemble([folders[0], other])
 
 
 def test_downscaled_maps_lie_on_the_finer_grid(tmp_path: Path) -> None:

@@ -125,6 +125,10 @@ def test_by_window_each_window_has_a_row_and_an_outline(one: Ensemble, tmp_path:
     frame = pyogrio.read_dataframe(tmp_path / "scene_windows.gpkg")
     assert frame.geometry.iloc[-1].bounds == (500_640, 4_999_200, 500_800, 4_999_360)
     assert frame["class"].tolist() == [row["class"] for row in rows]
+    several = [image(name, 80, seed) for seed, name in enumerate("ab")]
+    _, alone = run(several, one, tmp_path / "alone", by_window=True)
+    _, together = run(several, one, tmp_path / "together", by_window=True, jobs=2)
+    assert sorted(map(str, rows_of(together))) == sorted(map(str, rows_of(alone)))
 
 
 def test_by_window_a_stopped_scene_goes_on(one: Ensemble, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from iterate_core.inference.progress import Watch
 from iterate_core.inference.reading import joined
 from iterate_core.inference.results import Predicted
 from iterate_core.inference.scenes.base import Scene, SceneRequest
+from iterate_core.inference.threads import at_once
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,12 @@ class ImagesJob:
         table = Table(self.records.out, fingerprint(self.key), afresh=afresh)
         try:
             if self.options.by_window:
-                results = [self._windows(one, table, watch) for one in requests]
+                results = at_once(
+                    requests,
+                    self.options.jobs,
+                    watch,
+                    lambda one, told: self._windows(one, table, told),
+                )
             else:
                 watch.planned("images", len(requests), 0)
                 results = list(self._images(requests, table, watch))

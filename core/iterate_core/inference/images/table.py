@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from iterate_core.errors import Problem, RequestError
@@ -31,7 +32,7 @@ class Table:
     """
 
     def __init__(self, out: Path, key: str, *, afresh: bool) -> None:
-        self._out = out
+        self._out, self._lock = out, Lock()
         path = out / FOLDER / "images.jsonl"
         if afresh:
             path.unlink(missing_ok=True)
@@ -60,8 +61,9 @@ class Table:
     def add(self, images: Iterable[tuple[str, str, list[Row]]]) -> None:
         """Add images: the name, what fixes it, and the rows of each."""
         several = list(images)
-        self._journal.add(*({"name": n, "content": c, "rows": r} for n, c, r in several))
-        self._rows |= {name: (content, rows) for name, content, rows in several}
+        with self._lock:
+            self._journal.add(*({"name": n, "content": c, "rows": r} for n, c, r in several))
+            self._rows |= {name: (content, rows) for name, content, rows in several}
 
     def write(self, ending: str) -> Path:
         """Write the table, whole or not at all; returns its path.
