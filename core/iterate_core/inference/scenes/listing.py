@@ -17,7 +17,7 @@ from iterate_core.inference.scenes.addresses import SUFFIXES, parent, scheme_of,
 from iterate_core.inference.scenes.base import SceneFile, SceneOptions, SceneRequest, Units
 from iterate_core.inference.scenes.recipe_folder import scenes_in_folder
 from iterate_core.inference.scenes.table import scenes_of_table
-from iterate_core.inference.scenes.when import day_of
+from iterate_core.inference.scenes.when import check_date
 from iterate_core.plurals import counted
 from iterate_core.storage.names import file_name
 
@@ -61,7 +61,7 @@ def check(options: SceneOptions, description: ModelDescription) -> None:
     problems += _unit_problems(options.unit)
     for text in options.dates or ():
         try:
-            day_of(text, "--dates")
+            check_date(text, "--dates")
         except RequestError as error:
             problems += error.problems
     frames = description.info.frames
@@ -91,7 +91,7 @@ def _listed(
 ) -> list[SceneRequest]:
     each: dict[tuple[str, ...], SceneRequest] = {}
     for file in files:
-        for scene in _of(file, description):
+        for scene in _of(file, description, options):
             each.setdefault(tuple(_path(one.path) for one in scene.files), scene)
     found = list(each.values())
     if not found:
@@ -113,13 +113,13 @@ def _series(found: Sequence[SceneRequest], frames: int) -> SceneRequest:
     return replace(found[0], files=tuple(replace(file, frame=n) for n, file in enumerate(files)))
 
 
-def _of(file: str, description: ModelDescription) -> list[SceneRequest]:
+def _of(file: str, description: ModelDescription, said: SceneOptions) -> list[SceneRequest]:
     """What one word of the command stands for."""
     if scheme_of(file) is not None:
         return [_single(file)]
     path = os.path.expanduser(file)
     if os.path.isdir(path):
-        return _in_folder(Path(path), description)
+        return _in_folder(Path(path), description, said)
     if glob.has_magic(path) and not os.path.exists(path):
         matched = sorted(found for found in glob.glob(path, recursive=True) if _is_file(found))
         if not matched:
@@ -137,10 +137,12 @@ def _is_file(path: str) -> bool:
     return os.path.isfile(path)
 
 
-def _in_folder(folder: Path, description: ModelDescription) -> list[SceneRequest]:
+def _in_folder(
+    folder: Path, description: ModelDescription, said: SceneOptions
+) -> list[SceneRequest]:
     """As the recipe's own patterns say, else every raster in it."""
     rasters = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    by_patterns = scenes_in_folder(folder, description, needed=not rasters)
+    by_patterns = scenes_in_folder(folder, description, said, needed=not rasters)
     if by_patterns:
         return by_patterns
     if not rasters:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from iterate_core.data.folders.grouping import check_names, grouped, sample_of
@@ -13,24 +14,25 @@ from iterate_core.data.folders.samples import FolderSample
 from iterate_core.data.options import DataSection
 from iterate_core.engine.description import ModelDescription
 from iterate_core.errors import DataError
-from iterate_core.inference.scenes.base import SceneFile, SceneRequest
+from iterate_core.inference.scenes.base import SceneFile, SceneOptions, SceneRequest
 from iterate_core.recipe import Recipe
 
 _log = logging.getLogger(__name__)
 
 
 def scenes_in_folder(
-    folder: Path, description: ModelDescription, *, needed: bool
+    folder: Path, description: ModelDescription, said: SceneOptions, *, needed: bool
 ) -> list[SceneRequest]:
     """The scenes of a folder by the recipe's patterns of images; labels are not looked for.
 
     Args:
         folder: Laid out as the training data's.
         description: Of the model.
+        said: By a person, which counts before what the recipe says.
         needed: Whether the folder can be read in no other way.
 
     Returns:
-        None where the recipe has no such patterns, or no file matches them.
+        None of them where the recipe has no such patterns, or no file matches them.
 
     Raises:
         DataError: No file matches, where that is needed.
@@ -52,7 +54,7 @@ def scenes_in_folder(
     check_names(samples, folder)
     kinds = list(zip(section.modality_names, (option for _, option in options), strict=True))
     return [
-        SceneRequest(sample.name, f"{folder}, scene {sample.name}", _files(sample, kinds))
+        SceneRequest(sample.name, f"{folder}, scene {sample.name}", _files(sample, kinds, said))
         for sample in samples
     ]
 
@@ -66,21 +68,20 @@ def _section(description: ModelDescription) -> GeotiffFolderData | None:
 
 
 def _files(
-    sample: FolderSample, kinds: Sequence[tuple[str, ModalityData]]
+    sample: FolderSample, kinds: Sequence[tuple[str, ModalityData]], said: SceneOptions
 ) -> tuple[SceneFile, ...]:
     days = sample.days or ((),) * len(sample.images)
-    return tuple(
-        SceneFile(
-            str(path),
-            date=_date(told, number),
-            frame=number if len(paths) > 1 else None,
-            kind=kind or None,
-            bands=option.band_names,
-            unit=option.unit,
-        )
-        for (kind, option), paths, told in zip(kinds, sample.images, days, strict=True)
-        for number, path in enumerate(paths)
-    )
+    dates = max(map(len, sample.images))
+    found: list[SceneFile] = []
+    for (kind, option), paths, told in zip(kinds, sample.images, days, strict=True):
+        bands = said.bands or option.band_names
+        unit = option.unit if said.unit is None else said.unit
+        for number, path in enumerate(paths):
+            file = SceneFile(str(path), kind=kind or None, bands=bands, unit=unit)
+            if len(paths) == dates:
+                file = replace(file, date=_date(told, number), frame=number)
+            found.append(file)
+    return tuple(found)
 
 
 def _date(days: Sequence[str], number: int) -> str | None:

@@ -11,7 +11,7 @@ from iterate_core.data.folders.options import LEGAL_UNITS
 from iterate_core.errors import DataError, Problem, RequestError, nearest
 from iterate_core.inference.scenes.addresses import beside
 from iterate_core.inference.scenes.base import SceneFile, SceneRequest, Units
-from iterate_core.inference.scenes.when import day_of
+from iterate_core.inference.scenes.when import check_date
 from iterate_core.storage.names import file_name
 
 NEEDED = ("scene", "file")
@@ -56,7 +56,7 @@ def _file(cells: Mapping[str, str], table: Path, where: str) -> SceneFile:
         raise DataError(Problem(where, f"says nothing under {empty!r}."))
     date = cells.get("date") or None
     if date is not None:
-        day_of(date, where)
+        check_date(date, where)
     bands = listed(cells.get("bands", ""))
     try:
         unit = parse_units(cells.get("unit", ""), where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from iterate_core.data.folders.dates import day_in
@@ -13,16 +14,25 @@ Day = tuple[int, int]
 """Year and day of the year."""
 
 
-def day_of(text: str, where: str) -> Day:
-    """A day such as ``2020-07-11``, with or without a time.
+def check_date(text: str, where: str) -> None:
+    """Refuse what is neither a date nor a number that tells the order alone.
 
     Raises:
-        DataError: It is none.
+        DataError: It is neither.
     """
-    found = day_in(text) or day_in(text[:10])
-    if found is None:
-        raise DataError(Problem(where, f"{text!r} is no date.", "Write it as 2020-07-11."))
-    return found
+    if _day(text) is None and _number(text) is None:
+        hint = "Write it as 2020-07-11, or as 1, 2, 3 where only the order is known."
+        raise DataError(Problem(where, f"{text!r} is no date.", hint))
+
+
+def _day(text: str) -> Day | None:
+    """Of a day such as ``2020-07-11``, with or without a time."""
+    return None if _number(text) is not None else day_in(text) or day_in(text[:10])
+
+
+def _number(text: str) -> int | None:
+    """A number too short to be a date."""
+    return int(text) if re.fullmatch(r"\d{1,3}", text) else None
 
 
 def frames_of(
@@ -50,7 +60,8 @@ def frames_of(
             slot = (file.frame, (0, 0), "")
         else:
             text = file.date or ""
-            slot = (0, day_of(text, where), _moment(text))
+            check_date(text, where)
+            slot = (0, _day(text) or (0, _number(text) or 0), text[10:])
         slots.setdefault(slot, []).append(number)
     ordered = [slots[slot] for slot in sorted(slots)]
     if not ordered:
@@ -61,17 +72,11 @@ def frames_of(
             what = f"has files of {len(ordered)} dates; the model takes one."
         hint = "A table of scenes (--scenes) says the date of each file."
         raise DataError(Problem(where, what, hint))
-    return [sorted(undated + numbers) for numbers in ordered], _days(files, ordered, where)
+    return [sorted(undated + numbers) for numbers in ordered], _days(files, ordered)
 
 
-def _days(
-    files: Sequence[SceneFile], ordered: Sequence[Sequence[int]], where: str
-) -> tuple[Day, ...] | None:
-    """Of the first dated file of each frame; None if one has none."""
-    texts = [next((files[n].date for n in numbers if files[n].date), None) for numbers in ordered]
-    return tuple(day_of(text, where) for text in texts if text) if all(texts) else None
-
-
-def _moment(text: str) -> str:
-    """What tells several times of one day apart."""
-    return text[10:] if len(text) > 10 else ""
+def _days(files: Sequence[SceneFile], ordered: Sequence[Sequence[int]]) -> tuple[Day, ...] | None:
+    """Of the first dated file of each frame; None if one has none, or an order alone."""
+    texts = [next((files[n].date for n in numbers if files[n].date), "") for numbers in ordered]
+    days = [_day(text or "") for text in texts]
+    return None if None in days else tuple(day for day in days if day is not None)

@@ -100,6 +100,30 @@ def test_files_are_the_dates_that_are_said(tmp_path: Path) -> None:
             scenes_of(files, described, SceneOptions(dates=dates))
 
 
+def test_an_order_without_dates(tmp_path: Path) -> None:
+    for number in range(11):
+        raster(tmp_path / f"{number}.tif", numbers(2, 9, 9, seed=number), BOTH)
+    rows = [f"a,{number}.tif,{number}" for number in (10, 9)]
+    described = model(BOTH, frames=2, dates=True)
+    (found,) = scenes(table(tmp_path, *rows, columns="scene,file,date"), described)
+    assert np.array_equal(whole(found)[0][:, 0], numbers(2, 9, 9, seed=9))
+    context = found.context(0, 0, 9, 9)
+    assert context is not None
+    assert context.dates is None
+
+
+@pytest.mark.parametrize("words", [("before", "later"), ("2020-07-11", "2020-09-11")])
+def test_words_of_a_folders_dates_tell_the_order(tmp_path: Path, words: tuple[str, str]) -> None:
+    data = LAID_OUT | {"modalities": None, "images": "{key}_{date}.tif"}
+    for number, word in enumerate(words):
+        raster(tmp_path / f"a_{word}.tif", numbers(2, 9, 9, seed=number), BOTH)
+    found = opened(tmp_path, model(BOTH, frames=2, data=data))
+    assert np.array_equal(whole(found)[0][:, 1], numbers(2, 9, 9, seed=1))
+    context = found.context(0, 0, 9, 9)
+    assert context is not None
+    assert (context.dates is None) == (words[0] == "before")
+
+
 def flat(height: int, width: int, grid: Affine) -> npt.NDArray[np.float32]:
     """A plane whose height is that of its place, which bilinear reading keeps."""
     columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
@@ -276,6 +300,15 @@ def test_a_folder_laid_out_as_the_training_data(
     assert context is not None
     assert context.dates is not None
     assert context.dates.tolist() == [[[2020, 193], [2020, 255]]]
+
+
+def test_what_a_person_says_counts_before_the_recipe(tmp_path: Path) -> None:
+    data = LAID_OUT | {"modalities": None, "images": "{key}.tif", "unit": "dn"}
+    raster(tmp_path / "a.tif", numbers(2, 9, 9), BOTH)
+    found = opened(tmp_path, model(BOTH, data=data), unit="landsat_toa", bands=("nir", "red"))
+    expected = numbers(2, 9, 9)[::-1] * 0.2 - 1000
+    assert whole(found)[0] == pytest.approx(expected, rel=1e-4, abs=1e-2)
+    assert found.source.endswith("scene a")
 
 
 def test_names_that_modalities_share(tmp_path: Path) -> None:

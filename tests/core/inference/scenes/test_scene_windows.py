@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio import Affine
+from rasterio.control import GroundControlPoint
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.warp import transform
 from scenes_support import DEGREES, UTM, model, numbers, opened, raster
 
@@ -112,6 +116,21 @@ def test_an_image_that_lies_nowhere(tmp_path: Path) -> None:
     assert found.crs is None
     assert found.context(0, 0, 8, 9) is None
     assert any("no coordinate system, so that the model is not told" in n for n in found.notes)
+
+
+def test_points_on_the_ground_are_told_of(tmp_path: Path) -> None:
+    points = [
+        GroundControlPoint(row, column, 11 + column / 100, 48 - row / 100)
+        for row, column in ((0, 0), (0, 9), (8, 0), (8, 9))
+    ]
+    path = raster(tmp_path / "a.tif", numbers(3, 8, 9), NAMES, placed=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path, "r+") as file:
+            file.gcps = points, DEGREES
+    found = opened(path, model(NAMES))
+    assert found.crs is None
+    assert any("but ground control points, which are not used" in note for note in found.notes)
 
 
 def test_when_it_was_taken_is_said(tmp_path: Path) -> None:
