@@ -167,6 +167,7 @@ def measured(
     for scene in scenes:
         found, told = predicted(model, scene, place / scene.stem)
         own = told["predicted"] / told["seconds"]
+        print(f"  {model.name}, {scene.stem}: {found.wall:.1f} s", file=sys.stderr)
         rows.append([
             f"{model.name}, {scene.stem[5:]}²", f"{found.memory / 1e9:.3f}", f"{found.wall:.1f}",
             str(told["windows"]), f"{own:.1f}", f"{rate:.1f}", f"{own / rate:.2f}",

@@ -60,6 +60,11 @@ class Records:
         except Locked as other:
             what, hint = f"{other} is predicting into it.", "Wait for it, or take another --out."
             raise RequestError(Problem(where, what, hint)) from None
+        except OSError as error:
+            if self._folder.is_dir():
+                raise
+            what = f"the output folder cannot be written ({error.strerror})."
+            raise RequestError(Problem(where, what, "Choose another with --out.")) from error
 
     def work(self, name: str) -> Path:
         """The folder of a scene that is worked on."""

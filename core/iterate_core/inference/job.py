@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from iterate_core.errors import IterateError, MachineError, Problem, RequestError
+from iterate_core.faults import blaming_machine
 from iterate_core.fingerprint import fingerprint
 from iterate_core.inference.dense.mapping import predict_map
 from iterate_core.inference.dense.outputs import chosen_outputs, outputs_of
@@ -59,7 +60,7 @@ def predict_scenes(
         raise RequestError(Problem("--jobs", what, "Leave it out, and raise --batch."))
     grid_of(ensemble.first.size, ensemble.first.size, options.overlap, ensemble.unit)
     records = Records(out)
-    with records.held(), shared_cores(options.jobs):
+    with blaming_machine(out, "predictions"), records.held(), shared_cores(options.jobs):
         decisive = {**key, "options": options.decisive}
         job = _Job(ensemble, options, records, decisive, opens)
         return job.run(requests, watch or Unwatched())

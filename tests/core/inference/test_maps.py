@@ -230,6 +230,23 @@ class Counting:
         self.ended.append(scene)
 
 
+def test_a_folder_that_cannot_be_made_is_told(one: Ensemble, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RequestError, match="the output folder cannot be written"):
+        run(scene(32, 32), one, tmp_path / "file/maps")
+
+
+def test_a_map_whose_unfinished_pixels_are_gone_is_begun_anew(
+    one: Ensemble, tmp_path: Path
+) -> None:
+    image = scene(64, 64, broken=40)
+    run(image, one, tmp_path)
+    (tmp_path / ".predict/scene.work/classes.raw").unlink()
+    image.broken = None
+    (result,), _ = run(image, one, tmp_path)
+    assert (result.failure, result.predicted) == (None, result.windows)
+
+
 def test_whoever_waits_is_told_how_far_it_is(one: Ensemble, tmp_path: Path) -> None:
     scenes = [scene(100, 80, name="a", broken=60), scene(64, 64, name="b")]
     watch = Counting()

@@ -74,8 +74,9 @@ class _Work:
     def begin(self, *, afresh: bool) -> int:
         """The row of windows to begin with."""
         name = self.scene.name
-        state = self.records.begin(name, self.key, afresh=afresh)
         folder, size = self.records.work(name), (self.scene.height, self.scene.width)
+        whole = all((folder / f"{output.name}.raw").is_file() for output in self.outputs)
+        state = self.records.begin(name, self.key, afresh=afresh or not whole)
         height, width = (side * self.finer for side in size)
         self.maps = [
             RawMap(folder / f"{output.name}.raw", output, height, width) for output in self.outputs
