@@ -24,7 +24,7 @@ from iterate_core.inference.scenes.addresses import for_gdal, scheme_of, shown
 from iterate_core.secrets import without_passwords
 from iterate_core.storage.limits import check_plain_file
 
-_CACHE = 128 << 20  # bytes of decoded blocks: a row of windows of a scene that is kept in strips
+_CACHE = 64 << 20  # bytes of decoded blocks: a row of windows of most scenes kept in strips
 
 _REMOTE = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
