@@ -1,4 +1,4 @@
-"""The GPUs this machine has for trials, counted without Ray or torch. Light to import."""
+"""The GPUs this machine has for trials, without Ray or torch. Light to import."""
 
 from __future__ import annotations
 
@@ -28,15 +28,49 @@ def _visible(named: str) -> list[str]:
     return devices
 
 
+def gpu_joules() -> float | None:
+    """What these GPUs have taken since their driver counts; None if there is none, or one does not.
+
+    GPUs count so since Volta.
+    """
+    names = gpu_names()
+    library = _driver() if names else None
+    if library is None:
+        return None
+    try:
+        each = [_millijoules(library, name) for name in names]
+    finally:
+        library.nvmlShutdown()
+    known = [one for one in each if one is not None]
+    return sum(known) / 1000 if len(known) == len(names) else None
+
+
+def _millijoules(library: ctypes.CDLL, name: str) -> int | None:
+    """Of a GPU by its number, or by the identifier that the driver has for it."""
+    handle, counted = ctypes.c_void_p(), ctypes.c_ulonglong(0)
+    by_number = name.isdecimal()
+    ask = library.nvmlDeviceGetHandleByIndex_v2 if by_number else library.nvmlDeviceGetHandleByUUID
+    if ask(int(name) if by_number else name.encode(), ctypes.byref(handle)) != 0:
+        return None
+    told = library.nvmlDeviceGetTotalEnergyConsumption(handle, ctypes.byref(counted))
+    return counted.value if told == 0 else None
+
+
 def _driver_gpus() -> int:
     """GPUs that NVIDIA's driver tells of; 0 where there is no such driver."""
-    try:
-        library = ctypes.CDLL("libnvidia-ml.so.1")
-    except OSError:
+    library = _driver()
+    if library is None:
         return 0
     count = ctypes.c_uint(0)
-    if library.nvmlInit_v2() != 0:
-        return 0
     told = library.nvmlDeviceGetCount_v2(ctypes.byref(count))
     library.nvmlShutdown()
     return count.value if told == 0 else 0
+
+
+def _driver() -> ctypes.CDLL | None:
+    """The library of NVIDIA's driver, ready to be asked; None where there is none."""
+    try:
+        library = ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return None
+    return library if library.nvmlInit_v2() == 0 else None

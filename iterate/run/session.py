@@ -21,6 +21,7 @@ from iterate.hpo.shares import check_local, shares_of
 from iterate.hpo.storage.lease import owned
 from iterate.hpo.storage.open import opened_storage
 from iterate.hpo.study import Study
+from iterate.run.energy import EnergyMeter
 from iterate.run.folders import claim_folder, undone_if_refused
 from iterate.run.mlflow import Tracker
 from iterate.run.results import EarlyPlots, write_results
@@ -175,6 +176,7 @@ def _work(
     """Work on all studies until each is finished."""
     studies = [ledger.study for ledger in ledgers]
     wanted = [study.resources for study in studies]
+    meters = [EnergyMeter(settings.folder)] if settings.ray.here else []
     with workplace(settings.ray, wanted) as place, at_safe_points() as stop_if_asked:
         shares = shares_of(studies, place.there)
         for ledger in ledgers:
@@ -182,7 +184,9 @@ def _work(
         with shown(display, ledgers), timed(ledgers):
             # What stands in for training takes one job at a time.
             together = train_together if train is train_job else None
-            place.run(ledgers, train, [display, *observers], [stop_if_asked], together)
+            place.run(ledgers, train, [display, *observers, *meters], [stop_if_asked], together)
+    for meter in meters:
+        meter.look()
 
 
 def study_folder(settings: RunSettings, study: Study) -> Path:

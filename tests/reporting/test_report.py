@@ -229,3 +229,14 @@ def test_cost_is_that_of_the_trainings(small_run: Path, small_page: Path) -> Non
     assert told["FLOPs of an epoch"].startswith(count_text(epoch_flops(prepared)))
     assert told["FLOPs of an image predicted"] == count_text(image_flops(prepared))
     assert told["Trained on"] == "CPU, 1 thread"
+
+
+def test_energy_is_told_where_it_was_measured(own_run: Path) -> None:
+    sessions = [
+        {"cpu_joules": 3600.0, "gpu_joules": 7200.0, "seconds": 30.0},
+        {"cpu_joules": 1800.0, "seconds": 20.0},
+    ]
+    (own_run / "energy.json").write_text(json.dumps(sessions))
+    page = report(own_run, predict=False).read_text()
+    told = "1.5 Wh processors, 2 Wh GPUs (the whole machine, in 50 s of work on the run)"
+    assert f"<dt>Energy</dt><dd>{told}</dd>" in page

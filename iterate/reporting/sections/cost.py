@@ -14,6 +14,7 @@ from iterate.reporting.figures import (
 )
 from iterate.reporting.sections.scores import Facts
 from iterate.reporting.studied import Studied
+from iterate.run.energy import energy_of
 from iterate_core.errors import IterateError
 from iterate_core.plurals import counted
 
@@ -31,7 +32,7 @@ def cost(study: Studied) -> Facts:
         ("Parameters", _parameters(study)),
         *_operations(study),
         ("Trained on", _devices(study)),
-        ("Energy", NOT_MEASURED),
+        ("Energy", _energy(study)),
         ("Peak memory", NOT_MEASURED),
     ]
 
@@ -113,6 +114,20 @@ def _operations(study: Studied) -> Facts:
         ("FLOPs of an epoch", NOT_KNOWN if epoch is None else count_text(epoch) + how),
         ("FLOPs of an image predicted", NOT_KNOWN if image is None else count_text(image)),
     ]
+
+
+def _energy(study: Studied) -> str:
+    """Of the machine while it worked on the run, as far as its hardware counted."""
+    sessions = energy_of(study.run)
+    seconds = sum(one.get("seconds", 0.0) for one in sessions)
+    told = [
+        f"{joules / 3600:.3g} Wh {of}"
+        for key, of in (("cpu_joules", "processors"), ("gpu_joules", "GPUs"))
+        if (joules := sum(one.get(key, 0.0) for one in sessions)) > 0
+    ]
+    if not told:
+        return NOT_MEASURED
+    return f"{', '.join(told)} (the whole machine, in {seconds_text(seconds)} of work on the run)"
 
 
 def _devices(study: Studied) -> str:
