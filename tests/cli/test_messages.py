@@ -133,7 +133,10 @@ def test_files_of_other_tools_are_recognised(
         (["data", "shw"], "'iterate data show'"),
         (["bench", "leaderbord", "x.csv"], "'iterate bench leaderboard'"),
         (["search.yaml"], "'iterate hpo search.yaml'"),
-        (["xyzzy"], "There are: backbones, bench, cache, data, fit, hpo, plan, predict, report, test, ui."),
+        (
+            ["xyzzy"],
+            "There are: backbones, bench, cache, data, fit, hpo, plan, predict, report, test, ui.",
+        ),
     ],
 )
 def test_an_unknown_command_points_to_the_nearest(

@@ -17,6 +17,7 @@ from iterate_core.data.dataset import Band
 from iterate_core.data.loading.scaling import Scaling
 from iterate_core.data.units import Channel
 from iterate_core.errors import DataError, Problem
+from iterate_core.inference.scenes.addresses import scheme_of
 from iterate_core.inference.scenes.base import NoData, Units
 from iterate_core.inference.scenes.header import Header
 from iterate_core.inference.scenes.measures import (
@@ -115,7 +116,11 @@ class Planes:
         channels = [channel_of(one, how, index) for index, (one, how) in enumerate(pairs)]
         self._steps = _steps(channels, self.measures)
         self._channels = tuple(channel for channel, _ in self._steps)
-        self.__dict__.pop("_some", None)
+        if scheme_of(header.path) is None:
+            for index, one in enumerate(taken):
+                if header.kinds[one.band].kind != "u":
+                    self._values(index)
+        self.__dict__.pop("_some", None)  # looked at once, and not kept
 
     def read(self, rows: tuple[int, int], columns: tuple[int, int]) -> tuple[Pixels, Gaps]:
         """Rows and columns of the scene, each from the first to one after the last.

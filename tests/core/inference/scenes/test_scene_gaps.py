@@ -84,7 +84,7 @@ def test_an_undeclared_mark_is_refused(tmp_path: Path) -> None:
     pixels = stored(np.float32, -9999)
     path = raster(tmp_path / "a.tif", pixels, NAMES)
     with pytest.raises(DataError, match=r"holds -9999 in band 'nir'.*--nodata -9999"):
-        opened(path, model(NAMES))
+        opened(path, model(NAMES), unit="dn")
     check(opened(path, model(NAMES), nodata=-9999.0), pixels)
 
 
