@@ -36,7 +36,7 @@ class DenseDecoder(nn.Module):
         """Logits, at the padded `size` or a fraction of it."""
         pyramid = self.hierarchy(maps, size)
         # The decoder reads of its first map, the image's, only the size.
-        image = pyramid[0].new_zeros(len(pyramid[0]), 0, *size)
+        image = pyramid[0].new_zeros(pyramid[0].shape[0], 0, *size)
         logits: Tensor = self.output(self.dropout(self.decoder([image, *pyramid])))
         return logits
 

@@ -122,7 +122,7 @@ class Hierarchical(nn.Module):
         return [
             _widened(by_stride[stride], channels)
             if channels
-            else maps[0].new_zeros(len(maps[0]), 0, *sizes[stride])
+            else maps[0].new_zeros(maps[0].shape[0], 0, *sizes[stride])
             for stride, channels in zip(PYRAMID, self.channels, strict=True)
         ]
 

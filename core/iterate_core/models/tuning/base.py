@@ -144,7 +144,7 @@ class Tuning(ABC):
         """The trained backbone for use elsewhere: what was added is folded into its weights.
 
         It gives the features that it gave before, with the modules of the network as it was
-        loaded, where what was added can be folded in. Nothing that ships calls this yet.
+        loaded, where what was added can be folded in. An exported model is made so.
         """
         return backbone
 

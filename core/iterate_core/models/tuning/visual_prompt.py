@@ -70,7 +70,7 @@ class Prompted(nn.Module):
         """
         if any(value is not None and value is not False for value in others.values()):
             raise _refused("masks some tokens of each image")
-        prompts = self.carried.pop() if self.prompts is None else self.prompts(len(tokens))
+        prompts = self.carried.pop() if self.prompts is None else self.prompts(tokens.shape[0])
         whole = self.block(torch.cat([tokens, prompts.to(tokens.dtype)], dim=1))
         if self.carries:
             self.carried[:] = [whole[:, tokens.shape[1] :]]

@@ -49,7 +49,7 @@ def interpolated(
     info = target.info
     grid = target.grid((info.height, info.width))
     everywhere = torch.from_numpy(means).float().to(images.device)
-    made = everywhere[:, None, None].expand(len(images), -1, *grid).clone()
+    made = everywhere[:, None, None].expand(images.shape[0], -1, *grid).clone()
     own = own_bands(info.classes, bands)
     there = [quantity for quantity, band in enumerate(own) if band is not None]
     if there:

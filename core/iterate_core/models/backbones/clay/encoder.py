@@ -76,7 +76,7 @@ class Clay(nn.Module):
         grid = self.grid((images.shape[-2], images.shape[-1]))
         tokens = self.patch_embedding(images, band_wavelengths(wavelengths, images))
         tokens = tokens + self._positions(tokens, grid, gsd, time, place)
-        first = self.cls_token.expand(len(tokens), -1, -1)
+        first = self.cls_token.expand(tokens.shape[0], -1, -1)
         outputs: list[Tensor] = self.transformer(torch.cat([first, tokens], dim=1))
         return outputs
 
@@ -88,7 +88,7 @@ class Clay(nn.Module):
         time: Tensor | None,
         place: Tensor | None,
     ) -> Tensor:
-        count = len(tokens)
+        count = tokens.shape[0]
         grid_code = scaled_table(tokens.shape[-1] - _TIME - _PLACE, grid, gsd, tokens.device)
         extra = []
         for name, values, width in (("time", time, _TIME), ("place", place, _PLACE)):

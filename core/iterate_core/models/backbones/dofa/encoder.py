@@ -74,7 +74,7 @@ class Dofa(nn.Module):
         tokens = self.patch_embed(images, band_wavelengths(wavelengths, images))
         positions = self.pos_embed
         places = resize_table(positions[:, 1:], self.native, grid, "bilinear", False)
-        first = (self.cls_token + positions[:, :1]).expand(len(tokens), -1, -1)
+        first = (self.cls_token + positions[:, :1]).expand(tokens.shape[0], -1, -1)
         return run_blocks(self.blocks, None, torch.cat([first, tokens + places], dim=1))
 
     def grid(self, size: tuple[int, int]) -> tuple[int, int]:

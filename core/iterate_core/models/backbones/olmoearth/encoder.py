@@ -92,7 +92,7 @@ class OlmoEarth(nn.Module):
         dates = tokens.shape[1] // (rows * columns * sum(groups))
         counts = [rows * columns * dates * count for count in groups]
         each = torch.split(tokens, counts, dim=1)
-        shape = (len(tokens), rows, columns, -1, tokens.shape[-1])
+        shape = (tokens.shape[0], rows, columns, -1, tokens.shape[-1])
         grids = [part.reshape(shape).mean(dim=3) for part in each]
         return torch.stack(grids).mean(dim=0).movedim(-1, 1)
 
@@ -120,7 +120,7 @@ class OlmoEarth(nn.Module):
             torch.arange(side, dtype=torch.float32, device=images.device) * patch * self.metres / 10
             for side in grid
         )
-        shape = (len(images), *grid, images.shape[2])
+        shape = (images.shape[0], *grid, images.shape[2])
         axes = (when[:, None, None], rows[:, None, None], columns[:, None])
         place = torch.stack([axis.expand(shape) for axis in axes], dim=-1)
         each = [place[..., None, :].expand(*shape, len(p.counts), 3) for p in self.parts]

@@ -59,8 +59,11 @@ class PrestoBackbone(Backbone):
         pixels = series.permute(0, 3, 4, 2, 1).reshape(count * height * width, dates, -1)
         each = height * width
         whole = (pixels, *(known.repeat_interleave(each, dim=0) for known in (months, places)))
-        chunks = zip(*(torch.split(part, self.options.chunk) for part in whole), strict=True)
-        vectors = torch.cat([self._encoded(*chunk) for chunk in chunks])
+        if torch.compiler.is_exporting():  # of a batch whose size is not known yet
+            vectors = self._encoded(*whole)
+        else:
+            chunks = zip(*(torch.split(part, self.options.chunk) for part in whole), strict=True)
+            vectors = torch.cat([self._encoded(*chunk) for chunk in chunks])
         maps = vectors.view(count, height, width, WIDTH)
         return maps.mean(dim=(1, 2)) if isinstance(self.shape, Pooled) else [maps.movedim(3, 1)]
 

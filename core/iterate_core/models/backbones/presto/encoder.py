@@ -97,9 +97,8 @@ class Presto(nn.Module):
         if dates > FRAMES or not groups:
             what = f"Presto takes up to {FRAMES} dates of one group of bands or more, but got "
             raise RequestError(Problem(WHERE, f"{what}{dates} dates of {len(groups)} groups."))
-        when = torch.cat(
-            [self.month_embed(months), self.pos_embed[:, :dates].expand(len(months), -1, -1)], -1
-        )
+        dated = self.pos_embed[:, :dates].expand(months.shape[0], -1, -1)
+        when = torch.cat([self.month_embed(months), dated], -1)
         known = with_ndvi(groups)
         found = [self._place(places, when)]
         for index, name in enumerate(GROUPS):
@@ -125,7 +124,7 @@ class Presto(nn.Module):
     def _place(self, places: Tensor | None, when: Tensor) -> Tensor:
         """(n, 1, 128): of the place as a point of the unit sphere, or its centre where unknown."""
         if places is None:
-            point = when.new_zeros(len(when), 3)
+            point = when.new_zeros(when.shape[0], 3)
         else:
             north, east = torch.deg2rad(places).unbind(1)
             axes = [north.cos() * east.cos(), north.cos() * east.sin(), north.sin()]

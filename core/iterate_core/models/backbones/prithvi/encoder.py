@@ -90,7 +90,7 @@ class Prithvi(nn.Module):
         positions = self.positions(frames, grid)
         tokens = self.patch_embed(images) + positions[:, 1:]
         tokens = self._with_coordinates(tokens, frames, time, place)
-        first = (self.cls_token + positions[:, :1]).expand(len(tokens), -1, -1)
+        first = (self.cls_token + positions[:, :1]).expand(tokens.shape[0], -1, -1)
         return run_blocks(self.blocks, self.norm, torch.cat([first, tokens], dim=1))
 
     def positions(self, frames: int, grid: tuple[int, int]) -> Tensor:
@@ -116,14 +116,14 @@ class Prithvi(nn.Module):
             hint = "Leave them out, or take a model whose name ends in -TL."
             raise RequestError(Problem(WHERE, what, hint))
         if time is not None:
-            if time.shape != (len(tokens), frames, 2):
-                what = f"time is {tuple(time.shape)} instead of {(len(tokens), frames, 2)}."
+            if time.shape != (tokens.shape[0], frames, 2):
+                what = f"time is {tuple(time.shape)} instead of {(tokens.shape[0], frames, 2)}."
                 raise RequestError(Problem(WHERE, what, "Give (year, day of the year) a frame."))
             code = self.temporal_embed_enc(time)
             tokens = tokens + code.repeat_interleave(tokens.shape[1] // frames, dim=1)
         if place is not None:
-            if place.shape != (len(tokens), 2):
-                what = f"place is {tuple(place.shape)} instead of {(len(tokens), 2)}."
+            if place.shape != (tokens.shape[0], 2):
+                what = f"place is {tuple(place.shape)} instead of {(tokens.shape[0], 2)}."
                 raise RequestError(Problem(WHERE, what, "Give (latitude, longitude) an image."))
             tokens = tokens + self.location_embed_enc(place)[:, None]
         return tokens

@@ -86,7 +86,7 @@ class SatMae(nn.Module):
         ]
         tokens = torch.cat(groups, dim=1) + self._positions(grid)
         first_position = torch.cat([self.pos_embed[:, :1], self.channel_cls_embed], dim=-1)
-        first = (self.cls_token + first_position).expand(len(tokens), -1, -1)
+        first = (self.cls_token + first_position).expand(tokens.shape[0], -1, -1)
         return run_blocks(self.blocks, self.norm, torch.cat([first, tokens], dim=1))
 
     def _positions(self, grid: tuple[int, int]) -> Tensor:

@@ -80,7 +80,7 @@ class TerratorchBackbone(Backbone):
         if whole.is_meta:
             pairs = zip(self.layout.maps.channels, self.layout.maps.strides, strict=True)
             sides = whole.shape[-2:]
-            maps = [whole.new_empty(len(whole), c, *(n // s for n in sides)) for c, s in pairs]
+            maps = [whole.new_empty(whole.shape[0], c, *(n // s for n in sides)) for c, s in pairs]
         else:
             found = outputs(self.model, whole)
             maps = [found[level] for level in self.layout.levels]
@@ -139,7 +139,7 @@ def _map(level: Tensor, channels: int | None) -> Tensor:
         raise ValueError(f"an output of shape {tuple(level.shape)} is no map")
     side = int(level.shape[1] ** 0.5)  # tokens, maybe behind some that belong to no place
     places = level[:, level.shape[1] - side * side :]
-    return places.transpose(1, 2).reshape(len(level), -1, side, side)
+    return places.transpose(1, 2).reshape(level.shape[0], -1, side, side)
 
 
 def _arguments(

@@ -54,10 +54,14 @@ class TesseraBackbone(Backbone):
         days = days_of(told, count, dates, images)
         pixels = series.permute(0, 3, 4, 2, 1).reshape(count * height * width, dates, -1)
         when = days.repeat_interleave(height * width, dim=0)[..., None]
-        # The meta device has no memory to save, and every chunk takes time.
-        chunk = len(pixels) if images.is_meta else self.options.chunk
-        chunks = zip(torch.split(pixels, chunk), torch.split(when, chunk), strict=True)
-        vectors = torch.cat([self._encoded(*chunk) for chunk in chunks])
+        # The meta device has no memory to save, and every chunk takes time; of a batch whose size
+        # is not known yet there are none.
+        if images.is_meta or torch.compiler.is_exporting():
+            vectors = self._encoded(pixels, when)
+        else:
+            chunk = self.options.chunk
+            chunks = zip(torch.split(pixels, chunk), torch.split(when, chunk), strict=True)
+            vectors = torch.cat([self._encoded(*chunk) for chunk in chunks])
         maps = vectors.view(count, height, width, self.width)
         return maps.mean(dim=(1, 2)) if isinstance(self.shape, Pooled) else [maps.movedim(3, 1)]
 

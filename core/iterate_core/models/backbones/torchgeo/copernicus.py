@@ -92,7 +92,7 @@ class CopernicusBackbone(PlainBackbone):
         patches = self._patches(images)
         grid = grid_of((images.shape[-2], images.shape[-1]), self.patch)
         places = resize_abs_pos_embed(model.pos_embed, grid, self.native)
-        first = model.cls_token.expand(len(images), -1, -1)
+        first = model.cls_token.expand(images.shape[0], -1, -1)
         told = self._told(images, context if self.coordinates else None)
         return torch.cat([first, patches], dim=1) + (places + told)
 

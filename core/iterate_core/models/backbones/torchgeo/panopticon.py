@@ -49,10 +49,10 @@ class PanopticonBackbone(PlainBackbone):
         fusion = embedding.chnfus
         told = places + channel_codes(fusion.chnemb, self.bands).to(places.dtype)[:, None]
         each = told.transpose(1, 2).flatten(0, 1)  # (n · patches, bands, inner)
-        query = fusion.query.expand(len(each), -1, -1)
-        patches = fusion.xattn(query, each, each).reshape(len(images), -1, each.shape[-1])
+        query = fusion.query.expand(each.shape[0], -1, -1)
+        patches = fusion.xattn(query, each, each).reshape(images.shape[0], -1, each.shape[-1])
         tokens = embedding.proj(patches)
-        first = model.cls_token.expand(len(images), -1, -1)
+        first = model.cls_token.expand(images.shape[0], -1, -1)
         return torch.cat([first, tokens], dim=1) + model.pos_embed  # type: ignore[no-any-return]
 
     def vector(self, tokens: Tensor) -> Tensor:

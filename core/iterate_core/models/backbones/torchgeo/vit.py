@@ -56,7 +56,7 @@ class ScaleMae(torchgeo.models.ScaleMAE):
         rows, columns = x.shape[1], x.shape[2]
         places = place_codes((rows, columns), self.embed_dim, self.res, x)
         first: Any = self.cls_token
-        return torch.cat([first.expand(len(x), -1, -1), x.flatten(1, 2) + places], dim=1)
+        return torch.cat([first.expand(x.shape[0], -1, -1), x.flatten(1, 2) + places], dim=1)
 
 
 def place_codes(grid: tuple[int, int], width: int, metres: float, like: Tensor) -> Tensor:

@@ -58,11 +58,14 @@ class Knn(Fitted):
     def logits(self, features: Tensor) -> Tensor:
         """Of which the softmax (several labels: the sigmoid) is the share of votes."""
         if not len(self.features):
-            return features.new_zeros(len(features), self.classes)
+            return features.new_zeros(features.shape[0], self.classes)
         placed = self._placed(features)
         chunk = max(1, CHUNK_FLOATS // max(len(self.features), self.options.k * features.shape[1]))
-        starts = range(0, len(placed), chunk)
-        shares = torch.cat([self._shares(placed[start : start + chunk]) for start in starts])
+        if torch.compiler.is_exporting():  # of a batch whose size is not known yet
+            shares = self._shares(placed)
+        else:
+            starts = range(0, len(placed), chunk)
+            shares = torch.cat([self._shares(placed[start : start + chunk]) for start in starts])
         if self.exclusive:
             return shares.clamp(min=FLOOR).log()
         return shares.clamp(FLOOR, 1 - FLOOR).logit()
