@@ -18,6 +18,7 @@ from iterate_core.registry import registries
 from iterate_core.registry.user_code import registering
 
 if TYPE_CHECKING:
+    from iterate.publish.export import Exported
     from iterate.run.session import RunResult
     from iterate_core.engine.fit import FitResult
     from iterate_core.engine.reports import EpochReport
@@ -29,6 +30,7 @@ __all__ = [
     "Recipe",
     "SceneOptions",
     "Study",
+    "export",
     "fit",
     "load_model",
     "load_recipe",
@@ -80,15 +82,53 @@ def load_model(folder: str | Path, *, accelerator: str = "auto") -> Predictor:
     """A trained model, ready to predict; the data it was trained on are not needed.
 
     Args:
-        folder: Of a trial, a repeat, a fit or an exported model.
+        folder: Of a run (its best repeat is taken), a trial, a repeat, a fit or an exported model;
+            or ``hf://OWNER/NAME``, an exported model on a hub.
         accelerator: As `trainer.accelerator`.
 
     Raises:
         RequestError: The folder holds no model, or not all that it takes.
     """
+    from iterate.run.models import find_model
     from iterate_core.inference.predictor import load_model as load
 
-    return load(folder, accelerator=accelerator)
+    return load(find_model(folder).folder, accelerator=accelerator)
+
+
+def export(
+    model: str | Path,
+    to: str | Path,
+    *,
+    overwrite: bool = False,
+    onnx: bool | None = None,
+    torch_export: bool | None = None,
+    fp16: bool = False,
+    int8: bool = False,
+    licence: str | None = None,
+) -> Exported:
+    """Export a trained model as a folder that needs neither its data nor its backbone's weights.
+
+    Args:
+        model: A run (its best repeat is taken), a trial, a repeat, a fit.
+        to: The folder to write.
+        overwrite: Replace an exported model that is there.
+        onnx: An ONNX graph; None makes one where that is possible.
+        torch_export: A program of torch.export; likewise.
+        fp16: Keep weights in half the bytes; what that loses is measured.
+        int8: An ONNX graph in 8-bit integers too; likewise.
+        licence: Of the model, for its card; None takes that of the backbone's weights.
+
+    Raises:
+        RequestError: There is no such model, its backbone's weights are not at hand, or the folder
+            is taken.
+        WorkError: The merged model does not give what the trained one gave.
+    """
+    from iterate.publish.export import ExportRequest, export_model
+
+    request = ExportRequest(
+        Path(model), Path(to), overwrite, onnx, torch_export, fp16, int8, licence
+    )
+    return export_model(request)
 
 
 def predict(

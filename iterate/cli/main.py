@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from iterate import __version__
-from iterate.cli import backbones, cache, fit, hpo, plan, predict, report, test, ui
+from iterate.cli import backbones, cache, export, fit, hpo, plan, predict, report, test, ui
 from iterate.cli.bench import app as bench
 from iterate.cli.data import app as data
 from iterate.cli.views.console import problems_of, say
@@ -36,6 +36,7 @@ app.command()(fit.fit)
 app.command()(test.test)
 app.command()(predict.predict)
 app.command()(report.report)
+app.command()(export.export)
 app.command()(ui.ui)
 app.add_typer(backbones.app, name="backbones")
 app.add_typer(data.app, name="data")

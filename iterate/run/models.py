@@ -16,10 +16,13 @@ from safetensors import SafetensorError, safe_open
 
 from iterate_core.engine.reports import BEST
 from iterate_core.errors import Problem, RequestError
+from iterate_core.hub.repositories import fetch_model, is_hub_uri
 
 MODEL_FILE = "model.json"
 """Beside the weights of a training, or of an exported model."""
 SUMMARY_FILE = "summary.json"
+_NEEDED = (MODEL_FILE, "model.safetensors", "SHA256SUMS")
+_GRAPHS = (".onnx", ".onnx.data", ".pt2")  # of an exported model; nothing here reads them
 _KINDS = ("repeats", "trials")
 _SHOWN = 12
 
@@ -42,16 +45,17 @@ class Found:
     summary: dict[str, Any] | None = None
 
 
-def find_model(path: Path) -> Found:
+def find_model(named: str | Path) -> Found:
     """The model that a path names.
 
     Args:
-        path: A run's or a study's folder, or that of a trial, a repeat, ``iterate fit`` or an
-            exported model.
+        named: A run's or a study's folder, or that of a trial, a repeat, ``iterate fit`` or an
+            exported model; or ``hf://OWNER/NAME``, an exported model on a hub.
 
     Raises:
         RequestError: It names none, or a run of several studies.
     """
+    path = fetch_model(str(named), _NEEDED, _GRAPHS) if is_hub_uri(str(named)) else Path(named)
     if not path.is_dir():
         what = "there is no such folder." if not path.exists() else "is no folder."
         hint = "Name the folder of a run, a trial, a repeat, a fit or an exported model."

@@ -22,7 +22,10 @@ _TALKERS = (
     "alembic.runtime.migration",
     "alembic.runtime.plugins",
     "mlflow.store.db.utils",
+    "mlflow.pyfunc",
+    "mlflow.tracking._model_registry.fluent",
     "mlflow.tracking.client",
+    "mlflow.tracking.fluent",
     "mlflow.utils.rest_utils",
     "urllib3.connectionpool",
 )

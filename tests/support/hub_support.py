@@ -3,10 +3,12 @@
 Hugging Face: HEAD and GET of ``/OWNER/NAME/resolve/REVISION/FILE`` (large files redirect to a
 storage path), ``/api/KINDs/OWNER/NAME/revision/REVISION``; Zenodo: ``/api/records/N`` and
 ``/records/N/files/NAME``. It counts what it serves, and can cut connections and change bytes.
+Repositories can be made and written to, with all files in git and none in large-file storage.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -42,6 +44,7 @@ class StandIn:
         ranges: Whether ranges are honoured.
         listings: Repository → what is answered in place of the list of its files.
         valid: The tokens that are accepted; None accepts any.
+        made: Repositories that were made here, and whether they are private.
         elsewhere: Another server to which everything is redirected.
         tokens: Path and ``Authorization`` of each request.
         address: Where it listens.
@@ -63,6 +66,7 @@ class StandIn:
     tokens: list[tuple[str, str | None]] = field(default_factory=list)
     valid: tuple[str, ...] | None = None
     storage: str = ""
+    made: dict[str, bool] = field(default_factory=dict)
     elsewhere: str = ""
     address: str = ""
 
@@ -94,6 +98,39 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.answer()
 
+    def do_POST(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.hub.requests.append(f"{self.command} {path}")
+        token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        if self.hub.valid is not None and token not in self.hub.valid:
+            self.reply(401, b'{"error": "who are you?"}')
+        elif path == "/api/repos/create":
+            asked = json.loads(body)
+            name = "/".join(filter(None, (asked.get("organization"), asked["name"])))
+            self.hub.made[name] = asked.get("visibility", "") == "private" or bool(
+                asked.get("private")
+            )
+            self.hub.files.setdefault(("model", name), {})
+            self.reply(200, json.dumps({"url": f"{self.hub.address}/{name}"}).encode())
+        elif path == "/api/validate-yaml":
+            self.reply(200, b'{"errors": [], "warnings": []}')
+        elif path.endswith("/preupload/main"):
+            files = [
+                {"path": file["path"], "uploadMode": "regular", "shouldIgnore": False}
+                for file in json.loads(body)["files"]
+            ]
+            self.reply(200, json.dumps({"files": files}).encode())
+        elif found := re.fullmatch(r"/api/models/(.+)/commit/main", path):
+            for line in map(json.loads, body.splitlines()):
+                if line["key"] == "file":
+                    content = base64.b64decode(line["value"]["content"])
+                    self.hub.add(found[1], {line["value"]["path"]: content})
+            told = {"commitOid": self.hub.commit, "commitUrl": f"{self.hub.address}/{found[1]}"}
+            self.reply(200, json.dumps({"success": True, **told}).encode())
+        else:
+            self.reply(404)
+
     def answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
         self.hub.requests.append(f"{self.command} {path}")
@@ -122,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "Content_Length" not in headers:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command == "GET":
+        if self.command in ("GET", "POST"):
             self.wfile.write(body)
 
     def repository(self, kind: str, name: str, revision: str) -> dict[str, bytes] | None:

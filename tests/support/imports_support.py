@@ -41,7 +41,7 @@ CORE = (
 )
 ORCHESTRATOR = (
     *("resources", "states", "tracking", "statistics", "plots", "pages", "hpo", "config", "run"),
-    *("reporting", "bench", "api", "cli"),
+    *("reporting", "bench", "publish", "api", "cli"),
 )
 LAYERS = {
     package: {room: height for height, room in enumerate(rooms)}

@@ -38,6 +38,8 @@ class ModelDescription(BaseModel):
         places: Whether it was told where.
         merged: Whether the backbone's weights lie with the decoder's, whatever was added to it
             folded in, so that neither the recipe's tuning nor its weights are needed.
+        folded: Whether all that its tuning added could be; else the tuning prepares the backbone as
+            in training, and what it added has its weights with the others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
@@ -54,6 +56,7 @@ class ModelDescription(BaseModel):
     dates: bool = False
     places: bool = False
     merged: bool = False
+    folded: bool = True
 
     def write(self, folder: Path) -> None:
         """Write it into a folder."""

@@ -71,7 +71,9 @@ def described(description: ModelDescription, window: int | None = None) -> Descr
         backbone = mapping["model"]["backbone"]
         if "weights" in backbone:
             backbone = {**backbone, "weights": "none", "sha256": None}
-        mapping |= {"model": {**mapping["model"], "backbone": backbone}, "tuning": _WHOLE}
+        mapping |= {"model": {**mapping["model"], "backbone": backbone}}
+        if description.folded:
+            mapping |= {"tuning": _WHOLE}
     if window is not None and (info.height, info.width) != (window, window):
         resized = mapping["data"].get("image_size")
         if resized:

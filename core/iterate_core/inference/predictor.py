@@ -16,13 +16,16 @@ from torch.nn import functional
 from iterate_core.data.loading.batch import Context
 from iterate_core.data.loading.scaling import Scaling
 from iterate_core.device import fabric_for
-from iterate_core.engine.build import build_model
+from iterate_core.engine.build import build_model, channels_last
 from iterate_core.engine.checkpoints import load_best
-from iterate_core.engine.description import ModelDescription, read_description
+from iterate_core.engine.description import MODEL_FILE, ModelDescription, read_description
 from iterate_core.errors import Problem, RequestError
 from iterate_core.inference.described import described
+from iterate_core.inference.export.digests import check_sums
 from iterate_core.models.assembly import Model, Quantity
 from iterate_core.models.decoders.detectors.base import Detector
+from iterate_core.recipe import Recipe
+from iterate_core.registry import registries
 
 WEIGHTS_FILE = "model.safetensors"
 """All weights of an exported model."""
@@ -72,7 +75,12 @@ class Predictor:
         self._scaling = Scaling(description.channels, self.seen)
         self._target_means = np.array(description.target_means)
         model = build_model(prepared)
-        _fill(model, weights, whole=description.merged)
+        fill(model, weights, whole=description.merged)
+        if description.merged and description.folded:
+            # What a frozen backbone gives is decoded in float32, whatever its arithmetic.
+            chosen = Recipe.parse(description.recipe).tuning
+            if chosen.constant:
+                model.tuning = registries.tunings.get(chosen.name).load()(chosen)
         self.model = model.to(self.device).eval()
 
     def predict(self, images: Tensor, context: Context | None = None) -> Any:
@@ -90,15 +98,23 @@ class Predictor:
             ``labels``, ``scores`` and, where the model finds them, ``masks``.
         """
         given = images.to(self.device)
-        with torch.inference_mode(), self._fabric.autocast():
-            outputs = self.model(self._scaling.apply(given), self._known(context)).float()
-            if isinstance(self.model.decoder, Detector):
-                outputs = self.model.decoder.detections(outputs)
-        described = self.description
         with torch.inference_mode():
-            predicted = self.target.predicted(outputs, given, described.bands, self._target_means)
-            size = (images.shape[-2], images.shape[-1])
-            return self._on_images(predicted, size)
+            with self._fabric.autocast():
+                outputs = self.outputs(given, self._known(context))
+            return self.meaning(outputs, given)
+
+    def outputs(self, images: Tensor, context: Context | None) -> Any:
+        """The model's outputs, float32, of images on its device; of a detector what it finds."""
+        outputs = self.model(self._scaling.apply(images), context).float()
+        if isinstance(self.model.decoder, Detector):
+            return self.model.decoder.detections(outputs)
+        return outputs
+
+    def meaning(self, outputs: Any, images: Tensor) -> Any:
+        """What outputs say of their images; see `predict`."""
+        bands = self.description.bands
+        predicted = self.target.predicted(outputs, images, bands, self._target_means)
+        return self._on_images(predicted, (images.shape[-2], images.shape[-1]))
 
     def _known(self, context: Context | None) -> Context | None:
         """What of a context the model was told in training too."""
@@ -130,8 +146,15 @@ def _moved(found: dict[str, Tensor], right: float, down: float, size: Any) -> di
     return moved
 
 
-def _fill(model: Model, weights: Mapping[str, Tensor], *, whole: bool) -> None:
-    """Take up trained weights.
+def fill(model: Model, weights: Mapping[str, Tensor], *, whole: bool) -> None:
+    """Take up trained weights, in the model's own types.
+
+    The given tensors take the place of the model's, which others may share.
+
+    Args:
+        model: As it was built.
+        weights: Its tensors.
+        whole: Whether they are all of the model's, and not only what training changes.
 
     Raises:
         RequestError: They are another model's.
@@ -139,16 +162,18 @@ def _fill(model: Model, weights: Mapping[str, Tensor], *, whole: bool) -> None:
     if "quantity.mean" in weights:
         blank = torch.zeros_like(weights["quantity.mean"])
         model.quantity = Quantity(blank.tolist(), (blank + 1).tolist())
-    wanted = (model.state_dict() if whole else model.trained()).keys()
-    if wanted != weights.keys():
-        odd = sorted(wanted ^ weights.keys())[:5]
+    wanted = model.state_dict() if whole else model.trained()
+    if wanted.keys() != weights.keys():
+        odd = sorted(wanted.keys() ^ weights.keys())[:5]
         raise RequestError(Problem("", f"the weights do not fit the model: {odd}."))
+    own = {name: given.to(wanted[name].dtype) for name, given in weights.items()}
     try:
-        model.load_state_dict(dict(weights), strict=False)
+        model.load_state_dict(own, strict=False, assign=True)
     except RuntimeError as error:
         told = str(error).splitlines()[-1].strip()
         hint = "A model with positions learnt for one size takes no images of another."
         raise RequestError(Problem("", f"the weights do not fit the model: {told}", hint)) from None
+    channels_last(model)
 
 
 def load_model(
@@ -173,6 +198,7 @@ def load_model(
     place = Path(folder)
     description = read_description(place)
     if description.merged:
+        check_sums(place, (MODEL_FILE, WEIGHTS_FILE))
         try:
             weights = load_file(place / WEIGHTS_FILE)
         except (OSError, SafetensorError) as error:

@@ -1,0 +1,1 @@
+"""A run's best model as a folder for elsewhere: files, model card, hub."""
