@@ -135,13 +135,14 @@ def test_mlflow_models_serve_answers_with_the_same_numbers(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     words = ("models", "serve", "-m", made.uri, "--env-manager", "local", "-p", str(port))
-    server = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", *words, "-h", "127.0.0.1"],
-        env=os.environ | {"MLFLOW_TRACKING_URI": store},
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=(tmp_path / "server.log").open("w"),
-    )
+    with (tmp_path / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", *words, "-h", "127.0.0.1"],
+            env=os.environ | {"MLFLOW_TRACKING_URI": store, "MLFLOW_REGISTRY_URI": store},
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
     try:
         address = f"http://127.0.0.1:{port}"
         for _ in range(240):
