@@ -107,7 +107,7 @@ def test_dates_places_and_quantities(tmp_path: Path) -> None:
     assert np.array_equal(model.predict(given), predicted(here, given))
     with pytest.raises(RequestError, match=r"takes images \(n, 4, 32, 32\), but got \(2, 3, 32"):
         predicted(here, {"images": given["images"][:, :3]})
-    with pytest.raises(RequestError, match=r"but got .'image'\."):
+    with pytest.raises(RequestError, match=r"but got \['image'\]\."):
         predicted(here, {"image": given["images"]})
 
 
