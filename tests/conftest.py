@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis  # noqa: F401 - early: it warns of random state that gc.freeze hides from it
 import pytest
 from browser_support import Browser
 from postgres_support import Postgres
