@@ -135,8 +135,8 @@ def test_files_of_other_tools_are_recognised(
         (["search.yaml"], "'iterate hpo search.yaml'"),
         (
             ["xyzzy"],
-            "There are: backbones, bench, cache, data, export, fit, hpo, plan, predict, report, test, "
-            "ui.",
+            "There are: backbones, bench, cache, data, export, fit, hpo, plan, predict, report, "
+            "test, ui.",
         ),
     ],
 )
