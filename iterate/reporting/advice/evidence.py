@@ -10,7 +10,7 @@ from iterate.hpo.space import Space
 from iterate.reporting.advice import rules
 from iterate.reporting.advice.rules import Advice
 from iterate.reporting.studied import Studied
-from iterate_core.inference.reliability import Reliability
+from iterate_core.inference.judging.reliability import Reliability
 
 
 def advice_of(study: Studied, reliability: Reliability | None) -> list[Advice]:

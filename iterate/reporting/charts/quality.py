@@ -13,7 +13,7 @@ from markupsafe import Markup
 from iterate.pages.axis import LogAxis, axis_of, log_axis_of
 from iterate.reporting.charts.svg import Frame, chart, element, framed, label
 from iterate.reporting.figures import number, percent, seconds_text
-from iterate_core.inference.reliability import BINS, Reliability
+from iterate_core.inference.judging.reliability import BINS, Reliability
 
 _SQUARE = 380.0
 _BARS = 40

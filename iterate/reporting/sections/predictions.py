@@ -18,11 +18,11 @@ from iterate_core.data.inspect.predictions import class_colours
 from iterate_core.data.inspect.targets import quantity
 from iterate_core.engine.resolved import prepare
 from iterate_core.errors import IterateError
-from iterate_core.inference.judged import Judgement, judge
+from iterate_core.inference.judging.judged import Judgement, judge
+from iterate_core.inference.judging.reliability import Reliability
+from iterate_core.inference.judging.shown import ShownSample, show
+from iterate_core.inference.judging.split import SplitPredictions
 from iterate_core.inference.predictor import load_model
-from iterate_core.inference.reliability import Reliability
-from iterate_core.inference.shown import ShownSample, show
-from iterate_core.inference.split import SplitPredictions
 from iterate_core.recipe import Recipe
 from iterate_core.tasks.sample_sums import SampleSums
 

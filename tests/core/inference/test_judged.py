@@ -22,11 +22,11 @@ from iterate_core.data.target import target_of
 from iterate_core.engine import fit
 from iterate_core.engine.resolved import prepare
 from iterate_core.errors import RequestError
-from iterate_core.inference.judged import judge
+from iterate_core.inference.judging.judged import judge
+from iterate_core.inference.judging.reliability import ReliabilityCounts
+from iterate_core.inference.judging.shown import show
+from iterate_core.inference.judging.split import Predicted, SplitPredictions
 from iterate_core.inference.predictor import load_model
-from iterate_core.inference.reliability import ReliabilityCounts
-from iterate_core.inference.shown import show
-from iterate_core.inference.split import Predicted, SplitPredictions
 from iterate_core.tasks.sample_sums import SampleSums
 
 TASKS: dict[str, dict[str, Any]] = {

@@ -17,8 +17,8 @@ from torch import Tensor
 from torchvision.ops import box_iou
 
 from iterate_core.data.target import Target
-from iterate_core.inference.reliability import Reliability, ReliabilityCounts
-from iterate_core.inference.split import Predicted, SplitPredictions
+from iterate_core.inference.judging.reliability import Reliability, ReliabilityCounts
+from iterate_core.inference.judging.split import Predicted, SplitPredictions
 
 _PAIRS = 4000  # of quantities that are kept, of all samples together
 _SURE, _OVERLAP = 0.5, 0.5  # from which an object counts as told, and as found

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from iterate_core.data.inspect.predictions import Picture, draw_predictions, quantity_range
 from iterate_core.data.target import Target
-from iterate_core.inference.split import SplitPredictions
+from iterate_core.inference.judging.split import SplitPredictions
 
 _HALF = 0.5
 

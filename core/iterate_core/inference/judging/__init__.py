@@ -1,0 +1,1 @@
+"""How a trained model did on each sample of a split, and how sure it was."""
