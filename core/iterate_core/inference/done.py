@@ -36,6 +36,13 @@ class Done:
     found: int | None = None
 
 
+def notes_on(done: Done) -> tuple[str, ...]:
+    """What is to be said of a scene that was read to its end."""
+    if done.predicted:
+        return ()
+    return ("no pixel has data in every band that the model uses, so that nothing is predicted",)
+
+
 class Records:
     """What a folder's scenes have come to.
 

@@ -13,7 +13,7 @@ from iterate_core.faults import blaming_machine
 from iterate_core.fingerprint import fingerprint
 from iterate_core.inference.dense.mapping import predict_map
 from iterate_core.inference.dense.outputs import chosen_outputs, outputs_of
-from iterate_core.inference.done import Done, Records
+from iterate_core.inference.done import Done, Records, notes_on
 from iterate_core.inference.images.job import ImagesJob
 from iterate_core.inference.kinds import check_options, kind_of
 from iterate_core.inference.members import Ensemble
@@ -97,7 +97,7 @@ class _Job:
             if done is None:
                 done = self._predicted(scene, key, watch)
                 self.records.finish(scene.name, key, done)
-            result = replace(result, **vars(done))
+            result = replace(result, **vars(done), notes=(*result.notes, *notes_on(done)))
         except MachineError:
             raise
         except IterateError as error:

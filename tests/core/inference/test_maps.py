@@ -130,6 +130,11 @@ def test_windows_without_data_are_not_predicted(one: Ensemble, tmp_path: Path) -
     (result,), _ = run(empty, one, tmp_path)
     assert (pixels_of(tmp_path / "empty_classes.tif") == 255).all()
     assert result.predicted == 0
+    (again,), _ = run(empty, one, tmp_path)
+    assert again.kept
+    for each in (result, again):
+        assert [note for note in each.notes if "no pixel has data" in note] == list(each.notes)
+        assert each.notes
 
 
 def test_a_scene_smaller_than_a_window_is_mirrored(one: Ensemble, tmp_path: Path) -> None:

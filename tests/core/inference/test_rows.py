@@ -125,6 +125,11 @@ def test_by_window_each_window_has_a_row_and_an_outline(one: Ensemble, tmp_path:
     frame = pyogrio.read_dataframe(tmp_path / "scene_windows.gpkg")
     assert frame.geometry.iloc[-1].bounds == (500_640, 4_999_200, 500_800, 4_999_360)
     assert frame["class"].tolist() == [row["class"] for row in rows]
+    assert result.notes == ()
+    empty = image("empty", 80, valid=np.zeros((80, 80), bool))
+    (result,), _ = run(empty, one, tmp_path / "empty", by_window=True)
+    assert (result.predicted, result.failure) == (0, None)
+    assert any("no pixel has data" in note for note in result.notes)
     several = [image(name, 80, seed) for seed, name in enumerate("ab")]
     _, alone = run(several, one, tmp_path / "alone", by_window=True)
     _, together = run(several, one, tmp_path / "together", by_window=True, jobs=2)

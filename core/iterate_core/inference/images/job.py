@@ -15,7 +15,7 @@ from torch import Tensor
 from iterate_core.data.loading.batch import Context
 from iterate_core.errors import IterateError, MachineError
 from iterate_core.fingerprint import fingerprint
-from iterate_core.inference.done import Records
+from iterate_core.inference.done import Done, Records, notes_on
 from iterate_core.inference.images.by_window import window_grid, window_rows, write_windows
 from iterate_core.inference.images.rows import THRESHOLD, Row, row_of
 from iterate_core.inference.images.table import FORMATS, Table
@@ -94,7 +94,8 @@ class ImagesJob:
                 key = fingerprint({**self.key, "scene": content})
                 rows = window_rows(scene, self.ensemble, self.options, self.records, key, watch)
                 table.add([(scene.name, content, rows)])
-            result = replace(result, predicted=len(rows), found=len(rows))
+            done = Done((), grid.count, len(rows), len(rows))
+            result = replace(result, **vars(done), notes=(*notes, *notes_on(done)))
             if scene.crs is not None:
                 path = write_windows(scene, grid, rows, self.records)
                 result = replace(result, outputs=(path,))
