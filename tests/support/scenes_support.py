@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -133,12 +133,14 @@ class Server:
         requests: Method, path and range of each request.
         served: Bytes sent.
         busy: How many requests are answered next that it is too busy.
+        ranges: Whether it gives parts of files.
     """
 
     address: str = ""
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     served: int = 0
     busy: int = 0
+    ranges: bool = True
 
 
 class _Ranges(SimpleHTTPRequestHandler):
@@ -158,7 +160,7 @@ class _Ranges(SimpleHTTPRequestHandler):
         self._answer(body=True)
 
     def _answer(self, *, body: bool) -> None:
-        wanted = self.headers.get("Range")
+        wanted = self.headers.get("Range") if self.state.ranges else None
         self.state.requests.append((self.command, self.path, wanted))
         file = Path(self.translate_path(self.path))
         if self.state.busy:
@@ -178,13 +180,15 @@ class _Ranges(SimpleHTTPRequestHandler):
         self.send_response(status)
         if wanted:
             self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{size}")
-        self.send_header("Accept-Ranges", "bytes")
+        if self.state.ranges:
+            self.send_header("Accept-Ranges", "bytes")
         self.send_header("ETag", f'"{size}-{file.stat().st_mtime_ns}"')
         self.send_header("Content-Length", str(stop - start))
         self.end_headers()
         if body:
             self.state.served += stop - start
-            self.wfile.write(content[start:stop])
+            with suppress(ConnectionError):  # who wanted a part hangs up on the whole
+                self.wfile.write(content[start:stop])
 
 
 @contextmanager

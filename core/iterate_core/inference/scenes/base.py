@@ -73,11 +73,13 @@ class SceneRequest:
         name: What outputs are called by; unique in a command.
         source: File or URL, for messages.
         files: That make it up; the first one's grid is the scene's.
+        notes: What was guessed of how they make it up, for people.
     """
 
     name: str
     source: str
     files: tuple[SceneFile, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from iterate_core.inference.scenes.addresses import SUFFIXES, parent, scheme_of,
 from iterate_core.inference.scenes.base import SceneFile, SceneOptions, SceneRequest, Units
 from iterate_core.inference.scenes.recipe_folder import scenes_in_folder
 from iterate_core.inference.scenes.table import scenes_of_table
-from iterate_core.inference.scenes.when import check_date
+from iterate_core.inference.scenes.when import check_date, series_of
 from iterate_core.plurals import counted
 from iterate_core.storage.names import file_name
 
@@ -89,28 +89,17 @@ def _unit_problems(units: Units | None) -> list[Problem]:
 def _listed(
     files: Sequence[str], description: ModelDescription, options: SceneOptions
 ) -> list[SceneRequest]:
-    each: dict[tuple[str, ...], SceneRequest] = {}
-    for file in files:
-        for scene in _of(file, description, options):
-            each.setdefault(tuple(_path(one.path) for one in scene.files), scene)
-    found = list(each.values())
+    found = [scene for file in files for scene in _of(file, description, options)]
     if not found:
         what = "no file is named."
         raise RequestError(Problem("", what, "Name images, folders, URLs, or a table of scenes."))
-    frames = description.info.frames
-    if frames > 1 and options.dates is not None:
-        found = [_series(found, frames)]
-    return found
-
-
-def _series(found: Sequence[SceneRequest], frames: int) -> SceneRequest:
-    """One scene of single files, each a frame."""
-    files = [file for scene in found for file in scene.files]
-    if len(files) != frames or len(found) != frames:
-        what = f"says the dates of {frames} files of one scene; {len(files)} are named."
-        hint = "Several scenes of several dates are named by a table: --scenes."
-        raise RequestError(Problem("--dates", what, hint))
-    return replace(found[0], files=tuple(replace(file, frame=n) for n, file in enumerate(files)))
+    series = series_of(found, description.info.frames, options.dates)
+    if series is not None:
+        return [series]
+    each: dict[tuple[str, ...], SceneRequest] = {}
+    for scene in found:
+        each.setdefault(tuple(_path(one.path) for one in scene.files), scene)
+    return list(each.values())
 
 
 def _of(file: str, description: ModelDescription, said: SceneOptions) -> list[SceneRequest]:
@@ -121,7 +110,7 @@ def _of(file: str, description: ModelDescription, said: SceneOptions) -> list[Sc
     if os.path.isdir(path):
         return _in_folder(Path(path), description, said)
     if glob.has_magic(path) and not os.path.exists(path):
-        matched = sorted(found for found in glob.glob(path, recursive=True) if _is_file(found))
+        matched = sorted(found for found in glob.glob(path, recursive=True) if _is_one(found))
         if not matched:
             raise RequestError(Problem(file, "there is no such file."))
         return [_single(found) for found in matched]
@@ -133,22 +122,27 @@ def _path(path: str) -> str:
     return path if scheme_of(path) is not None else os.path.abspath(path)
 
 
-def _is_file(path: str) -> bool:
-    return os.path.isfile(path)
+def _is_one(path: str) -> bool:
+    """Whether a scene is made of it; what cannot be read, such as a broken link, is told later."""
+    return not os.path.isdir(path)
 
 
 def _in_folder(
     folder: Path, description: ModelDescription, said: SceneOptions
 ) -> list[SceneRequest]:
     """As the recipe's own patterns say, else every raster in it."""
-    rasters = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    try:
+        inside = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    except OSError as error:
+        raise RequestError(Problem(str(folder), f"cannot be read ({error.strerror}).")) from None
+    rasters = [path for path in inside if _is_one(str(path))]
     by_patterns = scenes_in_folder(folder, description, said, needed=not rasters)
     if by_patterns:
         return by_patterns
     if not rasters:
         what = f"holds no images: no file that ends in {', '.join(SUFFIXES)}."
         raise RequestError(Problem(str(folder), what))
-    return [_single(str(path)) for path in rasters if path.is_file()]
+    return [_single(str(path)) for path in rasters]
 
 
 def _single(path: str) -> SceneRequest:

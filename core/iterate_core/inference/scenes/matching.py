@@ -101,7 +101,7 @@ def _of_recipe(data: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def places(
-    description: ModelDescription, files: Sequence[Named], numbers: Sequence[int]
+    description: ModelDescription, files: Sequence[Named], numbers: Sequence[int], where: str
 ) -> dict[int, Place]:
     """Where each band that a model uses lies in files.
 
@@ -109,43 +109,56 @@ def places(
         description: Of the model.
         files: All files of a scene.
         numbers: Of those that are looked into.
+        where: The scene, for messages.
 
     Raises:
         DataError: A band lies nowhere or in several places, or one band would serve twice.
     """
     found: dict[int, Place] = {}
-    problems: list[Problem] = []
-    where = ", ".join(files[number].where for number in numbers)
+    lacking: list[Band] = []
+    wrong: list[str] = []
     there = [(Place(n, band), name) for n in numbers for band, name in enumerate(files[n].names)]
     for number in used_bands(description):
         wanted = description.bands[number]
         fits = _fitting(wanted, [(place, files[place.file].kind, name) for place, name in there])
-        if len(fits) != 1:
-            problems.append(_mismatch(where, wanted, fits, there))
+        if not fits:
+            lacking.append(wanted)
+            continue
+        if len(fits) > 1:
+            names = " and ".join(repr(name) for place, name in there if place in fits)
+            wrong.append(f"{names} both answer to band {_meant(wanted)}, which the model uses")
             continue
         twice = next((other for other, place in found.items() if place == fits[0]), None)
         if twice is not None:
             both = f"{description.bands[twice].name!r} and {wanted.name!r}"
             name = dict(there)[fits[0]]
-            what = f"band {name!r} answers to both {both}."
-            problems.append(Problem(where, what, "Name the bands as the model does: --bands."))
+            wrong.append(f"band {name!r} answers to both {both}")
         found[number] = fits[0]
-    if problems:
-        raise DataError(problems)
+    if lacking or wrong:
+        raise DataError(_mismatch([files[number] for number in numbers], lacking, wrong, where))
     return found
 
 
 def _mismatch(
-    where: str, wanted: Band, fits: Sequence[Place], there: Sequence[tuple[Place, str]]
+    files: Sequence[Named], lacking: Sequence[Band], wrong: Sequence[str], where: str
 ) -> Problem:
-    meaning = f" ({wanted.common})" if wanted.common and wanted.common != wanted.name else ""
-    if fits:
-        names = " and ".join(repr(name) for place, name in there if place in fits)
-        what = f"{names} both answer to band {wanted.name!r}{meaning}, which the model uses."
-        return Problem(where, what, "Name the bands as the model does: --bands.")
-    what = f"has no band {wanted.name!r}{meaning}, which the model uses."
-    names = ", ".join(name for _, name in there)
-    return Problem(where, what, f"It has: {names}. --bands names them otherwise.")
+    """All that is wrong with the bands of a scene's files, as one."""
+    told, hint = list(wrong), "Name the bands as the model does: --bands."
+    if lacking:
+        band = "bands" if len(lacking) > 1 else "band"
+        names = ", ".join(map(_meant, lacking))
+        told.insert(0, f"has no {band} {names}, which the model uses")
+        has = "; ".join(f"{file.where} ({', '.join(file.names)})" for file in files)
+        if len(files) == 1 and files[0].where == where:
+            has = ", ".join(files[0].names)
+        hint = f"It has: {has or 'none'}. --bands names them otherwise."
+    return Problem(where, f"{'; '.join(told)}.", hint)
+
+
+def _meant(band: Band) -> str:
+    told = band.common is None or band.common.casefold() == band.name.casefold()
+    meaning = "" if told else f" ({band.common})"
+    return f"{band.name!r}{meaning}"
 
 
 def _fitting(wanted: Band, there: Sequence[tuple[Place, str | None, str]]) -> tuple[Place, ...]:

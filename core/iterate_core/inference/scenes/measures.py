@@ -105,6 +105,11 @@ def _concerns(unit: str, band: Band) -> bool:
     return None in groups or groups[0] == groups[1]
 
 
+def is_light_or_radar(band: Band) -> bool:
+    """Whether a band is of what is hardly ever 0: reflected light or radar, not heights or rain."""
+    return _GROUPS.get(_quantity(band.unit)) is not None
+
+
 def measure(stored: Stored) -> Measure:
     """How to understand a band: as a person or the file says, else by its type and values.
 

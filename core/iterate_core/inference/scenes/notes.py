@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from iterate_core.data.bands import describe, family_of
 from iterate_core.data.units import UNITS
 from iterate_core.engine.description import ModelDescription
+from iterate_core.inference.scenes.doubts import notes_on_units, notes_on_zeros
 from iterate_core.inference.scenes.header import Header
 from iterate_core.inference.scenes.matching import Named, meant
 from iterate_core.inference.scenes.opening import Grid
@@ -43,10 +44,13 @@ def notes_of(
     grids: Sequence[Grid | None],
 ) -> tuple[str, ...]:
     """All that is to be told of a scene, each once."""
+    count = sum(len(each.taken) for each in planes.values())
     found = [
         *(one.note for one in bands if one.note is not None),
         *_meanings(description, planes),
         *_units(description, planes),
+        *notes_on_units([one for each in planes.values() for one in each.beyond], count),
+        *notes_on_zeros({each.header.where: each.zeros for each in planes.values()}),
         *_unused(bands, planes),
         *(
             f"{headers[n].where} is on another grid; brought to that of the scene bilinearly"
@@ -86,8 +90,9 @@ def _units(description: ModelDescription, planes: Mapping[int, Planes]) -> Itera
             if (how.gain, how.offset) != (1.0, 0.0):
                 unit = f"{how.gain:g} · x {'-' if how.offset < 0 else '+'} {abs(how.offset):g}"
             groups.setdefault((how.told, unit, trained), []).append(one.name)
+    all_alike = len(groups) == 1
     for (told, unit, trained), names in groups.items():
-        listed = ", ".join(dict.fromkeys(names))
+        listed = "all bands" if all_alike and len(names) > 1 else ", ".join(dict.fromkeys(names))
         if trained == "unknown":
             if told != "taken":
                 yield f"{listed}: taken as they are, since the model's own unit is unknown"
@@ -122,11 +127,22 @@ def _ground(
         yield f"it has no coordinate system{only}{told}"
     elif scene.transform.b or scene.transform.d:
         yield "its rows and columns do not run along its coordinates; it is read as it lies"
+    elif scene.transform.a < 0 or scene.transform.e > 0:
+        yield _turned(scene.transform)
     if description.dates and scene.days is None:
         yield "its date is not known, which the model was told in training; --dates says it"
     own, trained = _metres(scene), description.info.metres
     if own and trained and not 1 / _ALIKE < own / trained < _ALIKE:
         yield f"its pixels are {_short(own)} m wide; the model was trained on {_short(trained)} m"
+
+
+def _turned(transform: Any) -> str:
+    """Of a scene whose first row or column does not lie as on a map."""
+    ways = [
+        *(["its first row lies in the south"] if transform.e > 0 else []),
+        *(["its first column lies in the east"] if transform.a < 0 else []),
+    ]
+    return f"{' and '.join(ways)}: the model sees it mirrored, as it lies in the file"
 
 
 def _metres(scene: Placed) -> float | None:

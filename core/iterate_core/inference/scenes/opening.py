@@ -24,6 +24,7 @@ from iterate_core.inference.scenes.addresses import for_gdal, scheme_of, shown
 from iterate_core.secrets import without_passwords
 from iterate_core.storage.limits import check_plain_file
 
+_NO_RANGES = "Range downloading not supported"  # GDAL's words
 _CACHE = 64 << 20  # bytes of decoded blocks: a row of windows of most scenes kept in strips
 
 _REMOTE = {
@@ -80,9 +81,15 @@ def telling(path: str) -> Iterator[None]:
         except DataError:
             raise
         except (RasterioError, OSError, ValueError, MemoryError) as error:
-            raise DataError(
-                Problem(shown(path), f"cannot be read ({_reason(error, path)}).")
-            ) from None
+            raise DataError(_unread(path, error)) from None
+
+
+def _unread(path: str, error: BaseException) -> Problem:
+    reason = _reason(error, path)
+    if _NO_RANGES in reason:
+        what = "its server gives whole files alone, and no ranges of them."
+        return Problem(shown(path), what, "Download it first, and give the file.")
+    return Problem(shown(path), f"cannot be read ({reason}).")
 
 
 def _reason(error: BaseException, path: str) -> str:
@@ -101,7 +108,10 @@ def open_file(path: str) -> Any:
     if scheme_of(path) is None:
         check_plain_file(Path(path))
         if not Path(path).exists():
-            raise DataError(Problem(path, "there is no such file."))
+            what = "there is no such file."
+            if Path(path).is_symlink():
+                what = f"is a link to {os.readlink(path)}, which is not there."
+            raise DataError(Problem(path, what))
     file = rasterio.open(for_gdal(path))
     if file.subdatasets:
         several = [name.removeprefix("/vsicurl/") for name in file.subdatasets]

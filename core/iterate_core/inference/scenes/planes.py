@@ -19,6 +19,7 @@ from iterate_core.data.units import Channel
 from iterate_core.errors import DataError, Problem
 from iterate_core.inference.scenes.addresses import scheme_of
 from iterate_core.inference.scenes.base import NoData, Units
+from iterate_core.inference.scenes.doubts import Beyond, beyond, zeros
 from iterate_core.inference.scenes.header import Header
 from iterate_core.inference.scenes.measures import (
     Measure,
@@ -36,6 +37,7 @@ Gaps = npt.NDArray[np.bool_]
 
 _LOOKED_AT = 128  # rows and columns of each place in a file whose numbers tell its units
 _PLACES = 3  # of them along each side
+_SMALL = 2048  # rows and columns of a file that is soon read whole
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Planes:
 
     Attributes:
         measures: How the numbers of each band are understood.
+        zeros: Part of its pixels that is 0 in every band, where nothing says what lacks data.
+        beyond: Bands whose numbers are hardly in the unit that is said.
 
     Raises:
         DataError: A band is in a unit that does not convert, or holds numbers that mark missing
@@ -89,6 +93,8 @@ class Planes:
         grid: Grid | None,
     ) -> None:
         self.header, self.taken = header, tuple(taken)
+        self.zeros: float
+        self.beyond: tuple[Beyond, ...]
         self._mark = _mark(header, told.nodata)
         self._real = told.nodata == "none"
         palette = header.palette is not None
@@ -116,10 +122,13 @@ class Planes:
         channels = [channel_of(one, how, index) for index, (one, how) in enumerate(pairs)]
         self._steps = _steps(channels, self.measures)
         self._channels = tuple(channel for channel, _ in self._steps)
-        if scheme_of(header.path) is None:
-            for index, one in enumerate(taken):
-                if header.kinds[one.band].kind != "u":
-                    self._values(index)
+        self.zeros, self.beyond = 0.0, ()
+        if scheme_of(header.path) is None or "_some" in self.__dict__:
+            told_of = enumerate(zip(taken, self.measures, strict=True))
+            found = (beyond(one.name, how, self._values(index)) for index, (one, how) in told_of)
+            self.beyond = tuple(one for one in found if one is not None)
+            declared = self._mark is not None or self._real or header.masked or palette
+            self.zeros = 0.0 if declared else zeros(*self._spread(), wanted)
         self.__dict__.pop("_some", None)  # looked at once, and not kept
 
     def read(self, rows: tuple[int, int], columns: tuple[int, int]) -> tuple[Pixels, Gaps]:
@@ -188,17 +197,30 @@ class Planes:
     def _some(self) -> tuple[npt.NDArray[Any], Gaps]:
         """Numbers at some places of the file, side by side: a coarse overview where it has one."""
         header, grid = self.header, self.header.grid
+        if header.overviews > 1:
+            return self._coarse(header.overviews)
         with telling(header.path):
-            if header.overviews > 1:
-                whole = Window(0, 0, grid.width, grid.height)
-                coarse = (-(-grid.height // header.overviews), -(-grid.width // header.overviews))
-                return self._raw(self._own, whole, coarse)
             parts = [self._raw(self._own, window) for window in _windows(grid)]
         flat = [(raw.reshape(len(raw), -1), gaps.reshape(len(gaps), -1)) for raw, gaps in parts]
         return (
             np.concatenate([raw for raw, _ in flat], axis=1),
             np.concatenate([gaps for _, gaps in flat], axis=1),
         )
+
+    def _spread(self) -> tuple[npt.NDArray[Any], Gaps]:
+        """Numbers from all over the file where that is little to read; else those of `_some`."""
+        header, grid = self.header, self.header.grid
+        side = max(grid.height, grid.width)
+        if header.overviews > 1 or not _PLACES * _LOOKED_AT < side <= _SMALL:
+            return self._some
+        return self._coarse(-(-side // (_PLACES * _LOOKED_AT)))
+
+    def _coarse(self, times: int) -> tuple[npt.NDArray[Any], Gaps]:
+        """The whole file, so many times coarser."""
+        grid = self.header.grid
+        shape = (-(-grid.height // times), -(-grid.width // times))
+        with telling(self.header.path):
+            return self._raw(self._own, Window(0, 0, grid.width, grid.height), shape)
 
 
 def _mark(header: Header, said: NoData | None) -> float | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,10 @@ class RasterScene:
     def __init__(self, request: SceneRequest, description: ModelDescription) -> None:
         self.name, self.source = request.name, request.source
         self._description = description
+        with _naming(self.source):
+            self._open(request, description)
+
+    def _open(self, request: SceneRequest, description: ModelDescription) -> None:
         files, leading = expanded(request.files, description)
         self._files = tuple(files)
         headers = [header_of(file.path) for file in files]
@@ -57,7 +62,7 @@ class RasterScene:
         bands = [named(f, h, description) for f, h in zip(files, headers, strict=True)]
         _check_units(files, bands, description)
         frames, self._days = frames_of(files, description.info.frames, self.source)
-        found = [places(description, bands, numbers) for numbers in frames]
+        found = [places(description, bands, numbers, self.source) for numbers in frames]
         self._used = used_bands(description)
         grids = brought(headers, first)
         self._planes = {
@@ -66,7 +71,8 @@ class RasterScene:
         }
         self._found = found
         self._fill = _fill(description)
-        self.notes = notes_of(self, description, headers, bands, self._planes, grids)
+        own = notes_of(self, description, headers, bands, self._planes, grids)
+        self.notes = (*request.notes, *own)
 
     @property
     def days(self) -> tuple[tuple[int, int], ...] | None:
@@ -77,7 +83,8 @@ class RasterScene:
         """See `iterate_core.inference.scenes.base.Scene.read`."""
         rows, columns = stretch(row, height, self.height), stretch(column, width, self.width)
         spans = (rows.start, rows.stop), (columns.start, columns.stop)
-        read = {number: planes.read(*spans) for number, planes in self._planes.items()}
+        with _naming(self.source):
+            read = {number: planes.read(*spans) for number, planes in self._planes.items()}
         size = (rows.stop - rows.start, columns.stop - columns.start)
         pixels = np.empty((len(self._fill), len(self._found), *size), np.float32)
         valid = np.ones(size, np.bool_)
@@ -136,6 +143,20 @@ class RasterScene:
         wanted = [self._description.bands[one.number] for one in taken]
         told = Told(file.unit, _nodata(file, header, self._description), file.scales)
         return Planes(header, taken, wanted, told, grid)
+
+
+@contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """What is wrong with one of a scene's files is told with the table or item that names it."""
+    try:
+        yield
+    except DataError as error:
+        known = {source, *source.split(", ")}
+        named = [
+            one if one.where in known else replace(one, where=f"{source}: {one.where}")
+            for one in error.problems
+        ]
+        raise DataError(named, error.headline, error.advice) from None
 
 
 def _taken(found: Sequence[dict[int, Place]], bands: Sequence[Named]) -> dict[int, list[Taken]]:

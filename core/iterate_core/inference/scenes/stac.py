@@ -18,6 +18,15 @@ from iterate_core.engine.description import ModelDescription
 from iterate_core.errors import DataError, Problem
 from iterate_core.inference.scenes.addresses import beside, is_item, scheme_of, shown
 from iterate_core.inference.scenes.base import SceneFile
+from iterate_core.inference.scenes.item_fields import (
+    MalformedError,
+    address,
+    asset_of,
+    mark_of,
+    number,
+    objects,
+    texts,
+)
 from iterate_core.inference.scenes.matching import fitting, used_bands
 from iterate_core.inference.scenes.remote import document
 from iterate_core.storage.limits import check_plain_file
@@ -57,27 +66,34 @@ def expanded(
     Raises:
         DataError: An item cannot be had, or is none.
     """
-    each = [_of_item(file, description) if is_item(file.path) else [file] for file in files]
+    alone = len(files) == 1
+    each = [
+        _of_item(file, description, alone=alone) if is_item(file.path) else [file] for file in files
+    ]
     return [file for found in each for file in found], len(each[0])
 
 
-def _of_item(file: SceneFile, description: ModelDescription) -> list[SceneFile]:
+def _of_item(file: SceneFile, description: ModelDescription, *, alone: bool) -> list[SceneFile]:
+    """The assets to read; of an item that is the whole scene they must hold every band."""
     item = _read(file.path)
-    properties: Mapping[str, Any] = item.get("properties") or {}
+    properties = item["properties"]
     assets = sorted(_assets(item, file.path, properties), key=lambda asset: asset.rank)
-    wanted = [description.bands[number] for number in used_bands(description)]
+    wanted = [description.bands[index] for index in used_bands(description)]
     family = _family(properties)
     named = [(asset, _named(asset, wanted, family)) for asset in assets]
     chosen: dict[int, None] = {}
+    lacking: list[str] = []
     for band in wanted:
         holding = (n for n, (_, names) in enumerate(named) if fitting(band, names))
-        number = next(holding, None)
-        if number is not None:
-            chosen[number] = None
-    if not chosen:
-        names = ", ".join(band.name for band in wanted)
+        first = next(holding, None)
+        if first is None:
+            lacking.append(band.name)
+        else:
+            chosen[first] = None
+    if lacking and (alone or not chosen):
+        bands = f"band{'s' if len(lacking) > 1 else ''} {', '.join(lacking)}"
         has = ", ".join(sorted({name for _, names in named for name in names})) or "none"
-        what = f"has no asset with any of the bands that the model uses: {names}."
+        what = f"has no asset with the {bands}, which the model uses."
         raise DataError(Problem(shown(file.path), what, f"Its assets' bands: {has}."))
     taken = str(properties.get("datetime") or properties.get("start_datetime") or "")[:10]
     return [
@@ -89,7 +105,7 @@ def _of_item(file: SceneFile, description: ModelDescription) -> list[SceneFile]:
             nodata=asset.nodata if file.nodata is None else file.nodata,
             scales=asset.scales,
         )
-        for asset, names in (named[number] for number in chosen)
+        for asset, names in (named[first] for first in chosen)
     ]
 
 
@@ -114,20 +130,31 @@ def _read(path: str) -> dict[str, Any]:
         what = "is no STAC item: it has no assets."
     elif item.get("type") != "Feature":
         what = f"is a {item.get('type')}, not a STAC item."
+    elif not isinstance(item.get("properties") or {}, dict):
+        what = "is no STAC item: its properties are no object."
     else:
-        return item
+        return {**item, "properties": item.get("properties") or {}}
     raise DataError(Problem(shown(path), what, "Give items: each is one scene."))
 
 
 def _assets(item: Mapping[str, Any], path: str, properties: Mapping[str, Any]) -> list[Asset]:
+    """Of the assets those that are images, by what the item says of them.
+
+    Raises:
+        DataError: What it says is not of the specification's types; the asset is named.
+    """
     applied = bool(properties.get("earthsearch:boa_offset_applied"))
     found = []
-    for name, asset in item["assets"].items():
-        if not isinstance(asset, dict) or not isinstance(asset.get("href"), str):
-            continue
-        rank = _rank(asset)
-        if rank is not None:
-            found.append(_asset(name, asset, beside(path, asset["href"]), rank, applied=applied))
+    for name, fields in item["assets"].items():
+        try:
+            asset = asset_of(fields)
+            rank = _rank(asset)
+            if rank is not None:
+                href = beside(path, address(asset))
+                found.append(_asset(name, asset, href, rank, applied=applied))
+        except MalformedError as error:
+            hint = "Correct the item: https://github.com/radiantearth/stac-spec"
+            raise DataError(Problem(shown(path), f"asset {name!r}: {error}.", hint)) from None
     return found
 
 
@@ -139,17 +166,14 @@ def _rank(asset: Mapping[str, Any]) -> tuple[int, int, float] | None:
         if kind:
             return None
         preference = len(_TYPES)
-    roles = set(asset.get("roles") or ())
+    roles = set(texts(asset, "roles"))
     if "thumbnail" in roles or (roles and roles <= {"metadata"}):
         return None
-    metres = asset.get("gsd") or _first(asset, "raster:bands").get("spatial_resolution")
+    rasters = objects(asset, "raster:bands")
+    metres = asset.get("gsd") or (rasters[0] if rasters else {}).get("spatial_resolution")
     seen = bool(roles & _FOR_THE_EYE) and "data" not in roles
     size = float(metres) if isinstance(metres, int | float) else 0.0
     return int(seen or "visual" in roles), preference, size
-
-
-def _first(asset: Mapping[str, Any], field: str) -> Mapping[str, Any]:
-    return next((band for band in asset.get(field) or () if isinstance(band, dict)), {})
 
 
 def _asset(
@@ -164,8 +188,8 @@ def _asset(
 
     What is said of one band stands beside it, in a list of rasters, or at the asset itself.
     """
-    optical = asset.get("eo:bands") or asset.get("bands") or []
-    rasters = asset.get("raster:bands") or asset.get("bands") or []
+    optical = objects(asset, "eo:bands") or objects(asset, "bands")
+    rasters = objects(asset, "raster:bands") or objects(asset, "bands")
     count = max(len(optical), len(rasters), 1)
     names, scales, marks = [], [], []
     for index in range(count):
@@ -174,20 +198,12 @@ def _asset(
         called = [band.get("name"), band.get("eo:common_name") or band.get("common_name")]
         called += [name] if count == 1 else []
         names.append(tuple(str(one) for one in called if one) or (f"{name}_{index + 1}",))
-        scale = raster.get("raster:scale", raster.get("scale", 1.0))
-        offset = raster.get("raster:offset", raster.get("offset", 0.0))
-        scales.append((float(scale or 1.0), 0.0 if applied else float(offset or 0.0)))
+        scale = number(raster, "raster:scale", "scale") or 1.0
+        offset = number(raster, "raster:offset", "offset") or 0.0
+        scales.append((scale, 0.0 if applied else offset))
         marks.append(raster.get("nodata"))
     said = any(scale != (1.0, 0.0) for scale in scales)
-    return Asset(href, tuple(names), tuple(scales) if said else None, _number(marks[0]), rank)
-
-
-def _number(mark: Any) -> float | None:
-    """A nodata value, which JSON writes as a number or as a word such as ``nan``."""
-    try:
-        return None if mark is None else float(mark)
-    except (TypeError, ValueError):
-        return None
+    return Asset(href, tuple(names), tuple(scales) if said else None, mark_of(marks[0]), rank)
 
 
 def _family(properties: Mapping[str, Any]) -> str | None:

@@ -22,12 +22,14 @@ def scenes_of_table(table: Path) -> list[SceneRequest]:
     """The scenes of a .csv file, in the order of their first rows.
 
     The column ``scene`` names the scene, ``file`` a path (from the table's folder), a URL or a STAC
-    item. ``date``, ``bands`` (with commas or semicolons between) and ``unit`` may be empty.
+    item. ``date``, ``bands`` (with commas or semicolons between) and ``unit`` may be empty. Between
+    cells stand commas, semicolons or tabs.
 
     Raises:
         DataError: It is damaged, has other columns, or says what cannot be.
     """
-    lines = csv.DictReader(text_of(table).splitlines())
+    text = text_of(table)
+    lines = csv.DictReader(text.splitlines(), delimiter=_separator(text))
     columns = list(lines.fieldnames or [])
     strange = [name for name in columns if name not in COLUMNS]
     lacking = [name for name in NEEDED if name not in columns]
@@ -48,6 +50,12 @@ def scenes_of_table(table: Path) -> list[SceneRequest]:
         SceneRequest(file_name(name), f"{table}, scene {name}", tuple(files))
         for name, files in scenes.items()
     ]
+
+
+def _separator(text: str) -> str:
+    """A comma, or what spreadsheets write in its place where a comma stands in numbers."""
+    titles = text.partition("\n")[0]
+    return "," if "," in titles else next((sign for sign in ";\t" if sign in titles), ",")
 
 
 def _file(cells: Mapping[str, str], table: Path, where: str) -> SceneFile:

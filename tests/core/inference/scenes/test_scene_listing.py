@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from rasterio import Affine
 from scenes_support import model, numbers, opened, raster
 
 from iterate_core.errors import DataError, RequestError
@@ -80,3 +81,31 @@ def test_numbers_that_are_no_pixels(tmp_path: Path) -> None:
     path = raster(tmp_path / "a.tif", np.zeros((2, 4, 4), np.complex64), NAMES)
     with pytest.raises(DataError, match="holds complex64"):
         opened(path, model(NAMES))
+
+
+def test_a_link_to_nothing_is_told_and_stops_itself_alone(tmp_path: Path) -> None:
+    raster(tmp_path / "a.tif", numbers(2, 4, 4), NAMES)
+    (tmp_path / "b.tif").symlink_to(tmp_path / "gone.tif")
+    (tmp_path / "c.tif").mkdir()
+    assert names(tmp_path, ".") == names(tmp_path, "*.tif") == ["a", "b"]
+    with pytest.raises(DataError, match=r"b\.tif: is a link to .*gone\.tif, which is not there"):
+        opened(tmp_path / "b.tif", model(NAMES))
+
+
+@pytest.mark.parametrize(
+    ("grid", "told"),
+    [
+        (Affine(10, 0, 0, 0, 10, 0), "its first row lies in the south: the model sees it"),
+        (Affine(-10, 0, 0, 0, 10, 0), "in the south and its first column lies in the east"),
+        (Affine(10, 0, 0, 0, -10, 0), None),
+    ],
+)
+def test_a_scene_that_does_not_begin_in_the_north_west_is_told(
+    tmp_path: Path, grid: Affine, told: str | None
+) -> None:
+    path = raster(tmp_path / "a.tif", numbers(2, 4, 4), NAMES, transform=grid)
+    notes = opened(path, model(NAMES), unit="dn").notes
+    assert any("mirrored" in note for note in notes) == (told is not None)
+    assert told is None or any(told in note for note in notes)
+    path = raster(tmp_path / "b.tif", numbers(2, 4, 4), NAMES, placed=False)
+    assert not any("mirrored" in note for note in opened(path, model(NAMES)).notes)

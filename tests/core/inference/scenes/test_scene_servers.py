@@ -14,6 +14,8 @@ from scenes_support import Server, model, numbers, opened, raster, serving, whol
 
 from iterate_core.errors import DataError
 from iterate_core.inference.scenes.addresses import beside, for_gdal, is_item, shown, stem
+from iterate_core.inference.scenes.base import SceneOptions
+from iterate_core.inference.scenes.open import open_scene, scenes_of
 
 SIZE = 1536
 RED, NIR, SWIR = (numbers(1, SIZE, SIZE, seed=seed) for seed in range(3))
@@ -174,10 +176,56 @@ def test_what_is_for_the_eye_is_taken_last(server: tuple[Path, Server]) -> None:
 
 def test_an_item_without_the_band(server: tuple[Path, Server]) -> None:
     path = item(server[0], "c.json", ASSETS)
-    with pytest.raises(DataError, match="no asset with any of the bands that the model uses: VV"):
+    with pytest.raises(DataError, match=r"no asset with the band VV.*assets' bands: B02"):
         opened(path, model(("VV",), "db"))
-    with pytest.raises(DataError, match="has no band 'VV'"):
-        opened(path, model(("VV", "red"), ("db", "dn"), sensor="sentinel-2"))
+    described = model(("VV", "red", "VH"), ("db", "dn", "db"), sensor="sentinel-2")
+    with pytest.raises(DataError, match=r"c\.json: has no asset with the bands VV, VH, which"):
+        opened(path, described)
+    listed = server[0] / "scenes.csv"
+    listed.write_text("scene,file\none,c.json\none,nir.tif\n")
+    (request,) = scenes_of([], described, SceneOptions(table=listed, bands=("nir",)))
+    with pytest.raises(DataError, match=r"scenes\.csv, scene one: has no bands 'VV', 'VH'"):
+        open_scene(request, described)
+
+
+def test_an_items_damaged_asset_is_told_with_the_item(server: tuple[Path, Server]) -> None:
+    assets = {"B04": asset("gone.tif", **{"eo:bands": [{"name": "red"}]})}
+    path = item(server[0], "gone.json", assets)
+    with pytest.raises(DataError, match=r"gone\.json: .*/gone\.tif: there is no such file"):
+        opened(path, model(("red",)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        (5, "asset 'B04': is 5, not an object"),
+        ({"href": 5}, "asset 'B04': its href is 5, not an address"),
+        ({"eo:bands": "x"}, "its eo:bands is 'x', not a list of objects"),
+        ({"bands": ["B04"]}, "its bands is .'B04'., not a list of objects"),
+        ({"raster:bands": {"scale": 2}}, "its raster:bands is .*, not a list"),
+        ({"raster:bands": [{"scale": "a"}]}, "its scale is 'a', not a number"),
+        ({"raster:offset": float("inf")}, "its raster:offset is inf, not a finite number"),
+        ({"raster:scale": 10**400}, "its raster:scale is 1000.*, not a finite number"),
+        ({"roles": 5}, "its roles is 5, not a list of words"),
+    ],
+)
+def test_an_asset_that_is_malformed_stops_its_item_alone(
+    server: tuple[Path, Server], fields: Any, told: str
+) -> None:
+    wrong = {**asset("./red.tif"), **fields} if isinstance(fields, dict) else fields
+    path = item(server[0], "wrong.json", {**ASSETS, "B04": wrong})
+    with pytest.raises(DataError, match=rf"wrong\.json: .*{told}"):
+        opened(path, model(("red",), "dn", sensor="sentinel-2-l2a"))
+
+
+def test_a_server_of_whole_files_alone(server: tuple[Path, Server]) -> None:
+    _, state = server
+    state.ranges = False
+    try:
+        with pytest.raises(DataError, match=r"named\.tif: .*no ranges of them\. Download it first"):
+            opened(f"{state.address}/named.tif?whole=1", model(("red",)))
+    finally:
+        state.ranges = True
 
 
 @pytest.mark.parametrize(
@@ -186,6 +234,7 @@ def test_an_item_without_the_band(server: tuple[Path, Server]) -> None:
         ("{", "is not valid JSON"),
         ('{"type": "Catalog"}', "is no STAC item"),
         ('{"type": "Collection", "assets": {}}', "is a Collection, not a STAC item"),
+        ('{"type": "Feature", "assets": {}, "properties": 5}', "its properties are no object"),
     ],
 )
 def test_documents_that_are_no_items(tmp_path: Path, text: str, told: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,10 +74,12 @@ def test_dates_are_frames_in_their_order(tmp_path: Path) -> None:
 def test_not_as_many_dates_as_the_model_takes(tmp_path: Path) -> None:
     raster(tmp_path / "a.tif", numbers(2, 9, 9), BOTH)
     listed = table(tmp_path, "a,a.tif,2020-07-11", columns="scene,file,date")
-    with pytest.raises(DataError, match=r"scene a: has 1 date; the model takes 2.*--scenes"):
+    with pytest.raises(DataError, match=r"scene a: has 1 date; the model takes scenes of 2\."):
         scenes(listed, model(BOTH, frames=2))
-    with pytest.raises(DataError, match="has 0 dates; the model takes 2"):
+    with pytest.raises(RequestError, match=r"1 file without dates is named.* of 2 dates.*--dates"):
         opened(tmp_path / "a.tif", model(BOTH, frames=2))
+    with pytest.raises(DataError, match="scene a: does not say its dates; the model takes"):
+        scenes(table(tmp_path, "a,a.tif", columns="scene,file"), model(BOTH, frames=2))
     raster(tmp_path / "b.tif", numbers(2, 9, 9), BOTH)
     rows = ("a,a.tif,2020-07-11", "a,b.tif,2020-07-12")
     with pytest.raises(DataError, match="has files of 2 dates; the model takes one"):
@@ -98,6 +101,60 @@ def test_files_are_the_dates_that_are_said(tmp_path: Path) -> None:
     ):
         with pytest.raises(RequestError, match=told):
             scenes_of(files, described, SceneOptions(dates=dates))
+
+
+def test_files_without_dates_are_one_scene_in_their_order(tmp_path: Path) -> None:
+    files = [raster(tmp_path / f"{n}.tif", numbers(2, 9, 9, seed=n), BOTH) for n in range(3)]
+    described = model(BOTH, frames=2)
+    (request,) = scenes_of([files[1], files[0]], described)
+    found = open_scene(request, described)
+    assert found.source == f"{files[1]}, {files[0]}"
+    assert np.array_equal(whole(found)[0][:, 0], numbers(2, 9, 9, seed=1))
+    assert np.array_equal(whole(found)[0][:, 1], numbers(2, 9, 9, seed=0))
+    told = f"{files[1]}, {files[0]}: taken as the dates of one scene in this order; --dates says"
+    assert told in found.notes[0]
+    with pytest.raises(RequestError, match=r"3 files .* scenes of 2 dates\..*--dates.*--scenes"):
+        scenes_of(files, described)
+    (twice,) = scenes_of([files[0], files[0]], described)
+    assert any("one file stands for several dates" in note for note in twice.notes)
+    (tmp_path / "1.tif").write_bytes(b"no image")
+    with pytest.raises(DataError) as raised:
+        open_scene(request, described)
+    assert raised.value.problems[0].where == str(files[1])
+
+
+def test_days_that_are_alike_or_run_backwards_are_told(tmp_path: Path) -> None:
+    files = [raster(tmp_path / f"{n}.tif", numbers(2, 9, 9), BOTH) for n in range(2)]
+    for days, told in (
+        (("2020-07-11", "2020-07-11"), ["--dates says one day of several files: 2020-07-11, 2020"]),
+        (("2020-07-11", "20190711"), ["--dates runs backwards: 2020-07-11, 20190711; files are"]),
+        (("2020-07-11", "2020-07-12"), []),
+    ):
+        (request,) = scenes_of(files, model(BOTH, frames=2), SceneOptions(dates=days))
+        assert len(request.notes) == len(told)
+        assert all(part in note for part, note in zip(told, request.notes, strict=True))
+
+
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_cells_between_semicolons_or_tabs(tmp_path: Path, sign: str) -> None:
+    raster(tmp_path / "a.tif", numbers(2, 9, 9), ("x", "y"))
+    cells = "scene,file,bands".replace(",", sign), sign.join(("a", "a.tif", "nir,red"))
+    (found,) = scenes(table(tmp_path, cells[1], columns=cells[0]), model(BOTH))
+    assert np.array_equal(whole(found)[0], numbers(2, 9, 9)[::-1])
+
+
+def test_what_is_wrong_with_one_of_several_files_names_the_scene(tmp_path: Path) -> None:
+    raster(tmp_path / "a.tif", numbers(1, 64, 64), ("red",), compress="deflate")
+    raster(tmp_path / "b.tif", numbers(1, 64, 64, seed=1), ("nir",), compress="deflate")
+    listed = table(tmp_path, "one,a.tif", "one,b.tif", columns="scene,file")
+    with pytest.raises(DataError, match=r"csv, scene one: has no band 'blue'.*b\.tif \(nir\)"):
+        scenes(listed, model((*BOTH, "blue")))
+    (found,) = scenes(listed, model(BOTH), unit="dn")
+    (tmp_path / "b.tif").write_bytes((tmp_path / "b.tif").read_bytes()[:600])
+    with pytest.raises(DataError, match=r"csv, scene one: .*b\.tif: cannot be read"):
+        pickle.loads(pickle.dumps(found)).read(0, 0, 64, 64)  # opens files anew
+    with pytest.raises(DataError, match=r"csv, scene one: .*b\.tif: cannot be read"):
+        scenes(listed, model(BOTH), unit="dn")
 
 
 def test_an_order_without_dates(tmp_path: Path) -> None:

@@ -27,8 +27,11 @@ def test_the_same_unit_changes_nothing(tmp_path: Path) -> None:
     pixels, notes = read(tmp_path, STORED, "dn")
     assert np.array_equal(pixels, STORED)
     assert any(
-        "blue, nir: taken as reflectance × 10,000 (dn), which files do not" in n for n in notes
+        "all bands: taken as reflectance × 10,000 (dn), which files do not" in n for n in notes
     )
+    path = raster(tmp_path / "b.tif", STORED, NAMES)
+    notes = opened(path, model(NAMES), unit={"blue": "dn"}).notes
+    assert any("nir: taken as reflectance × 10,000 (dn), which files do not" in n for n in notes)
 
 
 def test_decimal_numbers_become_whole_ones_times_10000(tmp_path: Path) -> None:
@@ -155,3 +158,25 @@ def test_no_such_unit_or_band(tmp_path: Path) -> None:
         scenes_of([path], model(NAMES), SceneOptions(unit="dns"))
     with pytest.raises(DataError, match=r"band 'vv', which neither it nor the model has"):
         opened(path, model(NAMES), unit={"vv": "db"})
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor", "told"),
+    [
+        ("reflectance", 1.0, "said to be reflectance, 0 to 1 (reflectance), but the numbers reach"),
+        ("uint8", 1.0, "said to be 8-bit brightness, 0 to 255 (uint8), but the numbers reach 9000"),
+        ("dn", 1e-4, "said to be reflectance × 10,000 (dn), but the numbers reach 0.9"),
+        ("dn", 1.0, None),
+        ("reflectance", 1e-4, None),
+    ],
+)
+def test_a_unit_that_numbers_cannot_be_in_is_told(
+    tmp_path: Path, unit: str, factor: float, told: str | None
+) -> None:
+    stored = STORED if factor == 1 else (STORED * factor).astype(np.float32)
+    notes = read(tmp_path, stored, "uint8", unit=unit)[1]
+    assert any("said to be" in note for note in notes) == (told is not None)
+    assert told is None or any(f"all bands: {told}" in note for note in notes)
+    other = "landsat_toa" if unit == "dn" else "dn"
+    notes = read(tmp_path, stored, "uint8", unit={"blue": unit, "nir": other})[1]
+    assert told is None or any(f"blue: {told}" in note for note in notes)
