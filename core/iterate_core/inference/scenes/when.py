@@ -138,7 +138,7 @@ def _miscounted(files: int, frames: int, *, dated: bool) -> Problem:
 def _notes(files: Sequence[SceneFile], dates: tuple[str, ...] | None) -> Iterator[str]:
     names = ", ".join(shown(file.path) for file in files)
     if dates is None:
-        yield f"{names}: taken as the dates of one scene in this order; --dates says when they are"
+        yield f"{names}: taken as the dates of one scene, in this order"
     if len({file.path for file in files}) < len(files):
         yield f"one file stands for several dates: {names}"
     times = [_place(date) for date in dates or ()]

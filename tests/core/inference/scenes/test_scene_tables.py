@@ -111,8 +111,8 @@ def test_files_without_dates_are_one_scene_in_their_order(tmp_path: Path) -> Non
     assert found.source == f"{files[1]}, {files[0]}"
     assert np.array_equal(whole(found)[0][:, 0], numbers(2, 9, 9, seed=1))
     assert np.array_equal(whole(found)[0][:, 1], numbers(2, 9, 9, seed=0))
-    told = f"{files[1]}, {files[0]}: taken as the dates of one scene in this order; --dates says"
-    assert told in found.notes[0]
+    told = f"{files[1]}, {files[0]}: taken as the dates of one scene, in this order"
+    assert told == found.notes[0]
     with pytest.raises(RequestError, match=r"3 files .* scenes of 2 dates\..*--dates.*--scenes"):
         scenes_of(files, described)
     (twice,) = scenes_of([files[0], files[0]], described)
