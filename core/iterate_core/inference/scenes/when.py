@@ -77,9 +77,10 @@ def frames_of(
     if len(ordered) != frames:
         has = f"has {counted(len(ordered), 'date')}" if slots else "does not say its dates"
         what = f"{has}; the model takes scenes of {frames}."
+        hint = "A table of scenes (--scenes) says which files are one scene, and the date of each."
         if frames == 1:
             what = f"has files of {len(ordered)} dates; the model takes one."
-        hint = "A table of scenes (--scenes) says which files are one scene, and the date of each."
+            hint = "Name a scene of its own for each date."
         raise DataError(Problem(where, what, hint))
     return [sorted(undated + numbers) for numbers in ordered], _days(files, ordered)
 

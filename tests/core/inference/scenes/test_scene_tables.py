@@ -82,7 +82,9 @@ def test_not_as_many_dates_as_the_model_takes(tmp_path: Path) -> None:
         scenes(table(tmp_path, "a,a.tif", columns="scene,file"), model(BOTH, frames=2))
     raster(tmp_path / "b.tif", numbers(2, 9, 9), BOTH)
     rows = ("a,a.tif,2020-07-11", "a,b.tif,2020-07-12")
-    with pytest.raises(DataError, match="has files of 2 dates; the model takes one"):
+    with pytest.raises(
+        DataError, match=r"has files of 2 dates; the model takes one\. Name a scene"
+    ):
         scenes(table(tmp_path, *rows, columns="scene,file,date"), model(BOTH))
 
 
