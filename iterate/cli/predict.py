@@ -112,15 +112,18 @@ def predict(
         overlap=overlap,
         batch=batch,
         flips=flips,
-        outputs=_listed(outputs),
+        outputs=_listed(outputs, "--outputs"),
         threshold=threshold,
         format=format,
         by_window=by_window,
         overwrite=overwrite,
         jobs=jobs,
     )
-    told = SceneOptions(_listed(bands), _units(unit), _nodata(nodata), _listed(dates), scenes)
-    folders = models_of(find_model(model), ensemble=ensemble)
+    told = SceneOptions(
+        _listed(bands, "--bands"), _units(unit), _nodata(nodata), _listed(dates, "--dates"), scenes
+    )
+    found_model = find_model(model)
+    folders = models_of(found_model, ensemble=ensemble)
 
     from iterate_core.inference.predict import predict as work
 
@@ -135,6 +138,7 @@ def predict(
             precision=precision,
             watch=watch,
         )
+    _tell_models(folders, found_model.missing)
     _tell(found)
     if json:
         print_json(found.to_mapping())
@@ -145,8 +149,13 @@ def predict(
         raise WorkError(what)
 
 
-def _listed(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+def _listed(text: str | None, option: str) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    named = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not named:
+        raise RequestError(Problem(option, f"is {text!r}, which names nothing.", "Leave it out."))
+    return named
 
 
 def _units(text: str | None) -> Units | None:
@@ -168,11 +177,20 @@ def _nodata(text: str | None) -> float | Literal["none"] | None:
         raise RequestError(Problem("--nodata", what, "Give a number, or none.")) from None
 
 
+def _tell_models(folders: Sequence[Path], missing: Sequence[Path]) -> None:
+    """Which models predicted, and of which there is nothing left."""
+    say(f"[dim]model[/]  {in_terminal(', '.join(map(str, folders)))}")
+    for path in missing:
+        say(f"[dim]note[/]  {in_terminal(path)} is missing; its repeat was not considered")
+
+
 def _tell(found: Predictions) -> None:
     for scene in found.scenes:
         _tell_scene(scene)
     _tell_notes(found.scenes)
     done = len(found.scenes) - len(found.failed)
+    if not done:
+        return
     where = found.table or found.folder
     told = f"{counted(done, 'file')} in {found.seconds:.1f} s"
     say(f"[bold]predicted[/]  {told}: {in_terminal(where)}")

@@ -37,12 +37,14 @@ class Found:
         repeats: All repeats of the study's best point, that one first; else that folder alone.
         study: The folder of the study that it is of; None where it stands by itself.
         summary: What the run's ``summary.json`` says of that study; None where nothing does.
+        missing: Weights of repeats of the best point that should be there, and are not.
     """
 
     folder: Path
     repeats: tuple[Path, ...]
     study: Path | None = None
     summary: dict[str, Any] | None = None
+    missing: tuple[Path, ...] = ()
 
 
 def find_model(named: str | Path) -> Found:
@@ -59,6 +61,8 @@ def find_model(named: str | Path) -> Found:
     if not path.is_dir():
         what = "there is no such folder." if not path.exists() else "is no folder."
         hint = "Name the folder of a run, a trial, a repeat, a fit or an exported model."
+        if path.is_file() and (path.parent / MODEL_FILE).is_file():
+            hint = f"Name the folder that it is in: {path.parent}"
         raise RequestError(Problem(str(path), what, hint))
     if (path / MODEL_FILE).is_file():
         study = path.resolve().parents[1] if path.resolve().parent.name in _KINDS else None
@@ -66,11 +70,13 @@ def find_model(named: str | Path) -> Found:
     if not any((path / kind).is_dir() for kind in _KINDS):
         _refuse(path)
     summary = _summary(path)
-    repeats = _best_first(_repeats(path, summary))
+    listed = tuple(_repeats(path, summary))
+    missing = tuple(folder / BEST for folder in listed if not _whole(folder))
+    repeats = _best_first(listed)
     if repeats:
-        return Found(repeats[0], repeats, path, summary)
+        return Found(repeats[0], repeats, path, summary, missing)
     best = _best_trial(path, summary)
-    return Found(best, (best,), path, summary)
+    return Found(best, (best,), path, summary, missing)
 
 
 def value_of(folder: Path) -> float | None:
@@ -85,8 +91,9 @@ def value_of(folder: Path) -> float | None:
 def _repeats(study: Path, summary: dict[str, Any] | None) -> Iterable[Path]:
     """The repeats of the best point; without a summary, all there are."""
     if summary is None:
-        return sorted(study.glob("repeats/*"))
-    return (study / row["folder"] for row in summary.get("repeats", ()) if "folder" in row)
+        return sorted(path.parent for path in study.glob(f"repeats/*/{MODEL_FILE}"))
+    rows = [row for row in summary.get("repeats", ()) if "failure" not in row]
+    return [study / row["folder"] for row in rows if "folder" in row]
 
 
 def _best_trial(study: Path, summary: dict[str, Any] | None) -> Path:

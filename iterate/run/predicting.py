@@ -16,10 +16,14 @@ def models_of(found: Found, *, ensemble: bool) -> tuple[Path, ...]:
         ensemble: Whether all repeats of the best point predict together.
 
     Raises:
-        RequestError: There is but one.
+        RequestError: There is but one, or one is missing.
     """
     if not ensemble:
         return (found.folder,)
+    if found.missing:
+        what = "is missing, and --ensemble takes all repeats of the best point."
+        hint = "Bring it back, or name one model, without --ensemble."
+        raise RequestError([Problem(str(path), what, hint) for path in found.missing])
     if len(found.repeats) < 2:
         what = "is one model, and --ensemble takes the repeats of a run's best point."
         hint = "Name a run with at least two repeats (search.repeats)."

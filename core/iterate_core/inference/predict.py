@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from iterate_core.data.target import target_of
-from iterate_core.engine.description import read_description
+from iterate_core.engine.description import ModelDescription, read_description
 from iterate_core.engine.reports import BEST
+from iterate_core.errors import Problem, RequestError
 from iterate_core.inference.job import predict_scenes
 from iterate_core.inference.kinds import check_options
 from iterate_core.inference.members import Ensemble, load_ensemble
@@ -55,6 +56,7 @@ def predict(
     options, began = options or PredictOptions(), time.perf_counter()
     description = read_description(models[0])
     check_options(options, target_of(description.info), len(models))
+    _check_idle(description, options, scenes or SceneOptions())
     requests = scenes_of([str(file) for file in files], description, scenes or SceneOptions())
     ensemble = load_ensemble(
         models,
@@ -68,10 +70,29 @@ def predict(
     def opened(request: SceneRequest) -> Scene:
         return open_scene(request, description)
 
-    results, table = predict_scenes(requests, opened, ensemble, out, options, key, watch)
+    told = () if scenes is None or scenes.table is None else (scenes.table,)
+    results, table = predict_scenes(requests, opened, ensemble, out, options, key, watch, told)
     device = str(ensemble.first.device)
     seconds = time.perf_counter() - began
     return Predictions(out, tuple(models), device, tuple(results), table, seconds)
+
+
+def _check_idle(
+    description: ModelDescription, options: PredictOptions, scenes: SceneOptions
+) -> None:
+    """Refuse what this very model has no use for.
+
+    Raises:
+        RequestError: It is asked for.
+    """
+    if scenes.dates is not None and description.info.frames == 1 and not description.dates:
+        what = "says when a scene was taken, which this model is not told. Leave it out."
+        raise RequestError(Problem("--dates", what))
+    least = description.recipe["model"]["decoder"].get("score_threshold")
+    if least is not None and options.threshold is not None and options.threshold < least:
+        what = f"is {options.threshold:g}, and this model drops objects that score below {least:g}"
+        hint = f"Take at least {least:g}: its decoder's score_threshold."
+        raise RequestError(Problem("--threshold", f"{what}.", hint))
 
 
 def _key(models: Sequence[Path], ensemble: Ensemble) -> dict[str, Any]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from iterate_core.errors import MachineError
+from iterate_core.faults import no_room
+
+_FULL = ("disk is full", os.strerror(errno.ENOSPC).lower())
+"""SQLite's words and the system's, which GDAL passes on."""
 DRIVERS = {"gpkg": "GPKG", "geojson": "GeoJSON"}
 """Formats, the default first, and what GDAL calls them."""
 
@@ -38,7 +46,7 @@ def write_vectors(
     frame = GeoDataFrame(dict(columns), geometry=placed)
     part = path.with_name(f".part-{path.name}")
     part.unlink(missing_ok=True)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _room_told(path):
         warnings.filterwarnings("ignore", "'crs' was not provided")  # pixels have none
         frame.to_file(
             part,
@@ -48,3 +56,20 @@ def write_vectors(
             geometry_type=None if len(frame) else "Polygon",
         )
     part.replace(path)
+
+
+@contextmanager
+def _room_told(path: Path) -> Iterator[None]:
+    """Tell a full disk as such, which GDAL tells in words alone.
+
+    Raises:
+        MachineError: The disk has no room for the file.
+    """
+    from pyogrio.errors import DataSourceError, FeatureError, FieldError, GeometryError
+
+    try:
+        yield
+    except (DataSourceError, FeatureError, FieldError, GeometryError) as error:
+        if not any(words in str(error).lower() for words in _FULL):
+            raise
+        raise MachineError(no_room(path.parent, path.name)) from error

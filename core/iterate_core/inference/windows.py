@@ -124,7 +124,7 @@ def _step(size: int, overlap: int | None, unit: int) -> int:
     shared = size // SHARE if overlap is None else overlap
     if not 0 <= shared < size:
         what = f"is {shared}, and windows are {size} pixels wide."
-        raise RequestError(Problem("--overlap", what, f"Take at most {size - 1}."))
+        raise RequestError(Problem("--overlap", what, f"Take 0 to {size - 1}."))
     step = size - shared
     if unit < size:
         step = max(step // unit, 1) * unit

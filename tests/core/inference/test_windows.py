@@ -59,7 +59,7 @@ def test_steps_keep_the_cells_of_a_models_maps_where_they_lie() -> None:
 
 def test_an_overlap_must_leave_a_step() -> None:
     assert grid_of((100, 100), (32, 32), 0, (1, 1)).rows.step == 32
-    with pytest.raises(RequestError, match="Take at most 31"):
+    with pytest.raises(RequestError, match="Take 0 to 31"):
         grid_of((100, 100), (32, 32), 32, (1, 1))
     with pytest.raises(RequestError, match="--overlap"):
         grid_of((100, 100), (32, 32), -1, (1, 1))

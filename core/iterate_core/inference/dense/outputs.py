@@ -70,6 +70,8 @@ def chosen_outputs(asked: Sequence[str] | None, target: Target, models: int) -> 
         RequestError: The model does not give one.
     """
     legal = legal_outputs(target, models)
+    if asked is not None and not asked:
+        raise RequestError(Problem("--outputs", "names none.", f"Legal here: {', '.join(legal)}."))
     names = tuple(dict.fromkeys(asked or legal[:1]))
     for name in names:
         if name not in legal:
