@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,20 +12,25 @@ from typing import Any
 from iterate_core.errors import IterateError, MachineError, Problem, RequestError
 from iterate_core.faults import blaming_machine
 from iterate_core.fingerprint import fingerprint
-from iterate_core.inference.dense.mapping import predict_map
+from iterate_core.inference.dense.mapping import map_name, predict_map
 from iterate_core.inference.dense.outputs import chosen_outputs, outputs_of
 from iterate_core.inference.done import Done, Records, notes_on
+from iterate_core.inference.images.by_window import windows_name
 from iterate_core.inference.images.job import ImagesJob
+from iterate_core.inference.images.table import FORMATS, wanted_table
 from iterate_core.inference.kinds import check_options, kind_of
 from iterate_core.inference.members import Ensemble
-from iterate_core.inference.objects.detecting import predict_objects
+from iterate_core.inference.objects.detecting import objects_name, predict_objects
 from iterate_core.inference.options import PredictOptions
 from iterate_core.inference.progress import Unwatched, Watch
 from iterate_core.inference.results import Predicted
 from iterate_core.inference.scenes.base import Scene, SceneRequest
 from iterate_core.inference.threads import at_once, shared_cores
+from iterate_core.inference.wanted import Wanted, wanted_of
 from iterate_core.inference.windows import grid_of
 
+_AMPLE = 2
+"""Times a scene's longer side from which on a window is noted to be larger than it need be."""
 Opens = Callable[[SceneRequest], Scene]
 
 
@@ -36,6 +42,7 @@ def predict_scenes(
     options: PredictOptions,
     key: Mapping[str, Any],
     watch: Watch | None = None,
+    inputs: Sequence[Path] = (),
 ) -> tuple[list[Predicted], Path | None]:
     """Predict scenes of any kind.
 
@@ -47,12 +54,13 @@ def predict_scenes(
         options: What is asked for.
         key: What fixes the models.
         watch: Is told how far the work is.
+        inputs: Files that are read beside those of the scenes.
 
     Returns:
         What became of each, and the table of all of them where they have rows.
 
     Raises:
-        RequestError: Options do not suit the models.
+        RequestError: Options do not suit the models, or what is in the folder is of others.
     """
     check_options(options, ensemble.first.target, len(ensemble.models))
     if options.jobs > 1 and ensemble.first.device.type != "cpu":
@@ -63,6 +71,12 @@ def predict_scenes(
     with blaming_machine(out, "predictions"), records.held(), shared_cores(options.jobs):
         decisive = {**key, "options": options.decisive}
         job = _Job(ensemble, options, records, decisive, opens)
+        wanted = [job.wanted(request) for request in requests]
+        if kind_of(ensemble.first.target) == "rows":
+            wanted.append(wanted_table(out, decisive, options.chosen_format(FORMATS)))
+        read = {path for request in requests for path in request.paths}
+        read |= {os.path.realpath(path) for path in inputs}
+        records.check(wanted, read, overwrite=options.overwrite)
         return job.run(requests, watch or Unwatched())
 
 
@@ -81,9 +95,28 @@ class _Job:
     ) -> tuple[list[Predicted], Path | None]:
         """Each scene's result, and the table of all."""
         if kind_of(self.ensemble.first.target) == "rows":
-            images = ImagesJob(self.ensemble, self.options, self.records, self.key, self.open)
+            images = ImagesJob(
+                self.ensemble, self.options, self.records, self.key, self.open, self.wanted
+            )
             return images.run(requests, watch)
         return at_once(requests, self.options.jobs, watch, self._one), None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the maps that are asked for."""
+        ensemble = self.ensemble
+        return chosen_outputs(self.options.outputs, ensemble.first.target, len(ensemble.models))
+
+    def wanted(self, request: SceneRequest) -> Wanted:
+        """What is asked of a scene."""
+        kind, options = kind_of(self.ensemble.first.target), self.options
+        if kind == "maps":
+            files = [map_name(request.name, name) for name in self.names]
+        elif kind == "objects":
+            files = [objects_name(request.name, options)]
+        else:
+            files = [windows_name(request.name)] if options.by_window else []
+        return wanted_of(request, self.key, tuple(files))
 
     def _one(self, request: SceneRequest, watch: Watch) -> Predicted:
         began = time.perf_counter()
@@ -92,12 +125,19 @@ class _Job:
             scene = self.open(request)
             result = replace(result, notes=tuple(scene.notes))
             key = fingerprint({**self.key, "scene": scene.fingerprint()})
-            done = None if self.options.overwrite else self.records.finished(scene.name, key)
-            result = replace(result, kept=done is not None)
-            if done is None:
-                done = self._predicted(scene, key, watch)
-                self.records.finish(scene.name, key, done)
-            result = replace(result, **vars(done), notes=(*result.notes, *notes_on(done)))
+            wanted = self.wanted(request)
+            missing = [
+                file
+                for file in wanted.files
+                if self.options.overwrite or not self.records.finished(wanted, key, [file])
+            ]
+            if missing:
+                self.records.open(wanted)
+                done = self._predicted(scene, replace(wanted, files=tuple(missing)), key, watch)
+                self.records.finish(wanted, key, done)
+            whole = self.records.finished(wanted, key, wanted.files) or done
+            result = replace(result, **vars(whole), kept=not missing)
+            result = replace(result, notes=(*result.notes, *self._notes(scene, whole)))
         except MachineError:
             raise
         except IterateError as error:
@@ -105,15 +145,30 @@ class _Job:
         watch.written(request.name)
         return replace(result, seconds=time.perf_counter() - began)
 
-    def _predicted(self, scene: Scene, key: str, watch: Watch) -> Done:
+    def _notes(self, scene: Scene, done: Done) -> Iterator[str]:
+        """What people may not expect of what was predicted."""
+        window, sides = self.options.window, (scene.height, scene.width)
+        yield from notes_on(done)
+        if window is not None and window >= _AMPLE * max(sides):
+            yield (
+                f"windows of {window} pixels are far larger than its {sides[1]} × {sides[0]} and "
+                "mostly hold it mirrored; a smaller --window takes less time"
+            )
+
+    def _predicted(self, scene: Scene, wanted: Wanted, key: str, watch: Watch) -> Done:
+        """What of a scene is not there yet."""
         ensemble, options, target = self.ensemble, self.options, self.ensemble.first.target
+
+        def claim() -> None:
+            self.records.claim(wanted, key)
+
         if kind_of(target) == "objects":
-            return predict_objects(scene, ensemble, options, self.records, key, watch)
-        names = chosen_outputs(options.outputs, target, len(ensemble.models))
+            return predict_objects(scene, ensemble, options, self.records, key, watch, claim)
+        names = [name for name in self.names if map_name(scene.name, name) in wanted.files]
         outputs = outputs_of(names, target)
         tags = {
             "SOFTWARE": f"iterate {ensemble.description.version}",
             "MODEL": ensemble.description.identity,
             "SOURCE": scene.source,
         }
-        return predict_map(scene, ensemble, outputs, options, self.records, key, watch, tags)
+        return predict_map(scene, ensemble, outputs, options, self.records, key, watch, tags, claim)

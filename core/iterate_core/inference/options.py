@@ -39,8 +39,8 @@ class PredictOptions:
 
     @property
     def decisive(self) -> dict[str, Any]:
-        """Those that decide what is written, as plain JSON types."""
-        how = ("batch", "overwrite", "jobs")
+        """Those that decide what is predicted, as plain JSON types."""
+        how = ("batch", "overwrite", "jobs", "outputs", "format")
         set_ = {name: value for name, value in vars(self).items() if value is not None}
         return {name: value for name, value in set_.items() if name not in how}
 

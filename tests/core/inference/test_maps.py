@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,8 @@ def test_a_convolutional_models_map_is_that_of_the_whole_image(
     found = pixels_of(tmp_path / "scene_probabilities.tif")
     assert np.abs(found - whole.numpy()).max() < 1e-4
     # It is no accident: with little overlap it does differ.
-    run(image, blended, tmp_path, overlap=0, outputs=("probabilities",))
-    seams = pixels_of(tmp_path / "scene_probabilities.tif")
+    run(image, blended, tmp_path / "apart", overlap=0, outputs=("probabilities",))
+    seams = pixels_of(tmp_path / "apart/scene_probabilities.tif")
     assert np.abs(seams - whole.numpy()).max() > 1e-3
 
 
@@ -196,12 +197,99 @@ def test_what_is_finished_is_kept_until_something_changes(one: Ensemble, tmp_pat
     assert not predicted()
     assert not predicted(batch=2)
     assert predicted(overwrite=True)
-    assert predicted(overlap=4)
-    assert predicted(overlap=4, outputs=("entropy",))
+    assert predicted(outputs=("entropy",))
+    assert not predicted()
+    assert not predicted(outputs=("entropy", "classes"))
     (tmp_path / "scene_entropy.tif").unlink()
-    assert predicted(overlap=4, outputs=("entropy",))
+    assert predicted(outputs=("entropy",))
     image.pixels += 1
-    assert predicted(overlap=4, outputs=("entropy",))
+    assert predicted(outputs=("entropy",))
+    assert predicted()
+
+
+def test_further_outputs_cost_no_others(one: Ensemble, tmp_path: Path) -> None:
+    image = scene(64, 64)
+    run(image, one, tmp_path)
+    before = (tmp_path / "scene_classes.tif").stat().st_mtime_ns
+    (result,), _ = run(image, one, tmp_path, outputs=("entropy", "classes"))
+    assert [path.name for path in result.outputs if path.suffix == ".tif"] == [
+        "scene_entropy.tif",
+        "scene_classes.tif",
+    ]
+    assert (tmp_path / "scene_classes.tif").stat().st_mtime_ns == before
+    run(image, one, tmp_path / "together", outputs=("entropy", "classes"))
+    assert bytes_of(tmp_path) == bytes_of(tmp_path / "together")
+
+
+def test_maps_of_another_kind_are_replaced_where_that_is_said(
+    one: Ensemble, folders: list[Path], tmp_path: Path
+) -> None:
+    """Of another model, another scene of that name, or other options; begun or finished."""
+    image, other = scene(64, 64), load_ensemble(folders[:1], flips=True)
+    elsewhere = scene(64, 64)
+    elsewhere.source = "elsewhere/scene.tif"
+    run(image, one, tmp_path)
+    before = bytes_of(tmp_path)
+    with pytest.raises(RequestError, match=r"scene_classes\.tif: is of another model, or"):
+        run(image, other, tmp_path, flips=True)
+    with pytest.raises(RequestError, match=r"with other options.*--overwrite"):
+        run(image, one, tmp_path, overlap=4, outputs=("entropy",))
+    with pytest.raises(RequestError, match=r"is of another scene: scene\.tif\."):
+        run(elsewhere, one, tmp_path)
+    assert bytes_of(tmp_path) == before
+    (result,), _ = run(elsewhere, one, tmp_path, overwrite=True, overlap=4)
+    assert not result.kept
+    (result,), _ = run(elsewhere, one, tmp_path, overlap=4)
+    assert result.kept
+    begun = scene(64, 64, name="begun", broken=40)
+    run(begun, one, tmp_path)
+    with pytest.raises(RequestError, match=r"begun\.work: is of another model, or was asked"):
+        run(begun, one, tmp_path, overlap=4)
+
+
+def test_a_file_that_is_none_of_its_maps_is_left_alone(one: Ensemble, tmp_path: Path) -> None:
+    image = scene(64, 64)
+    own = tmp_path / "scene_classes.tif"
+    own.write_text("a person's own")
+    with pytest.raises(RequestError, match=r"scene_classes\.tif: is there already, and is no pred"):
+        run(image, one, tmp_path)
+    run(image, one, tmp_path, outputs=("entropy",))
+    assert own.read_text() == "a person's own"
+    run(image, one, tmp_path, overwrite=True)
+    own.write_bytes(own.read_bytes()[::-1])  # the same size: drawn over by hand
+    with pytest.raises(RequestError, match="or was changed since"):
+        run(image, one, tmp_path)
+    os.utime(tmp_path / "scene_entropy.tif", (0, 0))  # as a copy of the folder has it
+    (result,), _ = run(image, one, tmp_path, outputs=("entropy",))
+    assert result.kept
+
+
+def test_maps_whose_writing_was_stopped_are_known(
+    one: Ensemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = scene(64, 64)
+
+    def killed(self: Any, wanted: Any, key: str, done: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("iterate_core.inference.done.Records.finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(image, one, tmp_path)
+    assert (tmp_path / "scene_classes.tif").exists()
+    (result,), _ = run(image, one, tmp_path)
+    assert (result.failure, result.kept) == (None, False)
+
+
+def test_what_is_unlikely_of_a_scene_is_noted(folders: list[Path], tmp_path: Path) -> None:
+    empty, large = scene(64, 64, name="empty"), load_ensemble(folders[:1], window=128)
+    empty.valid[:] = False
+    (result,), _ = run([empty], large, tmp_path, window=128)
+    nothing, ample = result.notes
+    assert nothing.startswith("no pixel has data in every band")
+    assert ample.startswith("windows of 128 pixels are far larger than its 64 × 64")
+    (result,), _ = run([scene(130, 30)], large, tmp_path, window=128)
+    assert result.notes == ()
 
 
 def test_one_broken_scene_costs_no_other(one: Ensemble, tmp_path: Path) -> None:
@@ -346,7 +434,9 @@ def test_downscaled_maps_lie_on_the_finer_grid(tmp_path: Path) -> None:
         ({"threshold": 0.3}, "--threshold"),
         ({"by_window": True}, "--by-window"),
         ({"format": "csv"}, "--format"),
-        ({"overlap": 32}, "Take at most 31"),
+        ({"overlap": 32}, "Take 0 to 31"),
+        ({"overlap": -1}, "Take 0 to 31"),
+        ({"outputs": ()}, "--outputs: names none. Legal here: classes"),
         ({"batch": 0}, "--batch"),
         ({"jobs": 0}, "--jobs"),
     ],

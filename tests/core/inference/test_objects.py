@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pyogrio
+import pyogrio.errors
 import pytest
 import torch
 from predicting_support import ArrayScene, run
 from scipy import ndimage
 
 from iterate_core.data.dataset import Band, DatasetInfo
-from iterate_core.errors import RequestError
+from iterate_core.errors import MachineError, RequestError
 from iterate_core.inference.members import Ensemble
 from iterate_core.inference.objects.detection import Detection
 from iterate_core.inference.objects.merging import merged
@@ -114,9 +115,28 @@ def test_scores_below_the_threshold_and_places_without_data_are_left_out(tmp_pat
     assert result.found == 0
     assert pyogrio.read_info(tmp_path / "scene_objects.gpkg")["features"] == 0
     image.valid[:, 75:] = False
-    (result,), _ = run(image, detector(), tmp_path, format="geojson")
+    (result,), _ = run(image, detector(), tmp_path / "half", format="geojson")
     assert result.found == sum(box[0] < 75 for box in boxes)
-    assert pyogrio.read_info(tmp_path / "scene_objects.geojson")["features"] == result.found
+    assert pyogrio.read_info(tmp_path / "half/scene_objects.geojson")["features"] == result.found
+
+
+def test_objects_in_two_formats_lie_beside_each_other(tmp_path: Path) -> None:
+    image, _ = scene()
+    for ending in ("gpkg", "geojson", "gpkg"):
+        (result,), _ = run(image, detector(), tmp_path, format=ending)
+        assert result.outputs == (tmp_path / f"scene_objects.{ending}",)
+    assert result.kept
+    with pytest.raises(RequestError, match="with other options"):
+        run(image, detector(), tmp_path, threshold=0.9)
+
+
+def test_a_full_disk_is_told_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise pyogrio.errors.DataSourceError("sqlite3_exec(…) failed: database or disk is full")
+
+    monkeypatch.setattr("geopandas.GeoDataFrame.to_file", full)
+    with pytest.raises(MachineError, match=rf"cannot be written to {tmp_path}: no space left"):
+        run(scene()[0], detector(), tmp_path)
 
 
 def test_a_stopped_scene_goes_on(tmp_path: Path) -> None:

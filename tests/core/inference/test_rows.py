@@ -92,6 +92,38 @@ def test_a_table_is_of_one_model(one: Ensemble, folders: list[Path], tmp_path: P
     assert [row["file"] for row in rows_of(table)] == ["b.tif"]
 
 
+def test_images_of_one_name_have_rows_of_their_own(one: Ensemble, tmp_path: Path) -> None:
+    first, second = image("a"), image("a", seed=1)
+    second.source = "elsewhere/a.tif"
+    run(first, one, tmp_path)
+    _, table = run(second, one, tmp_path)
+    assert [row["file"] for row in rows_of(table)] == ["a.tif", "elsewhere/a.tif"]
+    scene = image("scene", 80)
+    run(scene, one, tmp_path / "windows", by_window=True)
+    scene.source = "elsewhere/scene.tif"
+    with pytest.raises(RequestError, match=r"scene_windows\.gpkg: is of another scene"):
+        run(scene, one, tmp_path / "windows", by_window=True)
+
+
+def test_a_table_that_is_none_of_its_own_is_left_alone(one: Ensemble, tmp_path: Path) -> None:
+    own = tmp_path / "predictions.csv"
+    own.write_text("a person's own")
+    with pytest.raises(RequestError, match=r"predictions\.csv: is there already"):
+        run(image("a"), one, tmp_path)
+    assert own.read_text() == "a person's own"
+    _, table = run(image("a"), one, tmp_path, format="parquet")
+    assert table == tmp_path / "predictions.parquet"
+    _, table = run(image("a"), one, tmp_path, overwrite=True)
+    assert len(rows_of(table)) == 1
+
+
+def test_where_no_image_can_be_predicted_there_is_no_table(one: Ensemble, tmp_path: Path) -> None:
+    results, table = run(image("a", broken=0), one, tmp_path)
+    assert results[0].failure == "a.tif: is damaged."
+    assert table is None
+    assert not (tmp_path / "predictions.csv").exists()
+
+
 def test_an_image_of_another_size_is_resized_and_a_scene_refused(
     one: Ensemble, tmp_path: Path
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ def predict_map(
     key: str,
     watch: Watch,
     tags: Mapping[str, str],
+    claim: Callable[[], None],
 ) -> Done:
     """Predict one scene's maps, or go on where they were left.
 
@@ -42,19 +43,27 @@ def predict_map(
         key: Fixes what is predicted.
         watch: Is told how far it is.
         tags: What the files say of themselves.
+        claim: Is called before the files are written.
 
     Raises:
         DataError: The scene cannot be read.
     """
     model, batch = ensemble.first, ensemble.batch(options.batch)
     grid = grid_of((scene.height, scene.width), model.size, options.overlap, ensemble.unit)
-    work = _Work(scene, grid, outputs, records, f"{key}-{batch}", watch, model.target.finer)
+    names = ",".join(output.name for output in outputs)
+    work = _Work(scene, grid, outputs, records, f"{key}-{batch}-{names}", watch, model.target.finer)
     apart = any(output.name == "spread" for output in outputs)
     first = work.begin(afresh=options.overwrite)
     folder = records.work(scene.name)
     stitching = Stitching(scene, grid, ensemble, batch, apart, folder)
     stitching.run(first, work.write, work.advanced, work.row_done)
+    claim()
     return work.finish(tags)
+
+
+def map_name(scene: str, output: str) -> str:
+    """Of the file that one of a scene's maps is written to."""
+    return f"{scene}_{output}.tif"
 
 
 @dataclass
@@ -108,7 +117,7 @@ class _Work:
         transform = _finer(self.scene.transform, self.finer)
         written: list[Path] = []
         for each in self.maps:
-            path = self.records.out / f"{self.scene.name}_{each.output.name}.tif"
+            path = self.records.out / map_name(self.scene.name, each.output.name)
             said = {**tags, "OUTPUT": each.output.name}
             written += write_cog(each, path, self.scene.crs, transform, said)
         return Done(tuple(written), self.grid.count, self.predicted)

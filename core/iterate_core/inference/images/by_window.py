@@ -67,6 +67,11 @@ def window_rows(
     return list(journal)
 
 
+def windows_name(scene: str) -> str:
+    """Of the file that the outlines of a scene's windows are written to."""
+    return f"{scene}_windows.gpkg"
+
+
 def write_windows(scene: Scene, grid: Grid, rows: list[Row], records: Records) -> Path:
     """Write the outlines of windows with their rows; returns the file."""
     from shapely import box
@@ -81,6 +86,6 @@ def write_windows(scene: Scene, grid: Grid, rows: list[Row], records: Records) -
         )
         for row in rows
     ]
-    path = records.out / f"{scene.name}_windows.gpkg"
+    path = records.out / windows_name(scene.name)
     write_vectors(path, shapes, columns_of(rows), scene.crs, scene.transform, "windows")
     return path

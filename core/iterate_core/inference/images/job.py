@@ -18,7 +18,7 @@ from iterate_core.fingerprint import fingerprint
 from iterate_core.inference.done import Done, Records, notes_on
 from iterate_core.inference.images.by_window import window_grid, window_rows, write_windows
 from iterate_core.inference.images.rows import THRESHOLD, Row, row_of
-from iterate_core.inference.images.table import FORMATS, Table
+from iterate_core.inference.images.table import FORMATS, Table, wanted_table
 from iterate_core.inference.images.whole import whole_image
 from iterate_core.inference.members import Ensemble
 from iterate_core.inference.options import PredictOptions
@@ -27,6 +27,7 @@ from iterate_core.inference.reading import joined
 from iterate_core.inference.results import Predicted
 from iterate_core.inference.scenes.base import Scene, SceneRequest
 from iterate_core.inference.threads import at_once
+from iterate_core.inference.wanted import Wanted
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class _Image:
     """An image that was read."""
 
     result: Predicted
+    wanted: Wanted
     content: str
     pixels: Tensor | None = None
     context: Context | None = None
@@ -49,6 +51,7 @@ class ImagesJob:
         records: Of the folder of outputs.
         key: What decides predictions, but for the image.
         open: Opens one.
+        wanted: Says what is asked of one.
     """
 
     ensemble: Ensemble
@@ -56,13 +59,17 @@ class ImagesJob:
     records: Records
     key: dict[str, Any]
     open: Callable[[SceneRequest], Scene]
+    wanted: Callable[[SceneRequest], Wanted]
 
     def run(
         self, requests: Sequence[SceneRequest], watch: Watch
     ) -> tuple[list[Predicted], Path | None]:
         """Each image's result, and the table of all."""
         afresh = self.options.overwrite
-        table = Table(self.records.out, fingerprint(self.key), afresh=afresh)
+        wanted = wanted_table(self.records.out, self.key, self.options.chosen_format(FORMATS))
+        table = Table(self.records, wanted, afresh=afresh)
+        for request in requests:
+            table.check(self.wanted(request))
         try:
             if self.options.by_window:
                 results = at_once(
@@ -76,7 +83,7 @@ class ImagesJob:
                 results = list(self._images(requests, table, watch))
                 watch.written("images")
         finally:
-            written = table.write(self.options.chosen_format(FORMATS))
+            written = table.write()
         return results, written
 
     def _windows(self, request: SceneRequest, table: Table, watch: Watch) -> Predicted:
@@ -85,20 +92,25 @@ class ImagesJob:
         result = Predicted(request.name, request.source)
         try:
             scene = self.open(request)
-            content = scene.fingerprint()
-            rows = table.rows(scene.name, content)
+            content, wanted = scene.fingerprint(), self.wanted(request)
+            rows = table.rows(wanted, content)
             grid = window_grid(scene, self.ensemble, self.options)
             kept, notes = rows is not None, tuple(scene.notes)
             result = replace(result, notes=notes, windows=grid.count, kept=kept)
+            key = fingerprint({**self.key, "scene": content})
             if rows is None:
-                key = fingerprint({**self.key, "scene": content})
+                self.records.open(wanted)
                 rows = window_rows(scene, self.ensemble, self.options, self.records, key, watch)
-                table.add([(scene.name, content, rows)])
+                table.add([(wanted, content, rows)])
             done = Done((), grid.count, len(rows), len(rows))
             result = replace(result, **vars(done), notes=(*notes, *notes_on(done)))
             if scene.crs is not None:
-                path = write_windows(scene, grid, rows, self.records)
-                result = replace(result, outputs=(path,))
+                if not (kept and self.records.finished(wanted, key, wanted.files)):
+                    self.records.claim(wanted, key)
+                    path = write_windows(scene, grid, rows, self.records)
+                    self.records.finish(wanted, key, replace(done, outputs=(path,)))
+                outputs = tuple(self.records.out / file for file in wanted.files)
+                result = replace(result, outputs=outputs)
             self.records.forget(scene.name)
         except MachineError:
             raise
@@ -129,18 +141,18 @@ class ImagesJob:
         try:
             scene = self.open(request)
             content = scene.fingerprint()
-            if table.rows(scene.name, content) is not None:
+            if table.rows(self.wanted(request), content) is not None:
                 kept = replace(result, predicted=1, found=1, kept=True, notes=tuple(scene.notes))
-                return _Image(kept, content)
+                return _Image(kept, self.wanted(request), content)
             pixels, context, note = whole_image(scene, self.ensemble.first.size)
         except MachineError:
             raise
         except IterateError as error:
-            return _Image(replace(result, failure=str(error)), "")
+            return _Image(replace(result, failure=str(error)), self.wanted(request), "")
         notes = (*scene.notes, *([] if note is None else [note]))
         seconds = time.perf_counter() - began
         done = replace(result, predicted=1, found=1, notes=notes, seconds=seconds)
-        return _Image(done, content, pixels, context)
+        return _Image(done, self.wanted(request), content, pixels, context)
 
     def _predict(self, images: Sequence[_Image], table: Table) -> None:
         if not images:
@@ -150,9 +162,9 @@ class ImagesJob:
         predicted = self.ensemble.predict(pixels, context).numpy()
         asked = self.options.threshold
         threshold = THRESHOLD if asked is None else asked
-        rows: list[tuple[str, str, list[Row]]] = []
+        rows: list[tuple[Wanted, str, list[Row]]] = []
         for number, image in enumerate(images):
             said = row_of(predicted[:, number], self.ensemble.first.target, threshold)
             row = {"file": image.result.source, **said}
-            rows.append((image.result.name, image.content, [row]))
+            rows.append((image.wanted, image.content, [row]))
         table.add(rows)

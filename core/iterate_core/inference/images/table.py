@@ -3,18 +3,47 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from iterate_core.errors import Problem, RequestError
-from iterate_core.inference.done import FOLDER
+from iterate_core.fingerprint import fingerprint
+from iterate_core.inference.done import FOLDER, Done, Records
 from iterate_core.inference.images.rows import Row, columns_of
 from iterate_core.inference.journal import Journal
+from iterate_core.inference.wanted import Wanted
 from iterate_core.storage.files import replacing
 
+_INSTEAD = "Take another --out, or --overwrite to replace what is there."
 FORMATS = ("csv", "parquet")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """An image's rows, what was asked of it, and what fixes its files' content."""
+
+    how: str
+    content: str
+    rows: list[Row]
+
+
+def wanted_table(out: Path, key: Mapping[str, Any], ending: str) -> Wanted:
+    """The table as it is asked for.
+
+    Args:
+        out: The folder of outputs.
+        key: Fixes the models and options.
+        ending: One of `FORMATS`.
+    """
+    return Wanted(".table", str(out), (), fingerprint(key), (f"predictions.{ending}",))
+
+
+def _name(wanted: Wanted) -> str:
+    """Of an image: its files, so that others of its name have rows of their own."""
+    return " ".join(wanted.of)
 
 
 class Table:
@@ -23,58 +52,70 @@ class Table:
     Each image is added to a journal when it is predicted; the table is written of the journal.
 
     Args:
-        out: The folder of outputs.
-        key: Fixes what predicts them and how: all rows of a table are of one.
+        records: Of the folder of outputs.
+        wanted: See `wanted_table`; all rows of a table are of the same models and options.
         afresh: Whether what is there is thrown away.
 
     Raises:
         RequestError: The folder's table is of other models, or was asked for otherwise.
     """
 
-    def __init__(self, out: Path, key: str, *, afresh: bool) -> None:
-        self._out, self._lock = out, Lock()
+    def __init__(self, records: Records, wanted: Wanted, *, afresh: bool) -> None:
+        out, key = records.out, wanted.how
+        self._records, self._wanted, self._lock = records, wanted, Lock()
         path = out / FOLDER / "images.jsonl"
         if afresh:
             path.unlink(missing_ok=True)
         self._journal = Journal(path)
-        self._rows: dict[str, tuple[str, list[Row]]] = {}
+        self._rows: dict[str, _Entry] = {}
         if self._journal.cut() == 0:
             self._journal.add({"key": key})
         entries = iter(self._journal)
         if next(entries)["key"] != key:
             what = "holds predictions of another model, or ones asked for with other options."
-            hint = "Take another --out, or --overwrite to replace them."
-            raise RequestError(Problem(str(out), what, hint))
+            raise RequestError(Problem(str(out), what, _INSTEAD))
         for entry in entries:
-            self._rows[entry["name"]] = entry["content"], entry["rows"]
+            self._rows[entry["name"]] = _Entry(entry["how"], entry["content"], entry["rows"])
 
-    def rows(self, name: str, content: str) -> list[Row] | None:
+    def check(self, wanted: Wanted) -> None:
+        """Refuse an image of which other things were said when it was predicted before.
+
+        Raises:
+            RequestError: It is one.
+        """
+        known = self._rows.get(_name(wanted))
+        if known is not None and known.how != wanted.how:
+            what = f"{wanted.source} has a row in it that was asked for with other options."
+            where = str(self._records.out / self._wanted.files[0])
+            raise RequestError(Problem(where, what, _INSTEAD))
+
+    def rows(self, wanted: Wanted, content: str) -> list[Row] | None:
         """An image's rows, where it was predicted and has not changed since.
 
         Args:
-            name: Of the image.
-            content: Fixes it.
+            wanted: The image.
+            content: Fixes what its files hold.
         """
-        known, rows = self._rows.get(name, (None, []))
-        return rows if known == content else None
+        known = self._rows.get(_name(wanted))
+        return None if known is None or known.content != content else known.rows
 
-    def add(self, images: Iterable[tuple[str, str, list[Row]]]) -> None:
-        """Add images: the name, what fixes it, and the rows of each."""
-        several = list(images)
+    def add(self, images: Iterable[tuple[Wanted, str, list[Row]]]) -> None:
+        """Add images: what is asked, what fixes the files' content, and the rows of each."""
+        several = {_name(one): _Entry(one.how, content, rows) for one, content, rows in images}
         with self._lock:
-            self._journal.add(*({"name": n, "content": c, "rows": r} for n, c, r in several))
-            self._rows |= {name: (content, rows) for name, content, rows in several}
+            self._journal.add(*({"name": name, **vars(one)} for name, one in several.items()))
+            self._rows |= several
 
-    def write(self, ending: str) -> Path:
-        """Write the table, whole or not at all; returns its path.
-
-        Args:
-            ending: One of `FORMATS`.
-        """
-        rows = [row for _, several in self._rows.values() for row in several]
-        path = self._out / f"predictions.{ending}"
+    def write(self) -> Path | None:
+        """Write the table, whole or not at all; returns its path, None if it has no row."""
+        rows = [row for entry in self._rows.values() for row in entry.rows]
+        path = self._records.out / self._wanted.files[0]
+        if not rows:
+            return None
+        self._records.claim(self._wanted, "")
         with replacing(path) as part:
-            (_write_csv if ending == "csv" else _write_parquet)(part, rows)
+            (_write_csv if path.suffix == ".csv" else _write_parquet)(part, rows)
+        self._records.finish(self._wanted, "", Done((path,), len(rows), len(rows), len(rows)))
         return path
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ def predict_objects(
     records: Records,
     key: str,
     watch: Watch,
+    claim: Callable[[], None],
 ) -> Done:
     """Find one scene's objects, or go on where that was left.
 
@@ -39,6 +40,7 @@ def predict_objects(
         records: Of the folder of outputs.
         key: Fixes what is found.
         watch: Is told how far it is.
+        claim: Is called before the file is written.
 
     Raises:
         DataError: The scene cannot be read.
@@ -61,9 +63,15 @@ def predict_objects(
             written, found = journal.add(*found), []
             records.note(name, key, rows=group.row + 1, predicted=predicted, bytes=written)
     whole = merged([Detection.from_list(each) for each in journal])
-    path = records.out / f"{name}_objects.{options.chosen_format(FORMATS)}"
+    path = records.out / objects_name(name, options)
+    claim()
     _write(path, scene, whole, model.target.names)
     return Done((path,), grid.count, predicted, len(whole))
+
+
+def objects_name(scene: str, options: PredictOptions) -> str:
+    """Of the file that a scene's objects are written to."""
+    return f"{scene}_objects.{options.chosen_format(FORMATS)}"
 
 
 def _in_group(

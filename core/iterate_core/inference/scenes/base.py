@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from iterate_core.inference.scenes.addresses import scheme_of, shown
 
 if TYPE_CHECKING:
     from iterate_core.data.loading.batch import Context
@@ -65,6 +69,15 @@ class SceneFile:
     scales: tuple[tuple[float, float], ...] | None = None
 
 
+def told_of(file: SceneFile) -> dict[str, Any]:
+    """All that is said of a file but where it is, as plain JSON types."""
+    told = asdict(file)
+    del told["path"]
+    if isinstance(file.nodata, float) and not math.isfinite(file.nodata):
+        told["nodata"] = str(file.nodata)  # no number of JSON's
+    return told
+
+
 @dataclass(frozen=True)
 class SceneRequest:
     """A scene that is asked for; nothing of it was looked at.
@@ -80,6 +93,12 @@ class SceneRequest:
     source: str
     files: tuple[SceneFile, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Real paths of the files, and URLs without keys."""
+        each = (file.path for file in self.files)
+        return tuple(os.path.realpath(p) if scheme_of(p) is None else shown(p) for p in each)
 
 
 @dataclass(frozen=True)

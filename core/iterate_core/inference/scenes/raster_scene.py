@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from iterate_core.engine.description import ModelDescription
 from iterate_core.errors import DataError, Problem
 from iterate_core.fingerprint import fingerprint
 from iterate_core.inference.scenes.addresses import scheme_of, shown
-from iterate_core.inference.scenes.base import Piece, SceneFile, SceneRequest
+from iterate_core.inference.scenes.base import Piece, SceneFile, SceneRequest, told_of
 from iterate_core.inference.scenes.grids import brought, finest
 from iterate_core.inference.scenes.header import Header, header_of
 from iterate_core.inference.scenes.matching import Named, Place, named, places, used_bands
@@ -125,7 +125,7 @@ class RasterScene:
 
     def fingerprint(self) -> str:
         """See `iterate_core.inference.scenes.base.Scene.fingerprint`."""
-        told = [asdict(file) | {"path": shown(file.path)} for file in self._files]
+        told = [told_of(file) | {"path": shown(file.path)} for file in self._files]
         return fingerprint({"files": told, "content": [_version(f.path) for f in self._files]})
 
     def _plane(
