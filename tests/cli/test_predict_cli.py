@@ -148,6 +148,20 @@ def test_a_file_that_is_read_is_never_replaced(
         assert other.read_bytes() == before
 
 
+def test_a_table_of_scenes_is_not_replaced_by_that_of_their_predictions(
+    tmp_path: Path, command: Command
+) -> None:
+    folder = untrained(recipe("classification"), tmp_path / "model")
+    geotiff(tmp_path / "s.tif", 32, 32)
+    table = tmp_path / "predictions.csv"
+    table.write_text("scene,file,unit\none,s.tif,dn\n")
+    words = ("predict", str(folder), "--scenes", str(table), "--out", str(tmp_path), "--overwrite")
+    said = command(*words)
+    assert said.code == 2
+    assert f"{table}: is read here" in said.line
+    assert table.read_text().startswith("scene,file")
+
+
 def test_scenes_of_which_another_unit_is_said_are_asked_for_otherwise(
     run_folder: Path, tmp_path: Path, command: Command
 ) -> None:
