@@ -156,8 +156,11 @@ class Records:
         return Done(tuple(self.out / name for name in names), **counts)
 
     def open(self, wanted: Wanted) -> None:
-        """Note what a scene is worked on for."""
-        write_json(self._file(wanted.name), self._record(wanted))
+        """Note what a scene is worked on for, and which files its own are to replace."""
+        record = self._record(wanted)
+        there = [file for file in wanted.files if (self.out / file).exists()]
+        record["files"] |= {file: {"key": ""} for file in there}
+        write_json(self._file(wanted.name), record)
 
     def claim(self, wanted: Wanted, key: str) -> None:
         """Note that its files are about to be written, so that a stop then leaves none unknown."""

@@ -132,8 +132,9 @@ class _Job:
                 if self.options.overwrite or not self.records.finished(wanted, key, [file])
             ]
             if missing:
-                self.records.open(wanted)
-                done = self._predicted(scene, replace(wanted, files=tuple(missing)), key, watch)
+                left = replace(wanted, files=tuple(missing))
+                self.records.open(left)
+                done = self._predicted(scene, left, key, watch)
                 self.records.finish(wanted, key, done)
             whole = self.records.finished(wanted, key, wanted.files) or done
             result = replace(result, **vars(whole), kept=not missing)

@@ -241,6 +241,12 @@ def test_maps_of_another_kind_are_replaced_where_that_is_said(
     assert not result.kept
     (result,), _ = run(elsewhere, one, tmp_path, overlap=4)
     assert result.kept
+    elsewhere.broken = 40  # it stops while it replaces what is there, and goes on
+    (result,), _ = run(elsewhere, one, tmp_path, overwrite=True)
+    assert result.failure is not None
+    elsewhere.broken, reads = None, elsewhere.reads
+    (result,), _ = run(elsewhere, one, tmp_path)
+    assert (result.failure, result.kept, elsewhere.reads - reads) == (None, False, 2)
     begun = scene(64, 64, name="begun", broken=40)
     run(begun, one, tmp_path)
     with pytest.raises(RequestError, match=r"begun\.work: is of another model, or was asked"):
