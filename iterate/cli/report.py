@@ -36,10 +36,14 @@ def report(
     from iterate.reporting.report import write_report
 
     with _progress() as watch:
-        file = write_report(runs, out, predict=predict, watch=watch)
+        file = write_report(runs, out, predict=predict, watch=watch, note=_note)
     say(f"[bold]report[/]  {in_terminal(file)}")
     if json:
         print_json({"report": str(file)})
+
+
+def _note(text: str) -> None:
+    say(f"[bold yellow]note[/]  {in_terminal(text)}")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from iterate.pages.template import render
 from iterate.reporting.advice.evidence import advice_of
 from iterate.reporting.sections import comparison, cost, scores, trials
-from iterate.reporting.sections.predictions import Looked, look
+from iterate.reporting.sections.predictions import Looked, Unseen, look
 from iterate.reporting.studied import Studied, read_runs
 from iterate_core.errors import Problem, RequestError
 from iterate_core.storage.files import replacing
@@ -19,6 +20,8 @@ FILE = "report.html"
 """In a run's folder, unless another file is named."""
 
 Watch = Callable[[str, int, int], None]
+Note = Callable[[str], None]
+_log = logging.getLogger(__name__)
 
 
 def write_report(
@@ -27,6 +30,7 @@ def write_report(
     *,
     predict: bool | None = None,
     watch: Watch | None = None,
+    note: Note | None = None,
 ) -> Path:
     """Write the report of a run, or the comparison of several.
 
@@ -36,6 +40,7 @@ def write_report(
         predict: Whether test splits are predicted, for pictures and calibration; None predicts
             where there is one study.
         watch: Told the study, how many of its test samples are predicted, and how many there are.
+        note: Told what the page leaves out, and why; None logs it.
 
     Returns:
         The file.
@@ -46,7 +51,7 @@ def write_report(
     studies = read_runs(runs)
     file = out or runs[0] / FILE
     wanted = len(studies) == 1 if predict is None else predict
-    text = page_of(studies, predict=wanted, watch=watch)
+    text = page_of(studies, predict=wanted, watch=watch, note=note or _logged)
     try:
         with replacing(file) as part:
             part.write_text(text, encoding="utf-8")
@@ -56,9 +61,15 @@ def write_report(
     return file
 
 
-def page_of(studies: Sequence[Studied], *, predict: bool, watch: Watch | None = None) -> str:
+def _logged(text: str) -> None:
+    _log.warning("%s", text)
+
+
+def page_of(
+    studies: Sequence[Studied], *, predict: bool, watch: Watch | None = None, note: Note = _logged
+) -> str:
     """The whole page of some studies."""
-    shown = {f"s{number}": _shown(one, predict, watch) for number, one in enumerate(studies)}
+    shown = {f"s{number}": _shown(one, predict, watch, note) for number, one in enumerate(studies)}
     several = len(studies) > 1
     return render(
         _HERE,
@@ -74,12 +85,15 @@ def page_of(studies: Sequence[Studied], *, predict: bool, watch: Watch | None = 
     )
 
 
-def _shown(study: Studied, predict: bool, watch: Watch | None) -> dict[str, Any]:
-    looked: Looked | str = "This page was asked for without predictions (iterate report --predict)."
+def _shown(study: Studied, predict: bool, watch: Watch | None, note: Note) -> dict[str, Any]:
+    looked: Looked | Unseen = Unseen("This page was asked for without predictions.")
     if predict:
         told = None if watch is None else lambda done, of: watch(study.label, done, of)
         looked = look(study, told)
-    there = None if isinstance(looked, str) else looked
+    unseen = looked if isinstance(looked, Unseen) else None
+    there = looked if isinstance(looked, Looked) else None
+    if unseen is not None and unseen.here:
+        note(f"{study.label}: {unseen.here}")
     figure, meaning = scores.headline(study)
     class_heads, class_rows = scores.class_table(study)
     trial_heads, trial_rows = trials.trial_table(study)
@@ -105,7 +119,7 @@ def _shown(study: Studied, predict: bool, watch: Watch | None) -> dict[str, Any]
         "trial_heads": trial_heads,
         "trial_rows": trial_rows,
         "looked": there,
-        "not_looked": looked if isinstance(looked, str) else "",
+        "not_looked": "" if unseen is None else unseen.page,
         "cost": cost.cost(study),
         "made_with": cost.made_with(study),
     }

@@ -31,7 +31,8 @@ LOG = Float(1e-4, 1e-1, log=True)
     ],
 )
 def test_the_edge_of_what_was_searched(dimension: object, best: object, side: str | None) -> None:
-    found = rules.at_the_edge("optimiser.lr", dimension, best)  # type: ignore[arg-type]
+    found = rules.at_the_edge("optimiser.lr", dimension, best, 4)  # type: ignore[arg-type]
+    assert rules.at_the_edge("optimiser.lr", dimension, best, 3) is None  # type: ignore[arg-type]
     if side is None:
         assert found is None
     else:

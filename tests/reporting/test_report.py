@@ -15,9 +15,12 @@ from report_support import summary_of
 
 from iterate import load_recipe, report
 from iterate.reporting.figures import count_text, estimate_text, number, seconds_text
+from iterate.reporting.sections import predictions
 from iterate.run.sample_intervals import over_samples
 from iterate_core.engine.cost import epoch_flops, image_flops
-from iterate_core.engine.resolved import prepare
+from iterate_core.engine.resolved import Prepared, prepare
+from iterate_core.errors import DataError, Problem
+from iterate_core.recipe import Recipe
 
 _FOREIGN = re.compile(r"(?:src|href)=(?!\"data:image/png;base64,)|url\(|@import", re.IGNORECASE)
 HOSTILE = "</script><script>alert('x')</script>\x1b\u202e"
@@ -129,13 +132,33 @@ def test_pictures_can_be_left_out(small_run: Path, run: Command, tmp_path: Path)
     assert "<h2>Confusion</h2>" in page
 
 
-def test_a_model_that_is_gone_is_said_to_be(own_run: Path) -> None:
+def test_a_model_that_is_gone_is_said_to_be(own_run: Path, run: Command) -> None:
     for file in own_run.glob("repeats/*/best.safetensors"):
         file.unlink()
-    page = report(own_run).read_text()
-    assert own_run / "report.html" in own_run.iterdir()
+    said = run("report", str(own_run))
+    assert said.code == 0
+    assert f"{own_run}/repeats" in said.line.replace(" ", "")
+    page = (own_run / "report.html").read_text()
     assert "<img" not in page
-    assert "The test split could not be predicted: " in page
+    assert "was not at hand, or cannot be read, so the test split is not predicted" in page
+    assert str(own_run) not in page
+
+
+def test_data_that_are_gone_are_said_to_be_without_their_path(
+    own_run: Path, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(recipe: Recipe) -> Prepared:
+        raise DataError(Problem("/private/data", "is not a folder.", "Set data.root to one."))
+
+    monkeypatch.setattr(predictions, "prepare", gone)
+    said = run("report", str(own_run))
+    assert said.code == 0
+    assert "note small: the test split could not be predicted" in said.line
+    assert "private/data" in said.line
+    page = (own_run / "report.html").read_text()
+    assert "The training data were not at hand" in page
+    assert "private" not in page
+    assert "data.root" not in page
 
 
 def test_a_run_whose_storage_is_elsewhere_has_a_report_too(own_run: Path) -> None:

@@ -64,9 +64,9 @@ def _of_point(study: Studied, point: dict[str, Any]) -> Iterator[Advice | None]:
     """The edges of the space, and what hardly counts in it."""
     if study.past is None:
         return
-    for key, dimension in _active(study.past.space, point):
-        yield rules.at_the_edge(key, dimension, point[key])
     complete = study.told["trials"]["complete"]
+    for key, dimension in _active(study.past.space, point):
+        yield rules.at_the_edge(key, dimension, point[key], complete)
     yield rules.hardly_matters(study.plotted.importances, complete, point)
 
 

@@ -24,6 +24,7 @@ _FEW_PRUNED = 3
 _WIDE = 0.1  # of a metric's range, or of an error's mean, from which an interval is wide
 _HARDLY = 0.02  # share of the spread that hardly counts …
 _ENOUGH = 10  # … where so many trials finished
+_FEWEST_TRIALS = 4  # that finished, from which the best one's place tells anything
 _RARE = 0.5  # of the share that a class would have if all were equally frequent
 _MISSED = 0.5  # recall below which a class is missed more often than found
 _POOR = 0.05  # expected calibration error
@@ -45,9 +46,16 @@ class Advice:
     key: str = ""
 
 
-def at_the_edge(key: str, dimension: Dimension, best: Any) -> Advice | None:
-    """The best point lies at an end of what was searched: what lies beyond may be better."""
-    if isinstance(best, bool) or not isinstance(best, int | float):
+def at_the_edge(key: str, dimension: Dimension, best: Any, finished: int) -> Advice | None:
+    """The best point lies at an end of what was searched: what lies beyond may be better.
+
+    Args:
+        key: The parameter.
+        dimension: What was searched of it.
+        best: Its value at the best point.
+        finished: How many trials finished.
+    """
+    if finished < _FEWEST_TRIALS or isinstance(best, bool) or not isinstance(best, int | float):
         return None
     if isinstance(dimension, Categorical):
         values = [v for v in dimension.choices if isinstance(v, int | float)]

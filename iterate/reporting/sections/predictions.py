@@ -99,30 +99,62 @@ class Looked:
     more: int = 0
 
 
-def look(study: Studied, watch: Watch | None = None) -> Looked | str:
+class Unseen(NamedTuple):
+    """Why there are no predictions.
+
+    Attributes:
+        page: As the page says it, which others read elsewhere: no path of this machine.
+        here: As it is said to who makes the page; empty where that is no more.
+    """
+
+    page: str
+    here: str = ""
+
+
+def look(study: Studied, watch: Watch | None = None) -> Looked | Unseen:
     """Predict the test split with a study's best repeat.
 
     Args:
         study: The study.
         watch: Told how many samples are done, and how many there are.
-
-    Returns:
-        Why nothing can be shown, in a sentence, where so.
     """
     chosen = study.chosen
     if chosen is None:
-        return "No repeat was tested, so there is no model to look at."
-    folder = study.place(chosen)
+        return Unseen("No repeat was tested, so there is no model to look at.")
+    model, doing = str(chosen["folder"]), _MODEL
     try:
-        predictor = load_model(folder)
-        split = SplitPredictions(predictor, prepare(Recipe.parse(predictor.description.recipe)))
+        predictor = load_model(study.place(chosen))
+        doing = _READ
+        recipe = Recipe.parse(predictor.description.recipe)
+        doing = _DATA
+        prepared = prepare(recipe)
+        doing = _CHANGED
+        split = SplitPredictions(predictor, prepared)
+        doing = _READ
         said = None if watch is None else lambda done: watch(done, len(split))
         judgement = judge(split, said)
         if judgement is None:
-            return "Predictions of this task have no pictures here."
-        return _looked(study, split, judgement, str(chosen["folder"]))
+            return Unseen("Predictions of this task have no pictures here.")
+        return _looked(study, split, judgement, model)
     except IterateError as error:
-        return f"The test split could not be predicted: {str(error).rstrip('.')}."
+        here = f"the test split could not be predicted: {error}"
+        return Unseen(doing.format(model=model), here)
+
+
+_MODEL = (
+    "The model of the best repeat ({model}) was not at hand, or cannot be read, so the "
+    "test split is not predicted. "
+    "Make this page where the run's folder is whole."
+)
+_DATA = (
+    "The training data were not at hand, so the test split is not predicted. "
+    "Make this page where they are."
+)
+_CHANGED = (
+    "The data, or the code, have changed since the model was trained on them, so the test split "
+    "is not predicted."
+)
+_READ = "Predicting the test split failed; who made this page was told why."
 
 
 def _looked(study: Studied, split: SplitPredictions, found: Judgement, model: str) -> Looked:
