@@ -11,6 +11,7 @@ from iterate.hpo.settings import RaySettings
 from iterate.hpo.study import Study
 from iterate.run.folders import claim_folder, undone_if_refused
 from iterate.tracking.settings import TrackingSettings
+from iterate_core.errors import Problem, RequestError
 from iterate_core.inference.options import PredictOptions
 from iterate_core.inference.scenes.base import SceneOptions
 from iterate_core.recipe import Recipe
@@ -92,6 +93,9 @@ def load_model(folder: str | Path, *, accelerator: str = "auto") -> Predictor:
     from iterate.run.models import find_model
     from iterate_core.inference.predictor import load_model as load
 
+    if not isinstance(folder, str | Path) or not str(folder):
+        what = f"must be the path of a folder, and is {folder!r}."
+        raise RequestError(Problem("folder", what))
     return load(find_model(folder).folder, accelerator=accelerator)
 
 

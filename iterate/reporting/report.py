@@ -48,7 +48,9 @@ def write_report(
     Raises:
         RequestError: A folder is no finished run, or the file cannot be written.
     """
-    studies = read_runs(runs)
+    studies, twice = read_runs(runs)
+    for one in twice:
+        (note or _logged)(f"{one} was named more than once, and is on the page once.")
     file = out or runs[0] / FILE
     wanted = len(studies) == 1 if predict is None else predict
     text = page_of(studies, predict=wanted, watch=watch, note=note or _logged)

@@ -15,6 +15,7 @@ import yaml
 from iterate.hpo.execute import OUTCOMES_FILE
 from iterate.hpo.trials.past import PastStudy, past_studies
 from iterate.plots.trials import PlottedStudy, PlottedTrial
+from iterate.run.models import holds_several, studies_below
 from iterate_core.engine.complete import declaration_of
 from iterate_core.engine.description import ModelDescription, read_description
 from iterate_core.errors import Problem, RequestError
@@ -157,15 +158,21 @@ class Studied:
 _STATES: dict[str, Any] = {name.lower(): name for name in ("RUNNING", "COMPLETE", "PRUNED", "FAIL")}
 
 
-def read_runs(folders: Sequence[Path]) -> list[Studied]:
+def read_runs(folders: Sequence[Path]) -> tuple[list[Studied], list[str]]:
     """The studies of some runs.
 
     Args:
         folders: Of runs, or of single studies in the folders of runs.
 
+    Returns:
+        Each study once, and the names of those that were named more than once.
+
     Raises:
-        RequestError: One of them is none, or not finished; all such are told.
+        RequestError: One of them is none, or not finished, or there is none at all; all such are
+            told.
     """
+    if not folders:
+        raise RequestError(Problem("", "no run is named.", "Name the folder of one at least."))
     found: list[Studied] = []
     problems: list[Problem] = []
     for folder in folders:
@@ -175,7 +182,10 @@ def read_runs(folders: Sequence[Path]) -> list[Studied]:
             problems += error.problems
     if problems:
         raise RequestError(problems)
-    return _labelled(found)
+    once = {one.folder.resolve(): one for one in reversed(found)}
+    count = Counter(one.folder.resolve() for one in found)
+    twice = [str(once[folder].folder) for folder, times in count.items() if times > 1]
+    return _labelled([once[folder] for folder in count]), twice
 
 
 def _read_run(folder: Path) -> list[Studied]:
@@ -187,6 +197,8 @@ def _read_run(folder: Path) -> list[Studied]:
     if not run.is_dir():
         raise RequestError(Problem(str(folder), "does not exist.", "Name the folder of a run."))
     if not (run / SUMMARY).is_file():
+        if below := studies_below(folder):
+            raise RequestError(holds_several(folder, below))
         what = f"holds no {SUMMARY}: it is no run, or one that is not finished."
         hint = "Name what `iterate hpo` or `iterate bench` wrote; the same command finishes it."
         raise RequestError(Problem(str(folder), what, hint))

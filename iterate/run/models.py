@@ -156,13 +156,8 @@ def _refuse(path: Path) -> NoReturn:
     Raises:
         RequestError: Always.
     """
-    studies = _studies_below(path)
-    if studies:
-        names = [study.relative_to(path).as_posix() for study in studies]
-        more = f" and {len(names) - _SHOWN} more" * (len(names) > _SHOWN)
-        told = ", ".join(names[:_SHOWN]) + more
-        what = f"is a run of several studies, each with a model of its own: {told}."
-        raise RequestError(Problem(str(path), what, f"Name one of them: {studies[0]}"))
+    if studies := studies_below(path):
+        raise RequestError(holds_several(path, studies))
     if (path / BEST).is_file():
         what = f"was trained by an earlier version, which wrote no {MODEL_FILE}."
         raise RequestError(Problem(str(path), what, "Train anew."))
@@ -171,7 +166,19 @@ def _refuse(path: Path) -> NoReturn:
     raise RequestError(Problem(str(path), what, hint))
 
 
-def _studies_below(path: Path) -> Sequence[Path]:
+def holds_several(path: Path, studies: Sequence[Path]) -> Problem:
+    """That a folder is none of the runs or studies that lie in it."""
+    names = [study.relative_to(path).as_posix() for study in studies]
+    more = f" and {len(names) - _SHOWN} more" * (len(names) > _SHOWN)
+    told = ", ".join(names[:_SHOWN]) + more
+    what = f"holds several runs or studies: {told}."
+    if (path / SUMMARY_FILE).is_file():
+        what = f"is a run of several studies, each with a model of its own: {told}."
+    return Problem(str(path), what, f"Name one of them: {studies[0]}")
+
+
+def studies_below(path: Path) -> Sequence[Path]:
+    """The folders below one, at most three deep, that hold trials."""
     found = {
         each.parent for depth in ("*", "*/*", "*/*/*") for each in path.glob(f"{depth}/trials")
     }

@@ -19,7 +19,7 @@ from iterate.reporting.sections import predictions
 from iterate.run.sample_intervals import over_samples
 from iterate_core.engine.cost import epoch_flops, image_flops
 from iterate_core.engine.resolved import Prepared, prepare
-from iterate_core.errors import DataError, Problem
+from iterate_core.errors import DataError, Problem, RequestError
 from iterate_core.recipe import Recipe
 
 _FOREIGN = re.compile(r"(?:src|href)=(?!\"data:image/png;base64,)|url\(|@import", re.IGNORECASE)
@@ -178,6 +178,30 @@ def test_what_is_no_run_is_refused(small_run: Path, run: Command, tmp_path: Path
     assert "empty holds no summary.json" in said.line.replace(":", "")
     assert "does not exist" in said.line
     assert not (tmp_path / "page.html").exists()
+
+
+def test_a_run_that_is_named_twice_is_not_compared_with_itself(
+    small_run: Path, run: Command, tmp_path: Path
+) -> None:
+    out = tmp_path / "page.html"
+    words = [str(small_run), str(small_run / "trials/.."), "--no-predict", "--out", str(out)]
+    said = run("report", *words)
+    assert said.code == 0
+    assert f"note {small_run} was named more than once" in said.line
+    assert "Side by side" not in out.read_text()
+
+
+def test_no_run_at_all_is_refused() -> None:
+    with pytest.raises(RequestError, match="no run is named"):
+        report([])
+
+
+def test_a_folder_of_runs_says_which_lie_in_it(own_run: Path, run: Command) -> None:
+    shutil.copytree(own_run, own_run.parent / "other")
+    said = run("report", str(own_run.parent))
+    assert said.code == 2
+    assert "holds several runs or studies: other, own." in said.line
+    assert f"Name one of them: {own_run.parent / 'other'}" in said.line
 
 
 def test_runs_are_compared_where_they_can_be(own_run: Path, small_run: Path) -> None:

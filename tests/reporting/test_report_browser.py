@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 from browser_support import Browser, Scheme
+from report_support import summary_of
 
 from iterate import report
+
+LONG = "class" * 44
 
 
 @pytest.fixture(scope="module")
 def both(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("both") / "report.html"
-    return report([small_run, small_run], out)
+    folder = tmp_path_factory.mktemp("both")
+    other = shutil.copytree(small_run, folder / "other")
+    summary = summary_of(other)
+    summary["studies"][0]["dataset"] = "generated-classification-8f7afb381f6474d4" * 2
+    classes = summary["studies"][0]["test_classes"]
+    summary["studies"][0]["test_classes"] = [one | {"name": LONG + one["name"]} for one in classes]
+    (other / "summary.json").write_text(json.dumps(summary))
+    for file in other.glob("repeats/*/model.json"):
+        described = json.loads(file.read_text())
+        info = described["info"]
+        info["classes"] = [LONG + name for name in info["classes"]]
+        file.write_text(json.dumps(described))
+    return report([small_run, other], folder / "report.html")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from iterate import load_model
 from iterate.run.models import find_model
 from iterate_core.errors import RequestError
 
@@ -93,3 +94,9 @@ def test_what_holds_no_model_is_refused_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "trials/0000/best.safetensors").touch()
     with pytest.raises(RequestError, match="an earlier version"):
         find_model(tmp_path)
+
+
+@pytest.mark.parametrize("folder", [None, 5, ""])
+def test_what_is_no_path_is_refused(folder: Any) -> None:
+    with pytest.raises(RequestError, match=r"folder: must be the path of a folder, and is"):
+        load_model(folder)

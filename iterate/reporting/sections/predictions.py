@@ -23,6 +23,7 @@ from iterate_core.inference.judging.reliability import Reliability
 from iterate_core.inference.judging.shown import ShownSample, show
 from iterate_core.inference.judging.split import SplitPredictions
 from iterate_core.inference.predictor import load_model
+from iterate_core.plurals import counted
 from iterate_core.recipe import Recipe
 from iterate_core.tasks.sample_sums import SampleSums
 
@@ -197,7 +198,13 @@ def _key(split: SplitPredictions, sample: ShownSample | None) -> str:
 
 
 class _Scores(NamedTuple):
-    """Of each sample: how good it is, larger is better, and how that is said."""
+    """Of each sample: how good it is, larger is better, and how that is said.
+
+    Attributes:
+        name: Of the score.
+        values: (samples,), NaN where a sample has none of its own.
+        better: (samples,), likewise.
+    """
 
     name: str
     values: Floats
@@ -218,9 +225,14 @@ def _scores(study: Studied, found: Judgement, samples: int) -> _Scores:
             sums = np.empty((0, 0))
         if len(sums) == samples:
             values = np.asarray(metric.of_sums(sums.astype(np.float64)))
+            if metric.mode == "max":
+                # The least score although nothing is wrong: it is 0 / 0, there was nothing to find.
+                nothing = (values <= metric.lowest) & ~(found.right < 1)
+                values = np.where(nothing, np.nan, values)
             better = values if metric.mode == "max" else -values
-            # Where all is right there is nothing worse than elsewhere: F1 of nothing found is 0.
-            better = np.where(found.right == 1, np.inf, better)
+            # Where all is right there is nothing worse than elsewhere, whatever a mean over
+            # classes says that are not there.
+            better = np.where((found.right == 1) & ~np.isnan(values), np.inf, better)
             return _Scores(metric.name, values, better)
     return _Scores("share right", found.right, found.right)
 
@@ -247,6 +259,10 @@ def _kinds(
         ]
     else:
         note = f"By {scores.name} of each sample alone."
+        if without := int(np.isnan(scores.values).sum()):
+            has = "has" if without == 1 else "have"
+            nothing = "nothing to find" if found.errors is None else "nothing known"
+            note += f" {counted(without, 'sample')} with {nothing} {has} none."
         kinds = [
             ("Worst", note, _first(scores.better)),
             ("Best", note, _first(-scores.better)),
@@ -263,7 +279,9 @@ def _first(values: Floats) -> list[int]:
 
 
 def _drawn(sample: ShownSample, found: Judgement, scores: _Scores, form: str) -> Drawn:
-    score = "" if form == "index" else f"{scores.name} {number(scores.values[sample.index])}"
+    value = scores.values[sample.index]
+    told = f"{scores.name} –, nothing to find" if np.isnan(value) else None
+    score = "" if form == "index" else told or f"{scores.name} {number(value)}"
     if found.certainty is not None and found.right is not None and form != "index":
         if scores.values is not found.right:
             score += f", right {percent(found.right[sample.index], 1)}"
