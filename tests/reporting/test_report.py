@@ -287,3 +287,18 @@ def test_energy_is_told_where_it_was_measured(own_run: Path) -> None:
     page = report(own_run, predict=False).read_text()
     told = "1.5 Wh processors, 2 Wh GPUs (the whole machine, in 50 s of work on the run)"
     assert f"<dt>Energy</dt><dd>{told}</dd>" in page
+
+
+def test_trials_beyond_the_axis_of_the_history_are_named(own_run: Path) -> None:
+    page = report(own_run, predict=False).read_text()
+    assert "beyond the axis" not in page
+    trials = summary_of(own_run)["studies"][0]["all_trials"]
+    values = [0.9, 0.91, 0.92, 0.93, 0.01]
+    told = [
+        one | {"value": value, "state": "complete"}
+        for one, value in zip(trials, values, strict=True)
+    ]
+    change(own_run, all_trials=told)
+    page = report(own_run, predict=False).read_text()
+    said = f"Trial {trials[-1]['number']} lies beyond the axis, and is drawn at its edge."
+    assert said in page

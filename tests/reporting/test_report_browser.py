@@ -91,3 +91,28 @@ def test_studies_are_chosen(browser: Browser, both: Path) -> None:
     browser.resize(390)
     assert browser.overflow() == []
     assert browser.errors() == []
+
+
+def test_long_names_are_cut_short_and_whole_on_hover(browser: Browser, both: Path) -> None:
+    browser.open(both, 1400)
+    inside = """
+        const card = document.querySelector('h2 + .card.scroll');
+        return [card.scrollWidth, card.clientWidth]
+    """
+    needed, there = browser.js(inside)
+    assert needed <= there
+    browser.all(".choice button")[1].click()
+    browser.resize(390)
+    shown = """
+        return [...document.querySelectorAll('table .short')]
+            .filter((name) => name.title.startsWith(arguments[0]) && name.offsetParent)
+            .map((name) => [name.getBoundingClientRect().width, name.title, name.textContent,
+                            name.closest('tr').getBoundingClientRect().height])
+    """
+    names = browser.js(shown, LONG)
+    assert len(names) >= 4
+    for width, title, text, height in names:
+        assert width < 160
+        assert title == text
+        assert height < 60
+    assert browser.overflow() == []

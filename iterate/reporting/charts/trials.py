@@ -23,9 +23,7 @@ def history_chart(study: PlottedStudy) -> Markup | None:
     shown = [trial for trial in study.trials if trial.shown is not None]
     if not shown:
         return None
-    judged = study.complete if len(study.complete) > 2 else shown
-    limits = readable_range([trial.shown or 0.0 for trial in judged], study.mode)
-    frame = framed([trial.number for trial in study.trials], limits)
+    frame = _of_history(study, shown)
     parts = frame.axes("trial", study.objective)
     steps = _best_so_far(study)
     if steps:
@@ -35,6 +33,21 @@ def history_chart(study: PlottedStudy) -> Markup | None:
         size = 6.0 if looks == "best" else 4.0
         parts.append(frame.dot(trial.number, trial.shown or 0.0, looks, _told(trial), size))
     return chart(f"History of {len(shown)} trials: {study.objective} of each", parts)
+
+
+def beyond_history(study: PlottedStudy) -> list[int]:
+    """The trials that are so poor that the history draws them at the edge of its axis."""
+    shown = [trial for trial in study.trials if trial.shown is not None]
+    if not shown:
+        return []
+    axis = _of_history(study, shown).y
+    return [trial.number for trial in shown if not 0 <= axis.share(trial.shown or 0.0) <= 1]
+
+
+def _of_history(study: PlottedStudy, shown: Sequence[PlottedTrial]) -> Frame:
+    judged = study.complete if len(study.complete) > 2 else shown
+    limits = readable_range([trial.shown or 0.0 for trial in judged], study.mode)
+    return framed([trial.number for trial in study.trials], limits)
 
 
 def curves_chart(study: PlottedStudy) -> Markup | None:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from iterate.plots.absent import why_absent
 from iterate.plots.trials import short_names
 from iterate.reporting.charts.trials import (
+    beyond_history,
     curves_chart,
     history_chart,
     parallel_chart,
@@ -17,6 +18,8 @@ from iterate.reporting.charts.trials import (
 from iterate.reporting.figures import NOT_KNOWN, number, percent, seconds_text, value_text
 from iterate.reporting.sections.scores import Cell
 from iterate.reporting.studied import Studied
+
+_NAMED = 12  # trials of a note
 
 
 class Shown(NamedTuple):
@@ -44,7 +47,8 @@ def charts(study: Studied) -> list[Shown]:
     drawn = {
         "history": (
             "History",
-            "Each trial at its best epoch, in order; the line is the best so far.",
+            "Each trial at its best epoch, in order; the line is the best so far."
+            + _beyond(beyond_history(plotted)),
             history_chart(plotted),
         ),
         "curves": (
@@ -62,6 +66,19 @@ def charts(study: Studied) -> list[Shown]:
         Shown(title, note, chart, "" if chart else why_absent(plotted, name) if stored else away)
         for name, (title, note, chart) in drawn.items()
     ]
+
+
+def _beyond(numbers: list[int]) -> str:
+    """Which trials are drawn at the edge of the axis, though they lie beyond it."""
+    if not numbers:
+        return ""
+    named = ", ".join(map(str, numbers[:_NAMED]))
+    more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
+    one = len(numbers) == 1
+    return (
+        f" {'Trial' if one else 'Trials'} {named}{more} {'lies' if one else 'lie'} beyond the "
+        f"axis, and {'is' if one else 'are'} drawn at its edge."
+    )
 
 
 def repeat_curves(study: Studied) -> Shown | None:
