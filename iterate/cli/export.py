@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from iterate.cli.views.console import print_json, say
+from iterate.run.stopping import Stopped
 from iterate_core.errors import Problem, RequestError, WorkError
 from iterate_core.escaping import in_terminal
 
@@ -77,9 +78,17 @@ def export(
     from iterate_core.heap import expect_garbage
 
     where = None if mlflow is None else _registry(model, tracking)
+    if mlflow is not None and where is not None:
+        from iterate.tracking.pyfunc import check_registry
+
+        check_registry(mlflow, where)
     request = ExportRequest(model, to, overwrite, onnx, torch_export, fp16, int8, licence)
     expect_garbage()
-    done = export_model(request, lambda text: say(f"[dim]{in_terminal(text)}[/]"))
+    try:
+        done = export_model(request, lambda text: say(f"[dim]{in_terminal(text)}[/]"))
+    except Stopped as stopped:
+        stopped.told = "Nothing was exported: the same command starts anew."
+        raise
     _tell(done)
     told: dict[str, Any] = _as_mapping(done)
     if mlflow is not None and where is not None:
@@ -173,8 +182,10 @@ def _tell(done: Exported) -> None:
         say(table)
     for kind, told in metrics.get("reduced", {}).items():
         if "unmeasured" in told:
-            why = in_terminal(told["unmeasured"])
+            why = in_terminal(done.no_data or told["unmeasured"])
             say(f"[yellow]note[/]  what {kind} loses could not be measured: {why}")
+    if "search_unfinished" in metrics:
+        say("[yellow]note[/]  the search is not finished: this is the best of its trainings so far")
     for name, why in done.left_out.items():
         say(f"[yellow]note[/]  there is no {in_terminal(name)}: {in_terminal(why)}")
     say(f"[bold]exported[/]  {in_terminal(done.source)} to {in_terminal(done.folder)}")

@@ -88,7 +88,7 @@ def main() -> None:
         with stoppable(), blaming_machine(Path.cwd()):
             app()
     except Stopped as stopped:
-        say("\n[yellow]stopped[/]  Nothing is lost: the same command continues.")
+        say(f"\n[yellow]stopped[/]  {in_terminal(stopped.told)}")
         leave(stopped.exit_code)
     except RequestError as error:
         say(problems_of(error))

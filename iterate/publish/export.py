@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ from iterate.publish.assembling import assembled, check_free
 from iterate.publish.card import write_card, write_config
 from iterate.publish.figures import METRICS_FILE, figures_of
 from iterate.run.models import Found, find_model
-from iterate_core.errors import IterateError, WorkError
+from iterate_core.errors import IterateError, MachineError, WorkError
 from iterate_core.storage.files import write_json
 from iterate_core.tasks.metrics import as_json
 
@@ -61,6 +63,7 @@ class Exported:
         metrics: The content of its ``metrics.json``.
         failures: What was asked for and could not be made, and why, by its file's name.
         left_out: What was tried unasked, likewise.
+        no_data: Why the training data were not at hand, where they were wanted and were not.
     """
 
     folder: Path
@@ -68,6 +71,7 @@ class Exported:
     metrics: dict[str, Any] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    no_data: str | None = None
 
 
 def export_model(request: ExportRequest, tell: Tell = lambda _: None) -> Exported:
@@ -106,6 +110,8 @@ class _Export:
         self.description, self.weights = merged(found.folder)
         self.metrics = done.metrics
         self.metrics.update(figures_of(found, self.trained.recipe))
+        if found.study is not None and found.summary is None and not found.named:
+            self.metrics["search_unfinished"] = True
         self._data: Prepared | str | None = None
         self._full: dict[str, float | None] | None = None
 
@@ -175,13 +181,15 @@ class _Export:
             for name, asked in wanted.items():
                 if asked is not False:
                     self._failed(name, asked, error)
+            if request.int8:
+                self._failed("model.int8.onnx", True, error)
             return
         if wanted[graph.PROGRAM_FILE] is not False:
             self._graph(graph.PROGRAM_FILE, wanted, kept, lambda: self._program(program))
         if wanted[graph.ONNX_FILE] is not False:
             self._graph(graph.ONNX_FILE, wanted, kept, lambda: self._onnx(program))
         if request.int8:
-            self._int8(kept)
+            self._int8()
 
     def _graph(
         self, name: str, wanted: dict[str, bool | None], kept: Predictor, make: Callable[[], Any]
@@ -192,6 +200,8 @@ class _Export:
         self.tell(f"writing {name}")
         try:
             apart = check(kept, make())
+        except MachineError:
+            raise
         except WorkError as error:
             for file in self.part.glob(f"{name}*"):
                 file.unlink()
@@ -208,29 +218,47 @@ class _Export:
         from iterate_core.inference.export.graph import ONNX_FILE, of_onnx, write_onnx
         from iterate_core.inference.export.reduced import write_half
 
-        write_onnx(program, self.part)
+        write_onnx(program, self.part, as_kept=self.request.fp16)
         path = self.part / ONNX_FILE
         if self.request.fp16:
             write_half(path, path)
         return of_onnx(path)
 
-    def _int8(self, kept: Predictor) -> None:
+    @contextmanager
+    def _full_onnx(self) -> Iterator[Path]:
+        """The ONNX graph with weights as they were trained.
+
+        Raises:
+            WorkError: There is none.
+        """
+        from iterate_core.inference.export import graph
+
+        if not self.request.fp16:
+            source = self.part / graph.ONNX_FILE
+            if not source.is_file():
+                raise WorkError(f"it is made of {graph.ONNX_FILE}, which there is not")
+            yield source
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            graph.write_onnx(graph.exported(self._whole), Path(folder))
+            yield Path(folder) / graph.ONNX_FILE
+
+    def _int8(self) -> None:
         from iterate_core.inference.export import graph, reduced, scores
 
-        source, target = self.part / graph.ONNX_FILE, self.part / reduced.INT8_FILE
-        if not source.is_file():
-            reason = WorkError(f"it is made of {graph.ONNX_FILE}, which there is not")
-            self._failed(target.name, True, reason)
-            return
+        target = self.part / reduced.INT8_FILE
         self.tell(f"writing {target.name}")
-        names = tuple(graph.inputs_of(kept, 1))
+        names = tuple(graph.inputs_of(self._whole, 1))
         data = self._at_hand()
         samples = None
         if not isinstance(data, str):
             samples = scores.calibration(data, names, reduced.CALIBRATED)
         try:
-            if not reduced.write_int8(source, target, samples):
-                raise WorkError(f"its layers take training data to be quantised, and {data}")
+            with self._full_onnx() as source:
+                if not reduced.write_int8(source, target, samples):
+                    raise WorkError(f"its layers take training data to be quantised, and {data}")
+        except MachineError:
+            raise
         except WorkError as error:
             target.unlink(missing_ok=True)
             self._failed(target.name, True, error)
@@ -273,13 +301,17 @@ class _Export:
                 return "the training data, or this version, are others than it was trained with"
             prepared.pack.names("test")
         except IterateError as error:
-            return f"the training data are not at hand ({str(error).splitlines()[0]})"
+            told = "the training data were not at hand"
+            self.done.no_data = f"{told} ({str(error).splitlines()[0]})"
+            return told
         return prepared
 
     def _failed(self, name: str, asked: bool | None, error: WorkError) -> None:
+        from iterate_core.inference.export.anonymous import without_folders
+
         told = self.done.left_out if asked is None else self.done.failures
         told[name] = str(error)
-        self.metrics.setdefault("left_out", {})[name] = str(error)
+        self.metrics.setdefault("left_out", {})[name] = without_folders(str(error))
 
     def _write_recipe(self) -> None:
         text = yaml.safe_dump(

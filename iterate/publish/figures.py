@@ -15,7 +15,7 @@ METRICS_FILE = "metrics.json"
 # What an exported model says of its training, which it is exported again with.
 _OF_TRAINING = (
     *("objective", "validation", "test", "repeats", "test_over_repeats", "test_over_samples"),
-    *("classes", "merged"),
+    *("classes", "merged", "search_unfinished"),
 )
 
 

@@ -38,6 +38,7 @@ class Found:
         study: The folder of the study that it is of; None where it stands by itself.
         summary: What the run's ``summary.json`` says of that study; None where nothing does.
         missing: Weights of repeats of the best point that should be there, and are not.
+        named: Whether the path is of that model itself, and not of the study that it is of.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class Found:
     study: Path | None = None
     summary: dict[str, Any] | None = None
     missing: tuple[Path, ...] = ()
+    named: bool = False
 
 
 def find_model(named: str | Path) -> Found:
@@ -66,7 +68,8 @@ def find_model(named: str | Path) -> Found:
         raise RequestError(Problem(str(path), what, hint))
     if (path / MODEL_FILE).is_file():
         study = path.resolve().parents[1] if path.resolve().parent.name in _KINDS else None
-        return Found(path, (path,), study, None if study is None else _summary(study))
+        summary = None if study is None else _summary(study)
+        return Found(path, (path,), study, summary, named=True)
     if not any((path / kind).is_dir() for kind in _KINDS):
         _refuse(path)
     summary = _summary(path)

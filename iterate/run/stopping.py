@@ -20,11 +20,16 @@ class Stopped(BaseException):
     """The user or the system asked the command to stop.
 
     Not an `Exception`: whoever handles failed work must not take it for one.
+
+    Attributes:
+        exit_code: The command's.
+        told: What the user reads; a command that keeps nothing says another thing.
     """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.exit_code = 128 + number
+        self.told = "Nothing is lost: the same command continues."
 
 
 class _Requests:

@@ -20,6 +20,7 @@ from iterate.tracking.logging import quiet_thread, set_defaults
 from iterate.tracking.store import Place, open_store
 from iterate_core import __version__
 from iterate_core.errors import Problem, RequestError, WorkError
+from iterate_core.secrets import without_passwords
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -74,7 +75,14 @@ class Served:
 
         del params
         given = model_input if isinstance(model_input, Mapping) else {"images": model_input}
-        return predicted(self._predictor, {name: np.asarray(one) for name, one in given.items()})
+        try:
+            arrays = {name: np.asarray(one) for name, one in given.items()}
+            return predicted(self._predictor, arrays)
+        except RequestError as error:
+            from mlflow.exceptions import MlflowException
+
+            # By this code its server answers 400, with the sentence alone.
+            raise MlflowException.invalid_parameter_value(str(error)) from error
 
 
 def _load_pyfunc(path: str) -> Served:
@@ -82,6 +90,37 @@ def _load_pyfunc(path: str) -> Served:
     from iterate_core.inference.predictor import load_model
 
     return Served(load_model(path))
+
+
+def check_registry(name: str, where: Place) -> None:
+    """Ask early what `register` would find out late.
+
+    Args:
+        name: As for `register`.
+        where: The tracking store; a server is asked for an answer.
+
+    Raises:
+        RequestError: MLflow does not take the name.
+        WorkError: The store does not answer.
+    """
+    set_defaults()
+    with quiet_thread():
+        from mlflow.exceptions import MlflowException
+        from mlflow.utils.validation import _validate_model_name
+
+        try:
+            _validate_model_name(name)
+        except MlflowException as error:
+            told = str(error).splitlines()[0]
+            raise RequestError(Problem("--mlflow", f"MLflow refuses: {told}")) from error
+        try:
+            with redirect_stderr(StringIO()):
+                open_store(where).search_registered_models(max_results=1)
+        except Exception as error:  # of MLflow, of a database's driver, of the network
+            told = without_passwords(
+                str(error).strip().splitlines()[0] if str(error) else type(error).__name__
+            )
+            raise WorkError(f"MLflow at {where.shown} does not answer: {told}") from error
 
 
 def register(folder: Path, name: str, where: Place) -> Registered:

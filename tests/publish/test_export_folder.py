@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +22,16 @@ from report_support import summary_of
 from safetensors.torch import load_file, save_file
 
 import iterate
+from iterate.cli.main import main
+from iterate.publish.assembling import assembled
 from iterate.publish.export import Exported, ExportRequest, export_model
 from iterate.run.models import find_model
+from iterate.run.stopping import Stopped
 from iterate_core.engine.build import shared_backbone
 from iterate_core.engine.fit import fit
 from iterate_core.engine.resolved import prepare
-from iterate_core.errors import MachineError, RequestError
+from iterate_core.errors import DataError, MachineError, Problem, RequestError
+from iterate_core.faults import readable
 from iterate_core.inference.export import graph
 from iterate_core.inference.predictor import load_model
 
@@ -292,3 +299,130 @@ def test_a_study_among_several_is_named(exported_run: Path, tmp_path: Path) -> N
         iterate.export(run, tmp_path / "model")
     done = iterate.export(run / "small", tmp_path / "model", onnx=False, torch_export=False)
     assert done.metrics["test_over_repeats"] == summary_of(run)["studies"][0]["test"]
+
+
+def all_bytes(folder: Path) -> dict[str, bytes]:
+    """Every exported file's, and those of the files within an archive."""
+    found = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with zipfile.ZipFile(folder / "model.pt2") as archive:
+        inner = {f"model.pt2/{name}": archive.read(name) for name in archive.namelist()}
+    return found | inner
+
+
+def test_graphs_do_not_say_where_they_were_made(
+    exported: Exported, exported_run: Path, tmp_path: Path
+) -> None:
+    half = iterate.export(exported_run, tmp_path / "half", fp16=True).folder
+    places = (
+        *(Path(sys.prefix), Path(torch.__file__).parent, Path(iterate.__file__).parents[1]),
+        *(Path.home(), exported_run.parent, tmp_path, Path(tempfile.gettempdir())),
+    )
+    told = [f"{place}/".encode() for place in places if place != Path("/")]
+    for folder in (exported.folder, half):
+        for name, content in all_bytes(folder).items():
+            assert not [place for place in told if place in content], name
+            assert not name.startswith("model.pt2/") or b"stack_trace" not in content
+
+
+def test_where_the_data_were_is_said_in_the_terminal_alone(
+    exported_run: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_: object) -> None:
+        raise DataError(Problem("/secret-place/chips", "is not a folder.", "Set data.root."))
+
+    monkeypatch.setattr("iterate_core.engine.resolved.prepare", gone)
+    to = tmp_path / "out"
+    plain = ("--fp16", "--no-onnx", "--no-torch-export")
+    said = command("export", str(exported_run), "--to", str(to), *plain)
+    assert said.code == 0
+    assert "secret-place" in said.line
+    told = json.loads((to / "metrics.json").read_text())["reduced"]["fp16"]
+    assert told == {"unmeasured": "the training data were not at hand"}
+    assert "measured: the training data were not at hand." in (to / "README.md").read_text()
+    for path in to.iterdir():
+        assert b"secret-place" not in path.read_bytes()
+
+
+def test_halves_and_integers_together(exported_run: Path, tmp_path: Path) -> None:
+    """The integers are made of the full numbers, whatever is kept in halves."""
+    both = iterate.export(exported_run, tmp_path / "both", fp16=True, int8=True)
+    alone = iterate.export(exported_run, tmp_path / "alone", int8=True, torch_export=False)
+    assert not both.failures
+    name = "model.int8.onnx"
+    assert (both.folder / name).read_bytes() == (alone.folder / name).read_bytes()
+    assert both.metrics["graphs"]["model.onnx"]["difference"] < 1e-5
+
+
+def test_a_search_that_is_not_finished_is_told(
+    exported_run: Path, tmp_path: Path, command: Command
+) -> None:
+    run, to = shutil.copytree(exported_run, tmp_path / "run"), tmp_path / "out"
+    (run / "summary.json").unlink()
+    shutil.rmtree(run / "repeats")
+    plain = ("--no-onnx", "--no-torch-export", "--to")
+    said = command("export", str(run), *plain, str(to))
+    assert said.code == 0
+    assert "the search is not finished: this is the best of its trainings so far" in said.line
+    assert "The search was not finished when" in (to / "README.md").read_text()
+    trial = find_model(run).folder
+    said = command("export", str(trial), *plain, str(tmp_path / "trial"))
+    assert "not finished" not in said.line
+    said = command("export", str(exported_run), *plain, str(tmp_path / "whole"))
+    assert "not finished" not in said.line
+
+
+def test_a_place_that_cannot_be_is_refused(exported: Exported, command: Command) -> None:
+    said = command("export", str(exported.folder), "--to", "/proc/nothing", "--no-onnx")
+    assert said.code == 2
+    assert "--to: /proc/nothing cannot be made" in said.line
+
+
+def test_what_killed_exports_left_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / ".model.abcd_123.part"
+    others = [tmp_path / name for name in (".other.abcd_123.part", ".model.mine.part")]
+    for folder in (left, *others):
+        folder.mkdir()
+        (folder / "model.json").touch()
+    with assembled(tmp_path / "model") as one:
+        assert not left.exists()
+        (one / "a").touch()
+        with assembled(tmp_path / "model"):
+            assert one.is_dir()  # of a living export
+    assert all(folder.is_dir() for folder in others)
+    assert (tmp_path / "model/a").is_file()
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_stopped_export_says_that_it_starts_anew(
+    exported_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise Stopped(2)
+
+    monkeypatch.setattr("iterate.publish.export.write_card", stopped)
+    monkeypatch.setattr(
+        sys, "argv", ["iterate", "export", str(exported_run), "--to", str(tmp_path / "model")]
+    )
+    monkeypatch.setattr("iterate.cli.main.leave", sys.exit)
+    said: list[str] = []
+    monkeypatch.setattr("iterate.cli.main.say", said.append)
+    with pytest.raises(SystemExit, match="130"):
+        main()
+    assert "Nothing was exported: the same command starts anew." in said[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_says_what_the_file_takes(
+    exported_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    weights = load_file(iterate.export(exported_run, tmp_path / "a").folder / "model.safetensors")
+    needed = readable(sum(value.nbytes for value in weights.values()))
+    for name in ("iterate_core.inference.export.merged.save_file", "torch.export.save"):
+        with monkeypatch.context() as patch:
+            patch.setattr(name, full)
+            with pytest.raises(MachineError, match=rf"about {re.escape(needed)} needed"):
+                iterate.export(exported_run, tmp_path / "b")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

@@ -164,3 +164,36 @@ def test_mlflow_models_serve_answers_with_the_same_numbers(
         if server.poll() is None:
             os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "code", "told"),
+    [
+        ("a/b:c", None, 2, "--mlflow: MLflow refuses"),
+        ("trees", "http://127.0.0.1:9", 1, "MLflow at http://127.0.0.1:9 does not answer"),
+    ],
+)
+def test_a_registry_is_asked_before_the_work(
+    name: str,
+    where: str | None,
+    code: int,
+    told: str,
+    exported: Exported,
+    tmp_path: Path,
+    store: str,
+    command: Command,
+) -> None:
+    words = ("--to", str(tmp_path / "model"), "--mlflow", name, "--tracking", where or store)
+    said = command("export", str(exported.folder), *words)
+    assert said.code == code
+    assert told in said.line
+    assert not (tmp_path / "model").exists()
+
+
+def test_images_of_another_form_are_the_callers_mistake(exported: Exported) -> None:
+    from mlflow.exceptions import MlflowException
+
+    served = pyfunc._load_pyfunc(str(exported.folder))
+    with pytest.raises(MlflowException, match=r"takes images \(n, 4, 32, 32\), but got") as found:
+        served.predict(np.zeros((2, 8, 32, 32), np.float32))
+    assert found.value.get_http_status_code() == 400

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -83,12 +84,13 @@ class Predictor:
                 model.tuning = registries.tunings.get(chosen.name).load()(chosen)
         self.model = model.to(self.device).eval()
 
-    def predict(self, images: Tensor, context: Context | None = None) -> Any:
+    def predict(self, images: Tensor | npt.NDArray[Any], context: Context | None = None) -> Any:
         """What the model says of images.
 
         Args:
             images: (n, bands, height, width), or of several dates (n, bands, frames, height,
-                width), of the description's bands in their order and units, finite numbers.
+                width), of the description's bands in their order and units, finite numbers; a
+                tensor or a NumPy array.
             context: When and where they were taken.
 
         Returns:
@@ -96,8 +98,11 @@ class Predictor:
             channels, height, width) on the grid of the images, or the finer one of their targets.
             Of ``objects`` a list of n dictionaries of ``boxes`` in pixels of the images,
             ``labels``, ``scores`` and, where the model finds them, ``masks``.
+
+        Raises:
+            RequestError: The images are not as many bands or dates, or no batch.
         """
-        given = images.to(self.device)
+        given = self._checked(images).to(self.device)
         with torch.inference_mode():
             with self._fabric.autocast():
                 outputs = self.outputs(given, self._known(context))
@@ -115,6 +120,20 @@ class Predictor:
         bands = self.description.bands
         predicted = self.target.predicted(outputs, images, bands, self._target_means)
         return self._on_images(predicted, (images.shape[-2], images.shape[-1]))
+
+    def _checked(self, images: Tensor | npt.NDArray[Any]) -> Tensor:
+        """The images as a tensor, if they are in the form that the model takes."""
+        info, bands = self.description.info, self.description.bands
+        shape = tuple(getattr(images, "shape", ()))
+        wanted = (len(bands), *((info.frames,) if info.frames > 1 else ()))
+        if len(shape) != len(wanted) + 3 or shape[1:-2] != wanted:
+            form = f"(n, {', '.join(map(str, wanted))}, height, width)"
+            got = shape if hasattr(images, "shape") else type(images).__name__
+            names = ", ".join(band.name for band in bands)
+            raise RequestError(Problem("images", f"expects {form}: {names}; got {got}."))
+        if isinstance(images, Tensor):
+            return images
+        return torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))
 
     def _known(self, context: Context | None) -> Context | None:
         """What of a context the model was told in training too."""

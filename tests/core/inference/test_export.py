@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from engine_support import merged as changed
 from engine_support import recipe
+from onnx import numpy_helper
 from safetensors.torch import load_file
 
 from iterate_core.engine.checkpoints import load_best, save_best
@@ -199,7 +201,7 @@ def test_weights_in_half_the_bytes(tmp_path: Path) -> None:
     description, weights = merged(tmp_path)
     kept = Predictor(description, halved(weights), accelerator="cpu", precision="32-true")
     assert all(value.dtype != torch.float16 for value in kept.model.state_dict().values())
-    graph.write_onnx(graph.exported(kept), tmp_path)
+    graph.write_onnx(graph.exported(kept), tmp_path, as_kept=True)
     full, half = tmp_path / graph.ONNX_FILE, tmp_path / "half.onnx"
     reduced.write_half(full, half)
     assert half.stat().st_size < 0.6 * full.stat().st_size
@@ -285,3 +287,35 @@ def test_two_models_of_one_recipe_do_not_share_weights(tmp_path: Path) -> None:
     before = one.predict(images)
     Predictor(description, {name: torch.zeros_like(value) for name, value in weights.items()})
     assert torch.equal(one.predict(images), before)
+
+
+def test_halves_are_the_models_own_where_normalisation_follows(tmp_path: Path) -> None:
+    """Folded into convolutions it would make weights that are no halves."""
+    trained(tmp_path, "segmentation", {})
+    description, weights = merged(tmp_path)
+    torch.manual_seed(2)
+    for name, value in weights.items():
+        if name.endswith("running_var"):
+            weights[name] = value * (0.01 + torch.rand_like(value))
+    kept = Predictor(description, halved(weights), accelerator="cpu", precision="32-true")
+    graph.write_onnx(graph.exported(kept), tmp_path, as_kept=True)
+    full, half = tmp_path / graph.ONNX_FILE, tmp_path / "half.onnx"
+    reduced.write_half(full, half)
+    assert half.stat().st_size < 0.6 * full.stat().st_size
+    assert graph.difference(kept, graph.of_onnx(half)) < graph.TOLERANCE / 2
+    held = {
+        numpy_helper.to_array(each).tobytes()
+        for each in onnx.load(half).graph.initializer
+        if each.data_type == onnx.TensorProto.FLOAT16
+    }
+    layers = [v for n, v in halved(weights).items() if v.ndim == 4 and v.numel() >= 256]
+    assert len(layers) > 5
+    assert all(value.contiguous().numpy().tobytes() in held for value in layers)
+
+
+def test_what_a_program_gives_has_no_gradient(tmp_path: Path) -> None:
+    trained(tmp_path, "classification", {})
+    model = on_cpu(tmp_path)
+    path = graph.write_program(graph.exported(model), tmp_path)
+    images = graph.inputs_of(model, 1)["images"]
+    assert not torch.export.load(path).module()(images=images).requires_grad

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from iterate_core.engine.checkpoints import load_best
 from iterate_core.engine.fit import fit
 from iterate_core.engine.resolved import Prepared, prepare
 from iterate_core.engine.setup import Setup
+from iterate_core.errors import RequestError
 from iterate_core.inference.predictor import load_model
 
 TASKS: dict[str, dict[str, Any]] = {
@@ -59,3 +61,17 @@ def test_predictions_are_those_that_were_scored(task: str, tmp_path: Path) -> No
         assert torch.allclose(predicted, inside, atol=1e-5)
     else:
         assert torch.allclose(predicted, outputs, rtol=1e-5, atol=1e-5)
+
+
+def test_images_of_another_form_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    fit(prepare(recipe("classification", trainer={"epochs": 1})), tmp_path)
+    model = load_model(tmp_path, accelerator="cpu")
+    names = ", ".join(band.name for band in model.description.bands)
+    for shape in ((2, 8, 32, 32), (2, 3, 32, 32), (4, 32, 32), (2, 4, 1, 32, 32)):
+        told = f"images: expects (n, 4, height, width): {names}; got {shape}."
+        with pytest.raises(RequestError, match=re.escape(told)):
+            model.predict(torch.zeros(shape))
+    with pytest.raises(RequestError, match="; got list"):
+        model.predict([[1.0]])  # type: ignore[arg-type]
+    images = torch.rand(2, 4, 32, 32)
+    assert torch.equal(model.predict(images.numpy()), model.predict(images))

@@ -17,7 +17,9 @@ from torch.export import Dim, ExportedProgram
 
 from iterate_core.data.loading.batch import Context
 from iterate_core.errors import WorkError
+from iterate_core.inference.export.anonymous import strip_onnx, strip_program
 from iterate_core.inference.predictor import Predictor
+from iterate_core.storage.files import replacing
 
 PROGRAM_FILE = "model.pt2"
 ONNX_FILE = "model.onnx"
@@ -88,27 +90,35 @@ def exported(predictor: Predictor) -> ExportedProgram:
     if predictor.target.gives == "objects":
         what = "a graph gives a fixed number of numbers, and this model finds any number of objects"
         raise WorkError(f"{what}: use `iterate predict`, or iterate.load_model")
-    graph = Graph(predictor).eval()
+    graph = Graph(predictor).eval().requires_grad_(False)
     given = inputs_of(predictor, _TRACED)
     batch = Dim("batch", min=1, max=_LARGEST)
     shapes: dict[str, Any] = {name: {0: batch} for name in given}
     with _quiet(), torch.no_grad():
         try:
-            return torch.export.export(graph, (), given, dynamic_shapes=shapes, strict=False)
+            made = torch.export.export(graph, (), given, dynamic_shapes=shapes, strict=False)
         except Exception as error:  # whatever an operation of it raises under export
             raise WorkError(f"torch.export cannot take this model: {first_line(error)}") from error
+    strip_program(made)
+    return made
 
 
 def write_program(program: ExportedProgram, folder: Path) -> Path:
     """Write it for ``torch.export.load``, and tell where it is."""
     path = folder / PROGRAM_FILE
-    with _quiet():
-        torch.export.save(program, path)
+    with _quiet(), replacing(path, _bytes(program)) as part:
+        torch.export.save(program, part)
     return path
 
 
-def write_onnx(program: ExportedProgram, folder: Path) -> None:
+def write_onnx(program: ExportedProgram, folder: Path, *, as_kept: bool = False) -> None:
     """Write a graph as ONNX.
+
+    Args:
+        program: The graph.
+        folder: Where to.
+        as_kept: Leave the weights the numbers that they are: no normalisation is folded into
+            those of the convolution before it.
 
     Raises:
         WorkError: The exporter of ONNX is not installed, or cannot take an operation of it.
@@ -117,12 +127,18 @@ def write_onnx(program: ExportedProgram, folder: Path) -> None:
     with _quiet():
         try:
             made = torch.onnx.export(
-                program, dynamo=True, output_names=[OUTPUT], optimize=True, verbose=False
+                program, dynamo=True, output_names=[OUTPUT], optimize=not as_kept, verbose=False
             )
         except Exception as error:  # the exporter's own errors are of many types
             raise WorkError(f"ONNX cannot take this model: {first_line(error)}") from error
         assert made is not None  # noqa: S101 - the exporter by programs returns one
-        made.save(folder / ONNX_FILE, external_data=_bytes(program) > _MOST_IN_ONE)
+        strip_onnx(made.model)
+        path, needed = folder / ONNX_FILE, _bytes(program)
+        if needed > _MOST_IN_ONE:  # the graph names the file of its weights, which keeps its name
+            made.save(path, external_data=True)
+            return
+        with replacing(path, needed) as part:
+            made.save(part)
 
 
 def need_onnx() -> None:

@@ -76,7 +76,8 @@ def write_weights(folder: Path, weights: Mapping[str, Tensor], *, half: bool = F
         half: Keep float32 as float16, in half the bytes; it is computed in float32 all the same.
     """
     kept = halved(weights) if half else dict(weights)
-    with replacing(folder / WEIGHTS_FILE) as part:
+    needed = sum(value.nbytes for value in kept.values())
+    with replacing(folder / WEIGHTS_FILE, needed) as part:
         save_file(kept, part, metadata={"format": "pt"})
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from iterate_core.errors import WorkError
 from iterate_core.inference.export.graph import Arrays, first_line
 
@@ -21,7 +23,9 @@ _SMALL = 256  # numbers; what is less is not worth a node
 def write_half(source: Path, target: Path) -> None:
     """Keep a graph's weights as float16, in half the bytes; it computes in float32 as before.
 
-    The runtime widens them once, when it loads the graph.
+    The runtime widens them once, when it loads the graph. Weights that are no halves already (see
+    `iterate_core.inference.export.merged.halved`), as what was folded from several, stay as they
+    are: the graph gives the numbers that it gave.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -33,10 +37,13 @@ def write_half(source: Path, target: Path) -> None:
         array = numpy_helper.to_array(weight)
         if weight.data_type != TensorProto.FLOAT or array.size < _SMALL:
             continue
+        with np.errstate(over="ignore"):
+            half = array.astype(np.float16)
+        if not np.array_equal(half.astype(np.float32), array, equal_nan=True):
+            continue
         name = f"{weight.name}.float16"
         widened.append(helper.make_node("Cast", [name], [weight.name], to=TensorProto.FLOAT))
-        most = 65504.0
-        weight.CopyFrom(numpy_helper.from_array(array.clip(-most, most).astype("float16"), name))
+        weight.CopyFrom(numpy_helper.from_array(half, name))
     before = list(graph.node)
     del graph.node[:]
     graph.node.extend([*widened, *before])
