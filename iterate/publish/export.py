@@ -143,15 +143,13 @@ class _Export:
         Raises:
             WorkError: They differ.
         """
-        from iterate_core.inference.export.graph import TOLERANCE, of_predictor, try_difference
+        from iterate_core.inference.export.graph import TOLERANCE, difference, of_predictor
         from iterate_core.inference.predictor import load_model
 
         if self.trained.merged:
             return
         before = load_model(self.found.folder, accelerator="cpu", precision="32-true")
-        apart = try_difference(before, of_predictor(whole))
-        if apart is None:
-            return
+        apart = difference(before, of_predictor(whole))
         if not apart <= TOLERANCE:
             what = f"the merged model's numbers are {apart:.2g} from the trained one's"
             raise WorkError(f"{self.found.folder}: {what}. Its tuning cannot be merged.")
@@ -175,21 +173,29 @@ class _Export:
         if all(each is False for each in wanted.values()) and not request.int8:
             return
         self.tell("tracing the graph")
-        try:
-            program = graph.exported(kept)
-        except WorkError as error:
-            for name, asked in wanted.items():
-                if asked is not False:
-                    self._failed(name, asked, error)
-            if request.int8:
-                self._failed("model.int8.onnx", True, error)
-            return
-        if wanted[graph.PROGRAM_FILE] is not False:
+        program = self._traced(kept, wanted)
+        if program is not None and wanted[graph.PROGRAM_FILE] is not False:
             self._graph(graph.PROGRAM_FILE, wanted, kept, lambda: self._program(program))
         if wanted[graph.ONNX_FILE] is not False:
-            self._graph(graph.ONNX_FILE, wanted, kept, lambda: self._onnx(program))
+            if kept.target.gives == "objects":
+                self._graph(graph.ONNX_FILE, wanted, kept, lambda: self._objects_onnx(kept))
+            elif program is not None:
+                self._graph(graph.ONNX_FILE, wanted, kept, lambda: self._onnx(program))
         if request.int8:
             self._int8()
+
+    def _traced(self, kept: Predictor, wanted: dict[str, bool | None]) -> Any:
+        """The model's program, of which graphs are made; None where there can be none."""
+        from iterate_core.inference.export import graph
+
+        try:
+            return graph.exported(kept)
+        except WorkError as error:
+            without = {graph.ONNX_FILE} if kept.target.gives == "objects" else set()
+            for name in wanted.keys() - without:
+                if wanted[name] is not False:
+                    self._failed(name, wanted[name], error)
+            return None
 
     def _graph(
         self, name: str, wanted: dict[str, bool | None], kept: Predictor, make: Callable[[], Any]
@@ -223,6 +229,12 @@ class _Export:
         if self.request.fp16:
             write_half(path, path)
         return of_onnx(path)
+
+    def _objects_onnx(self, kept: Predictor) -> Any:
+        from iterate_core.inference.export.graph import ONNX_FILE, of_onnx, write_objects_onnx
+
+        write_objects_onnx(kept, self.part)
+        return of_onnx(self.part / ONNX_FILE)
 
     @contextmanager
     def _full_onnx(self) -> Iterator[Path]:

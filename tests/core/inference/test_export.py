@@ -11,6 +11,7 @@ import pytest
 import torch
 from engine_support import merged as changed
 from engine_support import recipe
+from objects_support import SMALL, detecting
 from onnx import numpy_helper
 from safetensors.torch import load_file
 
@@ -95,6 +96,28 @@ def test_graphs_give_the_models_numbers_for_other_numbers_of_images(
         found = answer({key: value.numpy() for key, value in given.items()})[0]
         assert found.shape == wanted.shape
         assert np.abs(found - wanted).max() <= 1e-4 * max(1.0, np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("decoder", SMALL)
+def test_graphs_of_detectors_find_the_same_objects(decoder: str, tmp_path: Path) -> None:
+    sure = {"model": {"decoder": {"score_threshold": 0.001}}}
+    fit(prepare(detecting(decoder, **sure, trainer={"epochs": 1})), tmp_path)
+    model = on_cpu(tmp_path)
+    graph.write_objects_onnx(model, tmp_path)
+    answer = graph.of_onnx(tmp_path / graph.ONNX_FILE)
+    assert graph.check(model, answer) < 1e-4
+    counts = []
+    for seed in range(3):
+        images = graph.inputs_of(model, 1, seed)["images"]
+        (wanted,) = model.predict(images)
+        found = dict(zip(graph.OBJECTS, answer({"images": images.numpy()}), strict=False))
+        assert set(found) == set(wanted)
+        for name, values in wanted.items():
+            assert np.allclose(found[name], values, rtol=1e-4, atol=1e-3), name
+        counts.append(len(wanted["boxes"]))
+    assert max(counts) > 0
+    with pytest.raises(WorkError, match="any number of objects"):
+        graph.exported(model)
 
 
 TUNED = {

@@ -24,8 +24,11 @@ from iterate_core.storage.files import replacing
 PROGRAM_FILE = "model.pt2"
 ONNX_FILE = "model.onnx"
 OUTPUT = "predicted"
+OBJECTS = ("boxes", "labels", "scores", "masks")
+"""What a graph gives of the objects of an image; masks where the model has them."""
 TOLERANCE = 1e-4
 """How far a graph may be from the model: of the largest number it gives, or of 1 if more."""
+INPUTS = ("images", "dates", "places")
 _TRACED = 2  # images; one is a size of its own to PyTorch
 _CHECKED = (1, 3)
 _LARGEST = 4096  # images at once
@@ -36,7 +39,7 @@ Answer = Callable[[Arrays], list[npt.NDArray[Any]]]
 
 
 class Graph(nn.Module):
-    """All that a `Predictor` does, as a module.
+    """All that a `Predictor` does, as a module; of objects those of one image, as `OBJECTS`.
 
     Args:
         predictor: On the CPU, in float32.
@@ -52,7 +55,10 @@ class Graph(nn.Module):
     ) -> Any:
         """See `Predictor.predict`."""
         context = None if dates is None and places is None else Context(dates, places)
-        return self._predictor.meaning(self._predictor.outputs(images, context), images)
+        found = self._predictor.meaning(self._predictor.outputs(images, context), images)
+        if isinstance(found, Tensor):
+            return found
+        return tuple(found[0][name] for name in OBJECTS if name in found[0])
 
 
 def context_of(given: Mapping[str, Tensor]) -> Context | None:
@@ -88,8 +94,8 @@ def exported(predictor: Predictor) -> ExportedProgram:
         WorkError: PyTorch cannot export it; it says why.
     """
     if predictor.target.gives == "objects":
-        what = "a graph gives a fixed number of numbers, and this model finds any number of objects"
-        raise WorkError(f"{what}: use `iterate predict`, or iterate.load_model")
+        what = "torch.export cannot take what finds any number of objects"
+        raise WorkError(f"{what}: there is {ONNX_FILE}, or iterate.load_model")
     graph = Graph(predictor).eval().requires_grad_(False)
     given = inputs_of(predictor, _TRACED)
     batch = Dim("batch", min=1, max=_LARGEST)
@@ -141,6 +147,32 @@ def write_onnx(program: ExportedProgram, folder: Path, *, as_kept: bool = False)
             made.save(part)
 
 
+def write_objects_onnx(predictor: Predictor, folder: Path) -> None:
+    """Write the graph of a model that finds objects as ONNX: of one image, any number of objects.
+
+    By PyTorch's exporter of traces, to which torchvision's detectors are fitted.
+
+    Raises:
+        WorkError: The exporter of ONNX is not installed, or cannot take an operation of it.
+    """
+    need_onnx()
+    graph, given = Graph(predictor).eval(), inputs_of(predictor, 1)
+    with _quiet(), torch.no_grad():
+        try:
+            names = OBJECTS[: len(graph(**given))]
+            torch.onnx.export(
+                graph,
+                (*(given.get(name) for name in INPUTS),),
+                str(folder / ONNX_FILE),
+                dynamo=False,
+                input_names=list(given),
+                output_names=list(names),
+                dynamic_axes={name: {0: "objects"} for name in names},
+            )
+        except Exception as error:  # the exporter's own errors are of many types
+            raise WorkError(f"ONNX cannot take this model: {first_line(error)}") from error
+
+
 def need_onnx() -> None:
     """Raises WorkError where what ONNX takes is not installed."""
     try:
@@ -158,7 +190,8 @@ def of_predictor(predictor: Predictor) -> Answer:
 
     def answer(given: Arrays) -> list[npt.NDArray[Any]]:
         with torch.inference_mode():
-            return [graph(**{name: torch.from_numpy(each) for name, each in given.items()}).numpy()]
+            found = graph(**{name: torch.from_numpy(each) for name, each in given.items()})
+        return [each.numpy() for each in ([found] if isinstance(found, Tensor) else found)]
 
     return answer
 
@@ -202,8 +235,9 @@ def difference(predictor: Predictor, answer: Answer) -> float:
     """
     graph = Graph(predictor).eval()
     apart = 0.0
+    single = predictor.target.gives == "objects"
     for seed, count in enumerate(_CHECKED, start=1):
-        given = inputs_of(predictor, count, seed)
+        given = inputs_of(predictor, 1 if single else count, seed)
         with torch.inference_mode():
             wanted = graph(**given)
         expected = [wanted] if isinstance(wanted, Tensor) else list(wanted)
@@ -220,11 +254,6 @@ def difference(predictor: Predictor, answer: Answer) -> float:
                 scale = max(1.0, float(one.abs().max()))
                 apart = max(apart, float(np.abs(one.numpy() - other).max()) / scale)
     return apart
-
-
-def try_difference(predictor: Predictor, answer: Answer) -> float | None:
-    """The `difference`; None of a model that finds objects, whose numbers are no fixed ones."""
-    return None if predictor.target.gives == "objects" else difference(predictor, answer)
 
 
 def check(predictor: Predictor, answer: Answer) -> float:
