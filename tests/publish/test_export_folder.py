@@ -129,6 +129,7 @@ def test_the_card_is_one_that_the_hub_reads(exported: Exported) -> None:
     assert len(config["id2label"]) == len(config["label2id"])
 
 
+@pytest.mark.slow
 def test_the_cards_snippet_runs(exported: Exported, tmp_path: Path) -> None:
     rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed")
     pixels = images_of(exported.folder, 1)[0].numpy()
@@ -344,6 +345,7 @@ def test_where_the_data_were_is_said_in_the_terminal_alone(
         assert b"secret-place" not in path.read_bytes()
 
 
+@pytest.mark.slow
 def test_halves_and_integers_together(exported_run: Path, tmp_path: Path) -> None:
     """The integers are made of the full numbers, whatever is kept in halves."""
     both = iterate.export(exported_run, tmp_path / "both", fp16=True, int8=True)
