@@ -259,6 +259,10 @@ class _Export:
         from iterate_core.inference.export import graph, reduced, scores
 
         target = self.part / reduced.INT8_FILE
+        if self._whole.target.gives == "objects":
+            what = "the score of a detector's graph is not measured, so none is made of integers"
+            self._failed(target.name, True, WorkError(what))
+            return
         self.tell(f"writing {target.name}")
         names = tuple(graph.inputs_of(self._whole, 1))
         data = self._at_hand()

@@ -15,11 +15,10 @@ from typing import Any, NoReturn
 from safetensors import SafetensorError, safe_open
 
 from iterate_core.engine.reports import BEST
+from iterate_core.engine.reports import MODEL_FILE as MODEL_FILE
 from iterate_core.errors import Problem, RequestError
 from iterate_core.hub.repositories import fetch_model, is_hub_uri
 
-MODEL_FILE = "model.json"
-"""Beside the weights of a training, or of an exported model."""
 SUMMARY_FILE = "summary.json"
 _NEEDED = (MODEL_FILE, "model.safetensors", "SHA256SUMS")
 _GRAPHS = (".onnx", ".onnx.data", ".pt2")  # of an exported model; nothing here reads them

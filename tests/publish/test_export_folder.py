@@ -282,8 +282,11 @@ def test_objects_are_exported_with_the_graph_that_takes_any_number(tmp_path: Pat
 
     source, to = tmp_path / "fit", tmp_path / "model"
     fit(prepare(detecting()), source)
-    done = iterate.export(source, to, fp16=True)
+    done = iterate.export(source, to, fp16=True, int8=True)
     assert set(done.left_out) == {"model.pt2"}
+    assert "detector's graph" in done.failures["model.int8.onnx"]
+    assert (to / "model.onnx").is_file()
+    assert not (to / "model.int8.onnx").exists()
     assert "any number of objects" in done.left_out["model.pt2"]
     assert done.metrics["graphs"]["model.onnx"]["difference"] < 1e-4
     assert "map" in done.metrics["reduced"]["fp16"]["full"]

@@ -12,12 +12,11 @@ from iterate_core.data.dataset import Band, DatasetInfo
 from iterate_core.data.units import Channel
 from iterate_core.engine.build import shared_backbone
 from iterate_core.engine.normalisation import scaling_of
+from iterate_core.engine.reports import MODEL_FILE as MODEL_FILE
 from iterate_core.engine.resolved import Prepared
 from iterate_core.errors import Problem, RequestError
 from iterate_core.storage.files import replacing
 
-MODEL_FILE = "model.json"
-"""Beside the weights of a training, or of an exported model."""
 LAYOUT = 1
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 LAST, BEST = "last.ckpt", "best.safetensors"
 """Beside its recipe: all that it takes to go on, and the weights of its best epoch."""
+MODEL_FILE = "model.json"
+"""Beside the weights of a training, or of an exported model: what they are the weights of."""
 
 
 @dataclass(frozen=True)
